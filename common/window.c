@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "darkscope/window.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void ds_window_init(struct ds_window *w)
+{
+    memset(w, 0, sizeof *w);
+}
+
+void ds_window_finish(struct ds_window *w)
+{
+    free(w->cells);
+    free(w->countries);
+    free(w->signatures);
+    w->cells = NULL;
+    w->countries = NULL;
+    w->signatures = NULL;
+    w->cell_count = w->country_count = w->signature_count = 0;
+}
+
+/* Wrapping additions of hostile numbers could balance by accident; that harms nobody but the
+ * sender. */
+static uint64_t sum(const uint64_t *values, size_t count)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += values[i];
+    return total;
+}
+
+static uint64_t sum_classes(const struct ds_window *w)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < DS_CLASS_COUNT; i++)
+        total += w->classes[i].packets;
+    return total;
+}
+
+static uint64_t sum_countries(const struct ds_window *w)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < w->country_count; i++)
+        total += w->countries[i].tally.packets;
+    return total;
+}
+
+static uint64_t sum_cells(const struct ds_window *w)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < w->cell_count; i++)
+        total += w->cells[i].packets;
+    return total;
+}
+
+const char *ds_window_imbalance(const struct ds_window *w)
+{
+    const uint64_t *b = w->books;
+    uint64_t counted = b[DS_BOOK_COUNTED];
+    if (b[DS_BOOK_RECEIVED] != counted + b[DS_BOOK_OUTSIDE] + b[DS_BOOK_MALFORMED])
+        return "received";
+    if (sum(w->malformed, DS_MALFORMED_COUNT) != b[DS_BOOK_MALFORMED])
+        return "malformed";
+    if (sum(w->types, DS_TYPE_COUNT) != counted)
+        return "types";
+    if (sum_classes(w) != counted)
+        return "classes";
+    if (sum(w->protocols, 256) != counted)
+        return "protocols";
+    if (sum_countries(w) != counted)
+        return "countries";
+    if (sum_cells(w) != counted)
+        return "cells";
+    return NULL;
+}

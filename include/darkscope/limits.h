@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every bound of the contract between sensor and aggregator, in one place. A bound of one module
+ * alone stands in that module's header.
+ */
+#ifndef DARKSCOPE_LIMITS_H
+#define DARKSCOPE_LIMITS_H
+
+/* Names and texts, bytes without the final NUL. */
+#define DS_NAME_MAX         63 /* a sensor's name: [A-Za-z0-9][A-Za-z0-9._-]* */
+#define DS_DATABASE_MAX     95 /* name and build date of a country database */
+#define DS_SIGNATURE_ID_MAX 47
+#define DS_REASON_MAX       200 /* text of a refusal */
+
+/* Windows. */
+#define DS_WINDOW_SECONDS_MIN     1
+#define DS_WINDOW_SECONDS_MAX     3600 /* and a divisor of it */
+#define DS_WINDOW_SECONDS_DEFAULT 60
+#define DS_LATENESS_DEFAULT       2 /* s; always below the window's length */
+
+/* Tables of one window message. */
+#define DS_CELLS_MAX      (8u << 20) /* (class, protocol, port, country) */
+#define DS_COUNTRIES_MAX  1024u
+#define DS_SIGNATURES_MAX 1024u
+
+/* Messages. A window of DS_CELLS_MAX cells at the measured ~2.5 B a cell is ~20 MB. */
+#define DS_MESSAGE_MAX       (64u << 20)  /* bytes of one ZeroMQ message */
+#define DS_MESSAGE_UNPACKED  (512u << 20) /* bytes of all its columns after zstd */
+#define DS_MESSAGE_KEYS_MAX  64           /* keys of one map */
+#define DS_MESSAGE_DEPTH_MAX 4            /* nested maps and arrays */
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Times, durations, prefixes and ports as text, one reader and one writer each, for configuration,
+ * command lines, URLs and output.
+ */
+#ifndef DARKSCOPE_TEXT_H
+#define DARKSCOPE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define DS_TIME_TEXT 32
+
+/* Seconds since 1970 as "2026-01-01T00:00:00Z"; any int64 is safe. Returns out. */
+const char *ds_time_print(int64_t seconds, char out[static DS_TIME_TEXT]);
+
+/* ISO 8601 in UTC: "2026-01-01", "2026-01-01T10:20", "2026-01-01T10:20:30", each with or without
+ * "Z". False where it is anything else. */
+bool ds_time_parse(const char *text, int64_t *seconds);
+
+/* "60s", "5m", "2h", "1d", "250ms"; a bare number has no unit and is refused. */
+bool ds_duration_parse(const char *text, int64_t *nanoseconds);
+
+/* An IPv4 or IPv6 prefix; address bytes in network order, host bits zero. IPv4 uses the first 4. */
+struct ds_prefix {
+    uint8_t address[16];
+    uint8_t bits;
+    bool is_v6;
+};
+
+/* CIDR, or an address alone for a full-length prefix. On failure returns what is wrong with it
+ * ("host bits set", ...: static text), on success NULL. */
+const char *ds_prefix_parse(const char *text, struct ds_prefix *out);
+
+/* "23/tcp", "53/udp", "icmp 8/0" is written "2048/icmp". False where it is none. */
+bool ds_port_parse(const char *text, uint16_t *port, uint8_t *proto);
+
+#endif

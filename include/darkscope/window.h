@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A closed window: all that a sensor says about a stretch of time. It is what the sensor's uplink
+ * makes, the wire carries, the aggregator merges and stores, and --json prints.
+ *
+ * Plain data. Whoever called ds_window_init owns it and its arrays and calls ds_window_finish.
+ */
+#ifndef DARKSCOPE_WINDOW_H
+#define DARKSCOPE_WINDOW_H
+
+#include "darkscope/limits.h"
+#include "darkscope/types.h"
+
+#include <stddef.h>
+
+/* Sources are unique source addresses of this window, exact unless an overflow says otherwise.
+ * Bytes are the IP total length. */
+struct ds_tally {
+    uint64_t packets;
+    uint64_t bytes;
+    uint64_t sources;
+};
+
+/* The finest figure kept: every port or country table is a sum over cells. A source has one
+ * country, so a port's sources are the sum over its countries' cells. */
+struct ds_cell {
+    uint8_t cls;   /* enum ds_class */
+    uint8_t proto; /* IP protocol of the service; of the quoted packet for ICMP errors */
+    uint16_t port; /* service port; type*256+code for ICMP; 0 where there is none */
+    ds_country country;
+    uint64_t packets;
+    uint64_t bytes;
+    uint64_t sources;
+    uint64_t survey_packets; /* those from survey scanners */
+};
+
+struct ds_country_tally {
+    ds_country country;
+    struct ds_tally tally;
+};
+
+struct ds_signature_tally {
+    char id[DS_SIGNATURE_ID_MAX + 1];
+    uint64_t packets;
+    uint64_t sources;           /* sent at least one matching packet */
+    uint64_t confirmed_sources; /* sent at least two: a random field matches once in 65,536 */
+};
+
+struct ds_window {
+    int64_t start_s;      /* UTC, seconds since 1970 */
+    uint32_t seconds;     /* length; for `--window all` that of the capture */
+    uint64_t observed_ns; /* of these, how long the sensor watched */
+
+    bool addresses_known;      /* false: no monitored set, every destination counts */
+    uint64_t addresses;        /* monitored IPv4 addresses */
+    uint64_t active_addresses; /* IPv4 addresses that received a packet in this window */
+
+    char country_db[DS_DATABASE_MAX + 1]; /* empty: none */
+
+    uint64_t books[DS_BOOK_COUNT];
+    uint64_t malformed[DS_MALFORMED_COUNT];
+    uint64_t overflow[DS_OVERFLOW_COUNT];
+    uint64_t bytes;
+    uint64_t sources;
+    uint64_t destinations; /* unique, IPv4 and IPv6 */
+    uint64_t types[DS_TYPE_COUNT];
+    struct ds_tally classes[DS_CLASS_COUNT];
+    uint64_t protocols[256]; /* packets by the packet's own IP protocol (next header) */
+
+    struct ds_cell *cells; /* sorted by ds_cell_key, no key twice */
+    size_t cell_count;
+    struct ds_country_tally *countries; /* sorted by country, none twice */
+    size_t country_count;
+    struct ds_signature_tally *signatures; /* sorted by id, none twice; those with packets only */
+    size_t signature_count;
+};
+
+/* The order of cells: class, protocol, port, country. */
+static inline uint64_t ds_cell_key(const struct ds_cell *c)
+{
+    return (uint64_t)c->cls << 40 | (uint64_t)c->proto << 32 | (uint64_t)c->port << 16 | c->country;
+}
+
+/* All zero: no time, no tables. */
+void ds_window_init(struct ds_window *w);
+/* Frees the arrays; the struct may be initialised again. Accepts one that was only zeroed. */
+void ds_window_finish(struct ds_window *w);
+
+/* Do the books balance? received = counted + outside + malformed, and counted equals the sums over
+ * types, classes, protocols, countries and cells. NULL if so, else the name of the first sum that
+ * does not. Used by tests and by the aggregator on what a sensor sends. */
+const char *ds_window_imbalance(const struct ds_window *w);
+
+#endif

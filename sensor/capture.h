@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where packets come from. Each kind of capture fills one table of operations; sensor/capture/ has
+ * one file a kind. A capture is used by one thread, the one that reads it; stop alone may be called
+ * from any thread or a signal handler.
+ */
+#ifndef DARKSCOPE_CAPTURE_H
+#define DARKSCOPE_CAPTURE_H
+
+#include "darkscope/error.h"
+#include "packet.h"
+
+#include <stddef.h>
+
+struct ds_capture;
+
+/* Frames that one read may deliver. */
+#define DS_CAPTURE_BATCH 64
+
+/* Largest captured length that a file may claim for one packet, as libpcap's MAXIMUM_SNAPLEN. */
+#define DS_CAPTURE_RECORD_MAX 262144u
+
+/* What a capture lost, in packets since it was opened. */
+struct ds_capture_loss {
+    uint64_t kernel;    /* no room in the capture buffer */
+    uint64_t interface; /* by the interface or its driver */
+};
+
+enum ds_capture_read {
+    DS_CAPTURE_ENDED = -2,  /* file read to its end, or stop was called */
+    DS_CAPTURE_FAILED = -1, /* err says why; all frames before it have been delivered */
+    /* >= 0: that many frames; 0 only from a live capture, after its timeout without a packet */
+};
+
+struct ds_capture_ops {
+    /* Fills frames[0..most) with borrowed views, valid until the next read; most is at most
+     * DS_CAPTURE_BATCH. Returns enum ds_capture_read or a count. */
+    int (*read)(struct ds_capture *c, struct ds_frame *frames, size_t most, struct ds_error *err);
+    void (*loss)(struct ds_capture *c, struct ds_capture_loss *out);
+    /* Makes the running or next read return DS_CAPTURE_ENDED soon. Async-signal-safe. */
+    void (*stop)(struct ds_capture *c);
+    void (*destroy)(struct ds_capture *c); /* accepts NULL */
+    bool is_live; /* time passes without packets, and packets that find no room are lost */
+};
+
+/* The first member of every implementation. */
+struct ds_capture {
+    const struct ds_capture_ops *ops;
+};
+
+/* pcap or pcapng, either byte order, micro- or nanoseconds, plain, .gz or .zst by content (not by
+ * name); path "-" is standard input. *out is written last. 0, or -1 with err. */
+int ds_capture_open_file(const char *path, struct ds_capture **out, struct ds_error *err);
+
+struct ds_capture_live {
+    const char *interface;
+    const char *filter; /* pcap-filter(7), or NULL */
+    int buffer_bytes;   /* of the kernel's ring */
+    int snaplen;
+    bool promiscuous;
+};
+int ds_capture_open_live(const struct ds_capture_live *o, struct ds_capture **out,
+                         struct ds_error *err);
+
+/* For tests: delivers count frames from an array that outlives it, in reads of at most per_read,
+ * then ends. */
+int ds_capture_open_fake(const struct ds_frame *frames, size_t count, size_t per_read,
+                         struct ds_capture **out);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The data that the stages of the packet path hand to each other: the raw frame as captured, the
+ * snap in a ring slot, the parsed packet.
+ */
+#ifndef DARKSCOPE_PACKET_H
+#define DARKSCOPE_PACKET_H
+
+#include "darkscope/types.h"
+
+/* A frame as a capture delivers it. data is borrowed until the capture's next read. */
+struct ds_frame {
+    const uint8_t *data;
+    uint32_t captured; /* bytes at data */
+    uint32_t wire;     /* bytes on the wire, >= captured */
+    int64_t time_ns;   /* since 1970, UTC */
+    uint16_t link;     /* LINKTYPE_ value (https://www.tcpdump.org/linktypes.html) */
+};
+
+/* Bytes of a packet that travel through the ring, from its IP header on. Enough for the longest
+ * IPv4 header, an ICMP error and the longest quoted header with its ports (60 + 8 + 60 + 4), and
+ * for the payload probes of docs/signatures.md. */
+#define DS_SNAP_BYTES 168
+
+/* What a worker takes out of the ring. */
+enum ds_slot_kind {
+    DS_SLOT_PACKET,
+    DS_SLOT_MALFORMED, /* reason says why; only counted */
+    DS_SLOT_CLOSE,     /* all packets of this epoch have been sent: close it */
+    DS_SLOT_END,       /* nothing more will come */
+};
+
+/* One ring slot: three cache lines, of which a bare SYN touches two. */
+struct ds_slot {
+    int64_t time_ns;
+    uint32_t epoch;    /* ordinal of the window it is counted into, from 1 */
+    uint16_t captured; /* bytes in snap */
+    uint16_t wire;     /* bytes of the IP packet on the wire, saturating */
+    uint8_t kind;      /* enum ds_slot_kind */
+    uint8_t reason;    /* enum ds_malformed */
+    uint8_t late;      /* older than its window */
+    uint8_t pad[5];
+    uint8_t snap[DS_SNAP_BYTES];
+};
+_Static_assert(sizeof(struct ds_slot) == 192, "a slot is three cache lines");
+
+/* A parsed packet. Numbers are in host order. Ports and TCP fields are 0 where there are none. */
+struct ds_packet {
+    uint64_t source_key; /* IPv4: the address; IPv6: bit 63 and a keyed 63-bit hash */
+    uint64_t dest_key;
+    uint32_t source4, dest4; /* IPv4 addresses, 0 for IPv6 */
+    uint32_t seq;            /* TCP */
+    uint16_t total_bytes;    /* IP total length, saturating at 65,535 */
+    uint16_t ip_id;          /* IPv4 */
+    uint16_t source_port, dest_port;
+    uint16_t window; /* TCP */
+    uint8_t proto;   /* IP protocol, after IPv6 extension headers */
+    uint8_t tcp_flags;
+    uint8_t tcp_header; /* bytes, from the data offset */
+    uint8_t ttl;
+    uint8_t icmp_type, icmp_code;
+    uint8_t quoted_proto; /* ICMP errors: protocol of the quoted packet, 0 without a usable quote */
+    uint16_t quoted_port; /* its destination port, or type*256+code */
+    uint8_t malformed;    /* enum ds_malformed, or DS_MALFORMED_COUNT: it is well formed */
+    bool is_v6;
+    bool fragment;  /* not the first fragment */
+    bool truncated; /* the capture ends before the transport header does */
+};
+
+#endif
