@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "classify/classify.h"
+
+enum {
+    TCP_FIN = 0x01,
+    TCP_SYN = 0x02,
+    TCP_RST = 0x04,
+    TCP_PSH = 0x08,
+    TCP_ACK = 0x10,
+};
+
+/* UDP services with a published amplification factor (US-CERT TA14-017A and later reports): a
+ * packet from one of these ports is the answer to a request in the telescope's name. */
+static bool is_reflection_port(uint16_t port)
+{
+    switch (port) {
+    case 17:    /* QOTD */
+    case 19:    /* chargen */
+    case 53:    /* DNS; the only one in CAIDA's definition of backscatter */
+    case 69:    /* TFTP */
+    case 111:   /* portmap */
+    case 123:   /* NTP */
+    case 137:   /* NetBIOS */
+    case 161:   /* SNMP */
+    case 389:   /* CLDAP */
+    case 520:   /* RIPv1 */
+    case 1900:  /* SSDP */
+    case 3283:  /* Apple Remote Desktop */
+    case 3702:  /* WS-Discovery */
+    case 5353:  /* mDNS */
+    case 11211: /* memcached */
+    case 27015: /* Valve */
+    case 27960: /* Quake */
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* NICTER's legend; the first rule that fits wins. */
+static enum ds_type tcp_type(uint8_t flags)
+{
+    if (flags & TCP_RST)
+        return DS_TYPE_TCP_RST;
+    if ((flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK))
+        return DS_TYPE_TCP_SYNACK;
+    if (flags & TCP_SYN)
+        return flags & TCP_FIN ? DS_TYPE_TCP_OTHER : DS_TYPE_TCP_SYN;
+    if (flags & TCP_FIN)
+        return DS_TYPE_TCP_FIN;
+    if (flags & TCP_PSH)
+        return DS_TYPE_TCP_PUSH;
+    return flags & TCP_ACK ? DS_TYPE_TCP_ACK : DS_TYPE_TCP_OTHER;
+}
+
+static void classify_tcp(const struct ds_packet *p, struct ds_verdict *v)
+{
+    v->type = (uint8_t)tcp_type(p->tcp_flags);
+    if (v->type == DS_TYPE_TCP_RST || v->type == DS_TYPE_TCP_SYNACK) {
+        v->cls = DS_CLASS_BACKSCATTER;
+        v->port = p->source_port;
+        return;
+    }
+    v->port = p->dest_port;
+    if (v->type == DS_TYPE_TCP_SYN) {
+        v->cls = DS_CLASS_SCAN;
+        v->signatures = ds_classify_signatures(p);
+    }
+}
+
+static void classify_udp(const struct ds_packet *p, struct ds_verdict *v)
+{
+    bool reflected = is_reflection_port(p->source_port);
+    v->type = DS_TYPE_UDP;
+    v->cls = reflected ? DS_CLASS_BACKSCATTER : DS_CLASS_SCAN;
+    v->port = reflected ? p->source_port : p->dest_port;
+}
+
+/* CAIDA's ICMP backscatter types (corsaro3, libcorsaro_filtering), and what they are in ICMPv6. */
+static enum ds_class icmp_class(const struct ds_packet *p)
+{
+    if (p->proto == DS_PROTO_ICMP6) {
+        if ((p->icmp_type >= 1 && p->icmp_type <= 4) || p->icmp_type == 129)
+            return DS_CLASS_BACKSCATTER;
+        return p->icmp_type == 128 ? DS_CLASS_SCAN : DS_CLASS_OTHER;
+    }
+    switch (p->icmp_type) {
+    case 0:
+    case 3:
+    case 4:
+    case 5:
+    case 11:
+    case 12:
+    case 14:
+    case 16:
+    case 18:
+        return DS_CLASS_BACKSCATTER;
+    case 8:
+        return DS_CLASS_SCAN;
+    default:
+        return DS_CLASS_OTHER;
+    }
+}
+
+static void classify_icmp(const struct ds_packet *p, struct ds_verdict *v)
+{
+    v->type = DS_TYPE_ICMP;
+    v->cls = (uint8_t)icmp_class(p);
+    v->port = (uint16_t)(p->icmp_type << 8 | p->icmp_code);
+    if (p->quoted_proto) {
+        v->proto = p->quoted_proto;
+        v->port = p->quoted_port;
+    }
+}
+
+/* Later fragments and cut headers have neither ports nor flags: only the protocol is known. */
+static enum ds_type headless_type(uint8_t proto)
+{
+    switch (proto) {
+    case DS_PROTO_TCP:
+        return DS_TYPE_TCP_OTHER;
+    case DS_PROTO_UDP:
+        return DS_TYPE_UDP;
+    case DS_PROTO_ICMP:
+    case DS_PROTO_ICMP6:
+        return DS_TYPE_ICMP;
+    default:
+        return DS_TYPE_OTHER;
+    }
+}
+
+void ds_classify(const struct ds_packet *p, struct ds_verdict *out)
+{
+    *out = (struct ds_verdict){.cls = DS_CLASS_OTHER, .proto = p->proto};
+    if (p->fragment || p->truncated) {
+        out->type = (uint8_t)headless_type(p->proto);
+        return;
+    }
+    switch (p->proto) {
+    case DS_PROTO_TCP:
+        classify_tcp(p, out);
+        break;
+    case DS_PROTO_UDP:
+        classify_udp(p, out);
+        break;
+    case DS_PROTO_ICMP:
+    case DS_PROTO_ICMP6:
+        classify_icmp(p, out);
+        break;
+    default:
+        out->type = DS_TYPE_OTHER;
+        break;
+    }
+}

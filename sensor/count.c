@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "count.h"
+
+#include <stdlib.h>
+
+static int init_tables(struct ds_counts *c, unsigned workers, const struct ds_hash_key *key)
+{
+    const struct {
+        struct ds_table *table;
+        uint32_t entry_bytes;
+        size_t slots;
+    } tables[] = {
+        {&c->sources, sizeof(struct ds_source), DS_COUNT_SOURCES_MAX},
+        {&c->pairs, sizeof(struct ds_pair), DS_COUNT_PAIRS_MAX},
+        {&c->cells, sizeof(struct ds_count_cell), DS_COUNT_CELLS_MAX},
+        {&c->destinations, sizeof(struct ds_destination), DS_COUNT_DESTINATIONS_MAX},
+        {&c->rest_cells, sizeof(struct ds_count_cell), DS_COUNT_REST_MAX * workers},
+    };
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        if (ds_table_init(tables[i].table, tables[i].entry_bytes, tables[i].slots / workers, key))
+            return -1;
+    return 0;
+}
+
+int ds_counts_init(struct ds_counts *c, const struct ds_monitor *monitor, unsigned workers,
+                   const struct ds_hash_key *key)
+{
+    memset(c, 0, sizeof *c);
+    c->destination_words = (ds_monitor_addresses(monitor) + 63) / 64;
+    if (c->destination_words) {
+        c->destination_bits = calloc(c->destination_words, sizeof *c->destination_bits);
+        if (!c->destination_bits)
+            return -1;
+    }
+    if (init_tables(c, workers, key) == 0)
+        return 0;
+    ds_counts_finish(c);
+    return -1;
+}
+
+void ds_counts_finish(struct ds_counts *c)
+{
+    free(c->destination_bits);
+    c->destination_bits = NULL;
+    ds_table_finish(&c->sources);
+    ds_table_finish(&c->pairs);
+    ds_table_finish(&c->cells);
+    ds_table_finish(&c->rest_cells);
+    ds_table_finish(&c->destinations);
+}
+
+void ds_counts_clear(struct ds_counts *c)
+{
+    /* The plain counters stand before the tables. */
+    memset(c, 0, offsetof(struct ds_counts, sources));
+    if (c->destination_bits)
+        memset(c->destination_bits, 0, c->destination_words * sizeof *c->destination_bits);
+    ds_table_clear(&c->sources);
+    ds_table_clear(&c->pairs);
+    ds_table_clear(&c->cells);
+    ds_table_clear(&c->rest_cells);
+    ds_table_clear(&c->destinations);
+}
+
+/* Where the cells are full the packet goes to its port's rest, for which there is always room
+ * unless memory itself ran out. */
+static struct ds_count_cell *find_cell(const struct ds_hit *h)
+{
+    struct ds_counts *c = h->counts;
+    bool is_new;
+    struct ds_count_cell *cell =
+        ds_table_upsert(&c->cells, h->cell_key, h->cell_hash, sizeof *cell, &is_new);
+    if (cell)
+        return cell;
+    c->overflow[DS_OVERFLOW_CELLS]++;
+    uint64_t key = (h->cell_key & ~UINT64_C(0x3ff)) | DS_GEO_REST;
+    return ds_table_upsert(&c->rest_cells, key, ds_hash(c->rest_cells.key, key), sizeof *cell,
+                           &is_new);
+}
+
+static void count_cell(const struct ds_hit *h)
+{
+    struct ds_counts *c = h->counts;
+    bool is_new = false;
+    if (!ds_table_upsert(&c->pairs, h->pair_key, h->pair_hash, sizeof(struct ds_pair), &is_new))
+        c->overflow[DS_OVERFLOW_PAIRS]++;
+    struct ds_count_cell *cell = find_cell(h);
+    if (!cell)
+        return;
+    cell->packets++;
+    cell->bytes += h->bytes;
+    cell->sources += is_new;
+}
+
+static void count_destination(const struct ds_hit *h)
+{
+    struct ds_counts *c = h->counts;
+    if (h->dest_index != DS_MONITOR_OUTSIDE) {
+        c->destination_bits[h->dest_index / 64] |= UINT64_C(1) << (h->dest_index % 64);
+        return;
+    }
+    bool is_new;
+    uint64_t hash = ds_hash(c->destinations.key, h->dest_key);
+    if (!ds_table_upsert(&c->destinations, h->dest_key, hash, sizeof(struct ds_destination),
+                         &is_new))
+        c->overflow[DS_OVERFLOW_DESTINATIONS]++;
+}
+
+void ds_count_packet(const struct ds_hit *h)
+{
+    struct ds_counts *c = h->counts;
+    c->books[DS_BOOK_COUNTED]++;
+    c->bytes += h->bytes;
+    c->types[h->type]++;
+    c->class_packets[h->cls]++;
+    c->class_bytes[h->cls] += h->bytes;
+    c->protocols[h->proto]++;
+    c->countries[h->country].packets++;
+    c->countries[h->country].bytes += h->bytes;
+    for (uint32_t left = h->signatures; left; left &= left - 1)
+        c->signature_packets[__builtin_ctz(left)]++;
+    count_cell(h);
+    count_destination(h);
+}

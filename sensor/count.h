@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One worker's counts of one window: the tables that every packet touches. A packet is counted in
+ * two steps, a batch apart, so that the memory each step needs was prefetched by the one before
+ * (docs/architecture.md). Pure; one thread at a time.
+ *
+ * All packets of a source come to the same worker, so unique sources add up over workers.
+ */
+#ifndef DARKSCOPE_COUNT_H
+#define DARKSCOPE_COUNT_H
+
+#include "darkscope/types.h"
+#include "geo.h"
+#include "monitor.h"
+#include "table.h"
+#include "timeline.h"
+
+/* Entries of all workers' tables together, so that memory is bounded whatever arrives: 128 MB each
+ * for sources, pairs and cells, and as much for the window before while it is being sent. */
+#define DS_COUNT_SOURCES_MAX      (UINT32_C(1) << 22)
+#define DS_COUNT_PAIRS_MAX        (UINT32_C(1) << 24)
+#define DS_COUNT_CELLS_MAX        (UINT32_C(1) << 22)
+#define DS_COUNT_DESTINATIONS_MAX (UINT32_C(1) << 22)
+/* One for every (class, protocol, port) there is: cells under DS_COUNTRY_REST always find room. */
+#define DS_COUNT_REST_MAX         (UINT32_C(1) << 21)
+
+/* Table entries; their sizes are the tables' entry sizes. */
+struct ds_source {
+    uint64_t key; /* ds_packet.source_key | DS_COUNT_KEY_SET, so that 0.0.0.0 is a key too */
+    uint64_t packets;
+    uint32_t seen;      /* signatures of at least one packet */
+    uint32_t confirmed; /* of at least two */
+    uint16_t country;   /* index, geo.h */
+    uint8_t classes;    /* bit 1 << enum ds_class */
+    uint8_t pad[5];
+};
+struct ds_pair {
+    uint64_t key; /* source and service */
+};
+struct ds_destination {
+    uint64_t key; /* ds_packet.dest_key | DS_COUNT_KEY_SET */
+};
+struct ds_count_cell {
+    uint64_t key; /* ds_count_cell_key */
+    uint64_t packets;
+    uint64_t bytes;
+    uint32_t sources;
+    uint32_t pad;
+};
+_Static_assert(sizeof(struct ds_source) == 32 && sizeof(struct ds_count_cell) == 32,
+               "two entries in a cache line");
+
+struct ds_country_count {
+    uint64_t packets;
+    uint64_t bytes;
+};
+
+struct ds_counts {
+    uint64_t books[DS_BOOK_COUNT]; /* received and dropped_* are the capture thread's: ds_close */
+    uint64_t malformed[DS_MALFORMED_COUNT];
+    uint64_t overflow[DS_OVERFLOW_COUNT];
+    uint64_t bytes;
+    uint64_t types[DS_TYPE_COUNT];
+    uint64_t class_packets[DS_CLASS_COUNT];
+    uint64_t class_bytes[DS_CLASS_COUNT];
+    uint64_t protocols[256];
+    uint64_t signature_packets[DS_SIGNATURE_COUNT];
+    struct ds_country_count countries[DS_GEO_COUNT];
+    struct ds_table sources, pairs, cells, rest_cells;
+    struct ds_table destinations; /* IPv6; all of them where the monitored set is everything */
+    uint64_t *destination_bits;   /* by monitor index; NULL where there are none */
+    size_t destination_words;
+};
+
+/* What a packet will be counted as: made by the worker's first pass. */
+struct ds_hit {
+    struct ds_counts *counts;
+    uint64_t source_key, source_hash;
+    uint64_t pair_key, pair_hash;
+    uint64_t cell_key, cell_hash; /* complete once the country is known */
+    uint64_t dest_key;            /* where dest_index is outside */
+    int64_t dest_index;
+    uint32_t source4;
+    uint32_t signatures;
+    uint16_t bytes;
+    uint16_t country; /* index */
+    uint8_t type, cls, proto;
+    bool is_v6;
+};
+
+/* Each worker gets its share of the bounds. The key and the monitor are borrowed. 0, or -1 without
+ * memory. */
+int ds_counts_init(struct ds_counts *c, const struct ds_monitor *monitor, unsigned workers,
+                   const struct ds_hash_key *key);
+void ds_counts_finish(struct ds_counts *c);
+/* Empty again, memory kept. */
+void ds_counts_clear(struct ds_counts *c);
+
+#define DS_COUNT_KEY_SET (UINT64_C(1) << 62)
+
+static inline uint64_t ds_count_cell_key(uint8_t cls, uint8_t proto, uint16_t port,
+                                         uint16_t country)
+{
+    return DS_COUNT_KEY_SET | (uint64_t)cls << 34 | (uint64_t)proto << 26 | (uint64_t)port << 10 |
+           country;
+}
+
+/* (source, class, protocol, port): exact for IPv4, a 63-bit keyed hash for IPv6. */
+static inline uint64_t ds_count_pair_key(const struct ds_hash_key *k, const struct ds_hit *h,
+                                         uint8_t proto, uint16_t port)
+{
+    uint64_t service = (uint64_t)h->cls << 24 | (uint64_t)proto << 16 | port;
+    if (h->is_v6)
+        return ds_hash(k, h->source_key + service) | UINT64_C(1) << 63;
+    return DS_COUNT_KEY_SET | (uint64_t)h->source4 << 26 | service;
+}
+
+static inline void ds_count_prefetch_source(const struct ds_hit *h)
+{
+    ds_table_prefetch(&h->counts->sources, h->source_hash, sizeof(struct ds_source));
+    ds_table_prefetch(&h->counts->pairs, h->pair_hash, sizeof(struct ds_pair));
+}
+
+static inline void ds_count_prefetch_cell(const struct ds_hit *h)
+{
+    ds_table_prefetch(&h->counts->cells, h->cell_hash, sizeof(struct ds_count_cell));
+}
+
+/* First step: the source's record. */
+static inline void ds_count_source(const struct ds_hit *h)
+{
+    bool is_new;
+    struct ds_source *s =
+        ds_table_upsert(&h->counts->sources, h->source_key, h->source_hash, sizeof *s, &is_new);
+    if (!s) {
+        h->counts->overflow[DS_OVERFLOW_SOURCES]++;
+        return;
+    }
+    if (is_new)
+        s->country = h->country;
+    s->packets++;
+    s->classes |= (uint8_t)(1u << h->cls);
+    s->confirmed |= s->seen & h->signatures;
+    s->seen |= h->signatures;
+}
+
+/* Second step: everything else. */
+void ds_count_packet(const struct ds_hit *h);
+
+#endif

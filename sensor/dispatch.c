@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dispatch.h"
+
+#include "bytes.h"
+#include "darkscope/clock.h"
+#include "link.h"
+
+#include <errno.h>
+
+int ds_dispatch_init(struct ds_dispatch *d, const struct ds_dispatch_settings *settings)
+{
+    memset(d, 0, sizeof *d);
+    d->settings = *settings;
+    ds_timeline_init(&d->timeline, settings->window_ns, settings->lateness_ns);
+    return ds_gate_init(&d->room);
+}
+
+void ds_dispatch_finish(struct ds_dispatch *d)
+{
+    ds_gate_finish(&d->room);
+}
+
+/* A slot that must not be lost: waits for room. */
+static struct ds_slot *reserve_surely(struct ds_ring *r)
+{
+    struct ds_slot *s;
+    while (!(s = ds_ring_reserve(r)))
+        ds_ring_wait_room(r);
+    return s;
+}
+
+static void publish_all(struct ds_dispatch *d)
+{
+    for (unsigned i = 0; i < d->settings.workers; i++)
+        ds_ring_publish(d->settings.rings[i]);
+}
+
+static void send_control(struct ds_dispatch *d, enum ds_slot_kind kind,
+                         const struct ds_close *close)
+{
+    for (unsigned i = 0; i < d->settings.workers; i++) {
+        struct ds_slot *s = reserve_surely(d->settings.rings[i]);
+        s->kind = (uint8_t)kind;
+        if (close)
+            memcpy(s->snap, close, sizeof *close);
+        ds_ring_commit(d->settings.rings[i]);
+    }
+    publish_all(d);
+}
+
+/* What the capture lost since the last window is said in the one that closes now. */
+static void close_window(struct ds_dispatch *d, const struct ds_epoch *epoch)
+{
+    struct ds_close *close = &d->open[epoch->number % DS_WORKER_SETS];
+    struct ds_capture_loss loss = {0};
+    d->settings.capture->ops->loss(d->settings.capture, &loss);
+    close->epoch = *epoch;
+    close->dropped_kernel = loss.kernel - d->loss.kernel;
+    close->dropped_interface = loss.interface - d->loss.interface;
+    d->loss = loss;
+    send_control(d, DS_SLOT_CLOSE, close);
+    *close = (struct ds_close){0};
+}
+
+static void advance(struct ds_dispatch *d, int64_t time_ns)
+{
+    struct ds_epoch closed;
+    while (ds_timeline_advance(&d->timeline, time_ns, &closed))
+        close_window(d, &closed);
+}
+
+/* The worker all of whose packets have this source. What has no readable source goes to the first:
+ * it is only counted. */
+static unsigned worker_of(const struct ds_dispatch *d, const struct ds_network *n)
+{
+    const struct ds_hash_key *k = d->settings.key;
+    uint64_t source;
+    if (d->settings.workers == 1)
+        return 0;
+    if (n->data[0] >> 4 == 4 && n->captured >= 20)
+        source = ds_load32_be(n->data + 12);
+    else if (n->data[0] >> 4 == 6 && n->captured >= 40)
+        source = ds_hash_ip6(k, n->data + 8);
+    else
+        return 0;
+    return ds_hash_share(ds_hash(k, source | DS_COUNT_KEY_SET), d->settings.workers);
+}
+
+/* A slot for a packet: on a live capture NULL where the ring is full, on a file it waits. */
+static struct ds_slot *reserve(struct ds_dispatch *d, struct ds_ring *r)
+{
+    struct ds_slot *s = ds_ring_reserve(r);
+    if (s || d->settings.capture->ops->is_live)
+        return s;
+    return reserve_surely(r);
+}
+
+static void dispatch(struct ds_dispatch *d, const struct ds_frame *f)
+{
+    struct ds_network n;
+    enum ds_malformed reason = ds_link_strip(f, d->settings.tunnels, &n);
+    bool ok = reason == DS_MALFORMED_COUNT, late;
+    advance(d, f->time_ns);
+    uint32_t epoch = ds_timeline_assign(&d->timeline, f->time_ns, &late);
+    struct ds_ring *r = d->settings.rings[ok ? worker_of(d, &n) : 0];
+    struct ds_close *open = &d->open[epoch % DS_WORKER_SETS];
+    struct ds_slot *s = reserve(d, r);
+    if (!s) {
+        open->dropped_ring++;
+        return;
+    }
+    open->received++;
+    s->kind = ok ? DS_SLOT_PACKET : DS_SLOT_MALFORMED;
+    s->reason = (uint8_t)reason;
+    s->epoch = epoch;
+    s->late = late;
+    if (ok) {
+        s->captured = (uint16_t)(n.captured < DS_SNAP_BYTES ? n.captured : DS_SNAP_BYTES);
+        memcpy(s->snap, n.data, s->captured);
+    }
+    ds_ring_commit(r);
+}
+
+/* Sleeps until the wall clock has come as far as the packets' time, divided by the speed. Bounded,
+ * so that a stop is seen and a jump in time does not stall the replay. */
+static void pace(struct ds_dispatch *d, int64_t frame_ns)
+{
+    const int64_t longest_ns = 100 * DS_NS_PER_MS;
+    int64_t now = ds_clock_steady_ns();
+    if (d->first_clock_ns == 0) {
+        d->first_clock_ns = now;
+        d->first_frame_ns = frame_ns;
+    }
+    int64_t due =
+        d->first_clock_ns + (int64_t)((double)(frame_ns - d->first_frame_ns) / d->settings.speed);
+    if (due <= now)
+        return;
+    int64_t wait = due - now;
+    if (wait > longest_ns) { /* a hole in the capture: do not wait it out */
+        d->first_clock_ns -= wait - longest_ns;
+        wait = longest_ns;
+    }
+    publish_all(d);
+    nanosleep(&(struct timespec){.tv_nsec = wait}, NULL);
+}
+
+void ds_dispatch_end(struct ds_dispatch *d)
+{
+    struct ds_epoch closed;
+    while (ds_timeline_finish(&d->timeline, &closed))
+        close_window(d, &closed);
+    send_control(d, DS_SLOT_END, NULL);
+}
+
+void *ds_dispatch_run(void *arg)
+{
+    struct ds_dispatch *d = arg;
+    struct ds_capture *c = d->settings.capture;
+    struct ds_frame frames[DS_CAPTURE_BATCH];
+    int n;
+    while ((n = c->ops->read(c, frames, DS_CAPTURE_BATCH, &d->error)) >= 0) {
+        for (int i = 0; i < n; i++)
+            dispatch(d, &frames[i]);
+        if (c->ops->is_live)
+            advance(d, ds_clock_utc_ns());
+        else if (n > 0 && d->settings.speed > 0)
+            pace(d, frames[n - 1].time_ns);
+        publish_all(d);
+    }
+    d->result = n == DS_CAPTURE_FAILED ? -1 : 0;
+    ds_dispatch_end(d);
+    return NULL;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gather.h"
+
+#include "sort.h"
+
+#include <stdlib.h>
+
+static void add(uint64_t *to, const uint64_t *from, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        to[i] += from[i];
+}
+
+static void gather_close(const struct ds_close *close, struct ds_window *w)
+{
+    w->start_s = close->epoch.start_s;
+    w->seconds = close->epoch.seconds;
+    w->observed_ns = close->epoch.observed_ns;
+    w->books[DS_BOOK_RECEIVED] = close->received;
+    w->books[DS_BOOK_DROPPED_KERNEL] = close->dropped_kernel;
+    w->books[DS_BOOK_DROPPED_INTERFACE] = close->dropped_interface;
+    w->books[DS_BOOK_DROPPED_RING] = close->dropped_ring;
+}
+
+static void gather_sums(const struct ds_counts *c, struct ds_window *w)
+{
+    add(w->books, c->books, DS_BOOK_COUNT);
+    add(w->malformed, c->malformed, DS_MALFORMED_COUNT);
+    add(w->overflow, c->overflow, DS_OVERFLOW_COUNT);
+    add(w->types, c->types, DS_TYPE_COUNT);
+    add(w->protocols, c->protocols, 256);
+    w->bytes += c->bytes;
+    w->sources += c->sources.used;
+    for (int i = 0; i < DS_CLASS_COUNT; i++) {
+        w->classes[i].packets += c->class_packets[i];
+        w->classes[i].bytes += c->class_bytes[i];
+    }
+}
+
+/* What only the source table knows: unique sources by class, country and signature. */
+struct per_source {
+    uint64_t countries[DS_GEO_COUNT];
+    struct ds_signature_tally signatures[DS_SIGNATURE_COUNT];
+};
+
+static void gather_sources(const struct ds_counts *c, struct per_source *out, struct ds_window *w)
+{
+    size_t i = 0;
+    for (const struct ds_source *s; (s = ds_table_next(&c->sources, &i));) {
+        out->countries[s->country]++;
+        for (int cls = 0; cls < DS_CLASS_COUNT; cls++)
+            w->classes[cls].sources += s->classes >> cls & 1;
+        for (uint32_t left = s->seen; left; left &= left - 1) {
+            int signature = __builtin_ctz(left);
+            out->signatures[signature].sources++;
+            out->signatures[signature].confirmed_sources += s->confirmed >> signature & 1;
+        }
+    }
+    for (int signature = 0; signature < DS_SIGNATURE_COUNT; signature++)
+        out->signatures[signature].packets += c->signature_packets[signature];
+}
+
+static int by_country(const void *a, const void *b)
+{
+    const struct ds_country_tally *x = a, *y = b;
+    return (x->country > y->country) - (x->country < y->country);
+}
+
+static int gather_countries(struct ds_set *const *sets, unsigned workers,
+                            const struct per_source *sources, struct ds_window *w)
+{
+    w->countries = calloc(DS_GEO_COUNT, sizeof *w->countries);
+    if (!w->countries)
+        return -1;
+    for (uint16_t i = 0; i < DS_GEO_COUNT; i++) {
+        struct ds_tally tally = {.sources = sources->countries[i]};
+        for (unsigned worker = 0; worker < workers; worker++) {
+            tally.packets += sets[worker]->counts.countries[i].packets;
+            tally.bytes += sets[worker]->counts.countries[i].bytes;
+        }
+        if (tally.packets)
+            w->countries[w->country_count++] = (struct ds_country_tally){ds_geo_country(i), tally};
+    }
+    qsort(w->countries, w->country_count, sizeof *w->countries, by_country);
+    return 0;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct ds_signature_tally *x = a, *y = b;
+    return strcmp(x->id, y->id);
+}
+
+static int gather_signatures(const struct per_source *sources, struct ds_window *w)
+{
+    w->signatures = calloc(DS_SIGNATURE_COUNT, sizeof *w->signatures);
+    if (!w->signatures)
+        return -1;
+    for (unsigned i = 0; i < DS_SIGNATURE_COUNT; i++) {
+        if (!sources->signatures[i].packets)
+            continue;
+        struct ds_signature_tally *to = &w->signatures[w->signature_count++];
+        *to = sources->signatures[i];
+        strcpy(to->id, ds_signature_name(i));
+    }
+    qsort(w->signatures, w->signature_count, sizeof *w->signatures, by_id);
+    return 0;
+}
+
+static struct ds_cell cell_of(const struct ds_count_cell *c)
+{
+    return (struct ds_cell){
+        .cls = (uint8_t)(c->key >> 34 & 0xff),
+        .proto = (uint8_t)(c->key >> 26),
+        .port = (uint16_t)(c->key >> 10),
+        .country = ds_geo_country(c->key & 0x3ff),
+        .packets = c->packets,
+        .bytes = c->bytes,
+        .sources = c->sources,
+    };
+}
+
+static size_t collect_cells(const struct ds_table *t, struct ds_cell *cells,
+                            struct ds_sort_item *items, size_t at)
+{
+    size_t i = 0;
+    for (const struct ds_count_cell *c; (c = ds_table_next(t, &i)); at++) {
+        cells[at] = cell_of(c);
+        items[at] = (struct ds_sort_item){ds_cell_key(&cells[at]), (uint32_t)at};
+    }
+    return at;
+}
+
+/* Puts the cells in order and adds up those that several workers have. */
+static void merge_cells(const struct ds_cell *cells, const struct ds_sort_item *items, size_t count,
+                        struct ds_window *w)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct ds_cell *from = &cells[items[i].place];
+        if (i > 0 && items[i].key == items[i - 1].key) {
+            struct ds_cell *to = &w->cells[w->cell_count - 1];
+            to->packets += from->packets;
+            to->bytes += from->bytes;
+            to->sources += from->sources;
+            to->survey_packets += from->survey_packets;
+        } else {
+            w->cells[w->cell_count++] = *from;
+        }
+    }
+}
+
+static int gather_cells(struct ds_set *const *sets, unsigned workers, struct ds_window *w)
+{
+    size_t most = 0;
+    for (unsigned i = 0; i < workers; i++)
+        most += sets[i]->counts.cells.used + sets[i]->counts.rest_cells.used;
+    if (most == 0)
+        return 0;
+    struct ds_cell *cells = malloc(most * sizeof *cells);
+    struct ds_sort_item *items = malloc(most * 2 * sizeof *items);
+    w->cells = malloc(most * sizeof *w->cells);
+    int failed = !cells || !items || !w->cells;
+    if (!failed) {
+        size_t count = 0;
+        for (unsigned i = 0; i < workers; i++) {
+            count = collect_cells(&sets[i]->counts.cells, cells, items, count);
+            count = collect_cells(&sets[i]->counts.rest_cells, cells, items, count);
+        }
+        ds_sort(items, items + most, count);
+        merge_cells(cells, items, count, w);
+    }
+    free(cells);
+    free(items);
+    return failed ? -1 : 0;
+}
+
+/* A destination may have been seen by several workers: unite into the first worker's. */
+static void unite_destinations(struct ds_counts *into, const struct ds_counts *from)
+{
+    for (size_t i = 0; i < into->destination_words; i++)
+        into->destination_bits[i] |= from->destination_bits[i];
+    struct ds_table *t = &into->destinations;
+    size_t i = 0;
+    bool is_new;
+    for (const struct ds_destination *d; (d = ds_table_next(&from->destinations, &i));)
+        if (!ds_table_upsert(t, d->key, ds_hash(t->key, d->key), sizeof *d, &is_new))
+            into->overflow[DS_OVERFLOW_DESTINATIONS]++;
+}
+
+static void gather_destinations(struct ds_set *const *sets, unsigned workers, struct ds_window *w)
+{
+    struct ds_counts *all = &sets[0]->counts;
+    for (unsigned i = 1; i < workers; i++)
+        unite_destinations(all, &sets[i]->counts);
+    for (size_t i = 0; i < all->destination_words; i++)
+        w->active_addresses += (unsigned)__builtin_popcountll(all->destination_bits[i]);
+    w->destinations = w->active_addresses + all->destinations.used;
+    size_t i = 0;
+    for (const struct ds_destination *d; (d = ds_table_next(&all->destinations, &i));)
+        w->active_addresses += !(d->key >> 63); /* bit 63 marks IPv6 */
+}
+
+int ds_gather(struct ds_set *const *sets, unsigned workers, const struct ds_monitor *monitor,
+              struct ds_window *out)
+{
+    ds_window_init(out);
+    struct per_source *sources = calloc(1, sizeof *sources);
+    if (!sources)
+        return -1;
+    gather_destinations(sets, workers, out);
+    for (unsigned i = 0; i < workers; i++) {
+        gather_sums(&sets[i]->counts, out);
+        gather_sources(&sets[i]->counts, sources, out);
+    }
+    gather_close(&sets[0]->close, out);
+    out->addresses_known = !ds_monitor_is_everything(monitor);
+    out->addresses = ds_monitor_addresses(monitor);
+    int failed = gather_countries(sets, workers, sources, out) || gather_signatures(sources, out) ||
+                 gather_cells(sets, workers, out);
+    free(sources);
+    if (failed)
+        ds_window_finish(out);
+    return failed ? -1 : 0;
+}

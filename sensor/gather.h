@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The workers' counts of one epoch become one window. Pure; runs on the uplink thread.
+ */
+#ifndef DARKSCOPE_GATHER_H
+#define DARKSCOPE_GATHER_H
+
+#include "darkscope/window.h"
+#include "worker.h"
+
+/* sets: the closed sets of one epoch, one a worker. Uses them up: they may only be cleared
+ * afterwards. out is initialised here and owned by the caller. 0, or -1 without memory. */
+int ds_gather(struct ds_set *const *sets, unsigned workers, const struct ds_monitor *monitor,
+              struct ds_window *out);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The monitored set: which destinations are ours, and the number of each among them. Read-only
+ * after it was made; shared by all threads. Pure.
+ */
+#ifndef DARKSCOPE_MONITOR_H
+#define DARKSCOPE_MONITOR_H
+
+#include "darkscope/error.h"
+#include "darkscope/text.h"
+
+#include <stddef.h>
+
+struct ds_monitor;
+
+/* Makes the set of prefixes without those of exclusions, which may lie anywhere. No prefix may
+ * overlap another of its own list; err then names both by their number in the list, from 1, never
+ * by address. count 0: everything is ours and no number of addresses is known. 0 or -1. */
+int ds_monitor_create(const struct ds_prefix *prefixes, size_t count,
+                      const struct ds_prefix *exclusions, size_t exclusion_count,
+                      struct ds_monitor **out, struct ds_error *err);
+void ds_monitor_destroy(struct ds_monitor *m);
+
+bool ds_monitor_is_everything(const struct ds_monitor *m);
+/* Monitored IPv4 addresses: 0 to 2^32. */
+uint64_t ds_monitor_addresses(const struct ds_monitor *m);
+
+#define DS_MONITOR_OUTSIDE (-1)
+/* The place of an IPv4 address among the monitored ones, 0 .. addresses-1 in order, or
+ * DS_MONITOR_OUTSIDE. Not for a set that is everything. */
+int64_t ds_monitor_index4(const struct ds_monitor *m, uint32_t address);
+/* Is the IPv6 address (network order) ours? Not for a set that is everything. */
+bool ds_monitor_has6(const struct ds_monitor *m, const uint8_t address[static 16]);
+
+#endif

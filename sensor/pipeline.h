@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The whole way of a packet, from the capture to the closed window, as threads: one capture thread,
+ * W workers and the uplink thread, which gathers the workers' counts and gives each window to the
+ * sink. Nothing but this file sees all stages.
+ */
+#ifndef DARKSCOPE_PIPELINE_H
+#define DARKSCOPE_PIPELINE_H
+
+#include "capture.h"
+#include "darkscope/window.h"
+#include "geo.h"
+#include "monitor.h"
+
+#define DS_PIPELINE_WORKERS_MAX 64
+/* Slots of a worker's ring: 768 KB, which stays in the cache between two cores. */
+#define DS_PIPELINE_RING_SLOTS  4096
+
+/* Where windows go. Called on the uplink thread only. */
+struct ds_sink {
+    void *self;
+    /* Takes the window and frees it in any case. -1 with err ends the run. */
+    int (*put)(void *self, struct ds_window *w, struct ds_error *err);
+    /* Called at least 50 times a second; NULL where there is nothing to do. */
+    void (*service)(void *self);
+};
+
+struct ds_pipeline_settings {
+    struct ds_capture *capture;       /* borrowed */
+    const struct ds_monitor *monitor; /* borrowed */
+    struct ds_geo *geo;               /* taken; NULL: no country */
+    struct ds_sink sink;
+    unsigned workers; /* 1 .. DS_PIPELINE_WORKERS_MAX */
+    unsigned tunnels;
+    int64_t window_ns, lateness_ns; /* window_ns 0: one window for everything */
+    double speed;
+};
+
+struct ds_pipeline;
+
+/* Allocates and starts nothing. 0, or -1 with err. */
+int ds_pipeline_create(const struct ds_pipeline_settings *s, struct ds_pipeline **out,
+                       struct ds_error *err);
+void ds_pipeline_destroy(struct ds_pipeline *p);
+
+/* Starts the threads. 0, or -1 with err; then nothing runs. */
+int ds_pipeline_start(struct ds_pipeline *p, struct ds_error *err);
+
+/* Waits until the capture has ended (or was stopped by its own stop) and the last window is with
+ * the sink. 0, or -1 with err where the capture or the sink failed; windows of all that was read
+ * before have been given to the sink. */
+int ds_pipeline_join(struct ds_pipeline *p, struct ds_error *err);
+
+/* Has everything ended? Main thread, while it waits for signals. */
+bool ds_pipeline_is_done(const struct ds_pipeline *p);
+
+/* Swaps the country database without stopping; takes geo, frees the one before when no worker uses
+ * it. Main thread. */
+void ds_pipeline_replace_geo(struct ds_pipeline *p, struct ds_geo *geo);
+
+#endif

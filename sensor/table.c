@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "table.h"
+
+#include <sys/mman.h>
+
+#define HUGE_PAGE_BYTES (2u << 20)
+
+static size_t guard_of(size_t slots)
+{
+    return slots - slots / 4;
+}
+
+/* Anonymous memory is zero: a fresh table is empty. */
+static uint8_t *allocate(size_t bytes)
+{
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return NULL;
+    if (bytes >= HUGE_PAGE_BYTES)
+        madvise(memory, bytes, MADV_HUGEPAGE); /* a wish: 20 to 80 % of the speed, not needed */
+    return memory;
+}
+
+static void release(struct ds_table *t)
+{
+    if (t->entries)
+        munmap(t->entries, (t->mask + 1) * t->entry_bytes);
+    t->entries = NULL;
+}
+
+static bool replace(struct ds_table *t, size_t slots)
+{
+    uint8_t *entries = allocate(slots * t->entry_bytes);
+    if (!entries)
+        return false;
+    release(t);
+    t->entries = entries;
+    t->mask = slots - 1;
+    t->guard = guard_of(slots);
+    t->used = 0;
+    return true;
+}
+
+int ds_table_init(struct ds_table *t, uint32_t entry_bytes, size_t slots_max,
+                  const struct ds_hash_key *key)
+{
+    *t = (struct ds_table){.entry_bytes = entry_bytes, .key = key};
+    t->slots_max = DS_TABLE_SLOTS_MIN;
+    while (t->slots_max * 2 <= slots_max)
+        t->slots_max *= 2;
+    return replace(t, DS_TABLE_SLOTS_MIN) ? 0 : -1;
+}
+
+void ds_table_finish(struct ds_table *t)
+{
+    release(t);
+}
+
+void ds_table_clear(struct ds_table *t)
+{
+    size_t slots = t->mask + 1;
+    if (t->used < slots / 8 && slots > DS_TABLE_SLOTS_MIN && replace(t, slots / 2))
+        return;
+    memset(t->entries, 0, slots * t->entry_bytes);
+    t->used = 0;
+}
+
+bool ds_table_grow(struct ds_table *t)
+{
+    struct ds_table old = *t;
+    size_t slots = (t->mask + 1) * 2;
+    if (slots > t->slots_max)
+        return false;
+    uint8_t *entries = allocate(slots * t->entry_bytes);
+    if (!entries)
+        return false;
+    t->entries = entries;
+    t->mask = slots - 1;
+    t->guard = guard_of(slots);
+    size_t per_line = DS_TABLE_LINE / t->entry_bytes, i = 0;
+    for (const uint64_t *from; (from = ds_table_next(&old, &i));) {
+        size_t to = ds_hash(t->key, *from) & t->mask & ~(per_line - 1);
+        while (*(uint64_t *)(void *)(entries + to * t->entry_bytes))
+            to = (to + 1) & t->mask;
+        memcpy(entries + to * t->entry_bytes, from, t->entry_bytes);
+    }
+    release(&old);
+    return true;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A worker: takes packets out of its rings, parses, classifies and counts them in batches, and
+ * hands over its counts of a window when the capture threads have closed it.
+ *
+ * Counts live in DS_WORKER_SETS sets. Epoch e uses set e % DS_WORKER_SETS: at most two are open
+ * (timeline.h), one is being gathered by the uplink thread, one is spare, so counting pauses only
+ * where the uplink thread is two whole windows behind.
+ */
+#ifndef DARKSCOPE_WORKER_H
+#define DARKSCOPE_WORKER_H
+
+#include "count.h"
+#include "ring.h"
+
+#include <pthread.h>
+
+#define DS_WORKER_SETS  4
+#define DS_WORKER_BATCH 64
+
+/* What the capture threads say of a window when they close it; travels in the CLOSE slot. */
+struct ds_close {
+    struct ds_epoch epoch;
+    uint64_t received;
+    uint64_t dropped_kernel, dropped_interface, dropped_ring;
+};
+_Static_assert(sizeof(struct ds_close) <= DS_SNAP_BYTES, "a CLOSE slot carries it");
+
+enum ds_set_state {
+    DS_SET_FREE,   /* empty; the worker may open it */
+    DS_SET_OPEN,   /* the worker counts into it */
+    DS_SET_CLOSED, /* the uplink thread gathers and clears it, then frees it */
+};
+
+struct ds_set {
+    _Atomic int state; /* its holder alone may touch the rest */
+    uint32_t epoch;
+    unsigned closes; /* CLOSE slots seen, one a ring */
+    struct ds_close close;
+    struct ds_counts counts;
+};
+
+/* What all workers share; outlives them. */
+struct ds_worker_shared {
+    const struct ds_monitor *monitor;
+    const struct ds_hash_key *key;
+    _Atomic(const struct ds_geo *) geo; /* NULL: none */
+    struct ds_gate *closed;             /* the uplink thread's: signalled at every closed set */
+};
+
+struct ds_worker {
+    struct ds_worker_shared *shared;
+    struct ds_ring *rings; /* one a capture thread; owned by the pipeline */
+    unsigned ring_count;
+    struct ds_gate data;                     /* sleeps here for packets */
+    struct ds_gate freed;                    /* and here for a free set */
+    _Atomic(const struct ds_geo *) geo_seen; /* the database in use: the one before may go */
+    _Atomic bool ended;                      /* all rings have ended */
+    pthread_t thread;
+    struct ds_set sets[DS_WORKER_SETS];
+    struct ds_hit hits[DS_WORKER_BATCH];
+};
+
+/* rings is where the pipeline will keep this worker's rings; they are initialised with w->data
+ * after this call. 0, or -1 without memory. */
+int ds_worker_init(struct ds_worker *w, struct ds_worker_shared *shared, struct ds_ring *rings,
+                   unsigned ring_count, unsigned workers);
+void ds_worker_finish(struct ds_worker *w);
+
+/* The thread: runs until every ring has brought an END slot. arg is the struct ds_worker. */
+void *ds_worker_run(void *arg);
+
+/* Uplink thread: the set of this epoch if it is closed, else NULL. */
+struct ds_set *ds_worker_closed(struct ds_worker *w, uint32_t epoch);
+/* Uplink thread: clears the set and gives it back. */
+void ds_worker_free_set(struct ds_worker *w, struct ds_set *set);
+
+#endif
