@@ -93,19 +93,21 @@ static ds_country country_of_rank(unsigned rank)
     return DS_COUNTRY('A' + code / 26, 'A' + code % 26);
 }
 
-/* Half of the traffic sweeps all ports, half goes to ports of Zipf popularity; a fifth is UDP. */
+/* A quarter of the traffic sweeps all ports, the rest goes to ports of Zipf popularity; a fifth is
+ * UDP. A minute of a /16 (300,000 packets) makes some 100,000 cells of it. */
 static struct packet make_packet(uint64_t *random)
 {
     static const uint16_t tcp_bytes[] = {40, 40, 40, 40, 44, 44, 52, 60};
     uint64_t dice = sample_random(random);
     unsigned rank = zipf(random, COUNTRIES);
     bool udp = dice % 5 == 0;
-    bool sweep = dice >> 8 & 1;
+    bool sweep = (dice >> 8) % 4 == 0;
     struct ds_cell c = {
         .cls = dice >> 16 & 31 ? DS_CLASS_SCAN : DS_CLASS_BACKSCATTER,
         .proto = udp ? DS_PROTO_UDP : DS_PROTO_TCP,
-        .port = (uint16_t)(sweep ? sample_random(random) : zipf(random, 65536) * 7919 + 23),
-        .country = sweep ? country_of_rank(rank % 8) : country_of_rank(rank),
+        .port = (uint16_t)(sweep ? sample_random(random)
+                                 : zipf(random, 1 + zipf(random, 65536)) * 7919 + 23),
+        .country = sweep ? country_of_rank(rank % 4) : country_of_rank(rank),
     };
     return (struct packet){
         .key = ds_cell_key(&c),
