@@ -20,16 +20,21 @@
 struct ds_file {
     struct ds_capture capture;
     struct ds_reader reader;
+    bool failed;
     char name[NAME_BYTES];
 };
 
 static int file_read(struct ds_capture *c, struct ds_frame *frames, size_t most,
                      struct ds_error *err)
 {
-    struct ds_reader *r = &((struct ds_file *)c)->reader;
-    if (atomic_load_explicit(&r->source.stopped, memory_order_relaxed))
+    struct ds_file *f = (struct ds_file *)c;
+    if (f->failed)
+        return ds_error(err, DS_DAMAGED, "%s: nothing can be read behind the damage", f->name);
+    if (atomic_load_explicit(&f->reader.source.stopped, memory_order_relaxed))
         return DS_CAPTURE_ENDED;
-    return r->read(r, frames, most, err);
+    int n = f->reader.read(&f->reader, frames, most, err);
+    f->failed = n == DS_CAPTURE_FAILED;
+    return n;
 }
 
 static void file_loss(struct ds_capture *c, struct ds_capture_loss *out)

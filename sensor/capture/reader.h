@@ -51,6 +51,8 @@ enum ds_record {
     DS_RECORD_OTHER,   /* used */
     DS_RECORD_SHORT,   /* the buffer ends before the record, which has need bytes */
     DS_RECORD_DAMAGED, /* err says how */
+    DS_RECORD_SECTION, /* pcapng: used; the byte order may have changed */
+    DS_RECORD_SKIP,    /* pcapng: not needed, and perhaps larger than the buffer */
 };
 
 /* Set up the reader where the first bytes are the format's magic: 0; 1 where they are not; -1 with
@@ -83,6 +85,13 @@ static inline uint32_t ds_reader_u32(const uint8_t *at, bool swapped)
     uint32_t v;
     __builtin_memcpy(&v, at, sizeof v);
     return swapped ? __builtin_bswap32(v) : v;
+}
+
+static inline uint64_t ds_reader_u64(const uint8_t *at, bool swapped)
+{
+    uint64_t v;
+    __builtin_memcpy(&v, at, sizeof v);
+    return swapped ? __builtin_bswap64(v) : v;
 }
 
 #endif
