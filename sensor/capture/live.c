@@ -12,6 +12,7 @@
 #include "link.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -42,7 +43,8 @@ struct ds_live {
     size_t copied;   /* bytes used of it */
     struct ds_frame *frames;
     size_t count, most;
-    bool failed; /* and libpcap's error text is kept */
+    bool failed, settled;       /* reading failed; and the last packets had time to appear */
+    char why[PCAP_ERRBUF_SIZE]; /* it failed */
 
     uint32_t last_kernel, last_interface; /* libpcap's counters wrap */
     struct ds_capture_loss loss;
@@ -66,36 +68,46 @@ static void take(u_char *user, const struct pcap_pkthdr *header, const u_char *d
     };
 }
 
-/* Waits for packets, at most TIMEOUT_MS. */
-static void wait_for_packets(struct ds_live *l)
+/* Takes what is there. */
+static size_t dispatch(struct ds_live *l)
 {
-    struct pollfd wait[] = {{.fd = l->packet_fd, .events = POLLIN},
-                            {.fd = l->wake_fd, .events = POLLIN}};
-    poll(wait, 2, TIMEOUT_MS); /* interrupted: as a timeout */
+    if (pcap_dispatch(l->pcap, (int)l->most, take, (u_char *)l) < 0 && !l->failed) {
+        l->failed = true;
+        snprintf(l->why, sizeof l->why, "%s", pcap_geterr(l->pcap));
+    }
+    return l->count;
 }
 
 static int live_read(struct ds_capture *c, struct ds_frame *frames, size_t most,
                      struct ds_error *err)
 {
     struct ds_live *l = (struct ds_live *)c;
+    struct pollfd wait[] = {{.fd = l->wake_fd, .events = POLLIN},
+                            {.fd = l->packet_fd, .events = POLLIN}};
     l->frames = frames;
     l->most = most;
     l->count = 0;
     l->copied = 0;
-    for (int attempt = 0; attempt < 2 && !l->failed; attempt++) {
+    if (atomic_load_explicit(&l->stopped, memory_order_relaxed))
+        return DS_CAPTURE_ENDED;
+    if (dispatch(l))
+        return (int)l->count;
+    if (!l->failed) {
+        poll(wait, 2, TIMEOUT_MS); /* interrupted: as a timeout */
         if (atomic_load_explicit(&l->stopped, memory_order_relaxed))
             return DS_CAPTURE_ENDED;
-        if (attempt > 0)
-            wait_for_packets(l);
-        l->failed = pcap_dispatch(l->pcap, (int)most, take, (u_char *)l) < 0;
-        if (l->count)
+        if (dispatch(l) || !l->failed)
             return (int)l->count;
     }
-    if (!l->failed)
-        return 0;
-    return ds_error(err, DS_NETWORK,
-                    "interface %s: went away or went down: %s; start again when it is up",
-                    l->interface, pcap_geterr(l->pcap));
+    if (!l->settled) {
+        /* The kernel still hands over the block that it was filling, by its timer. */
+        l->settled = true;
+        poll(wait, 1, 2 * TIMEOUT_MS);
+        if (dispatch(l))
+            return (int)l->count;
+    }
+    return ds_error(err, DS_NETWORK, "interface %s: went away: %s; start again when it is there",
+                    l->interface, l->why);
 }
 
 /* Counters that fall, as when the interface is gone, count nothing. */
@@ -161,6 +173,8 @@ static void list_interfaces(char out[static INTERFACE_LIST_BYTES])
     if (pcap_findalldevs(&all, text) < 0)
         return;
     for (pcap_if_t *i = all; i; i = i->next) {
+        if (!if_nametoindex(i->name))
+            continue; /* libpcap's other sources: Bluetooth, USB, netfilter ... */
         size_t bytes = strlen(i->name) + (used > 0);
         if (used + bytes >= INTERFACE_LIST_BYTES)
             break;
