@@ -48,6 +48,9 @@ struct ds_capture {
     const struct ds_capture_ops *ops;
 };
 
+/* Whether a LINKTYPE_ value can be read: these stand in frames of any capture. */
+bool ds_capture_link_known(uint16_t link);
+
 /* pcap or pcapng, either byte order, micro- or nanoseconds, plain, .gz or .zst by content (not by
  * name); path "-" is standard input. *out is written last. 0, or -1 with err. */
 int ds_capture_open_file(const char *path, struct ds_capture **out, struct ds_error *err);
