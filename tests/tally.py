@@ -1,0 +1,41 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Counts the tests of one `meson test` run, TAP subtests one by one, and prints
+"PASSED FAILED SKIPPED". A test that failed without a failed subtest (crash, timeout, leak found at
+its end) counts as one failed. Names of what was skipped go to standard error.
+
+usage: tally.py BUILD/meson-logs/testlog.json
+"""
+import json
+import re
+import sys
+
+GOOD = {"OK", "EXPECTEDFAIL"}
+
+
+def count(test):
+    """passed, failed, skipped of one test of the log."""
+    if test["result"] == "SKIP":
+        return 0, 0, 1
+    points = re.findall(r"^(not )?ok\b(.*)$", test.get("stdout", ""), re.M)
+    skipped = sum(bool(re.search(r"# *skip", text, re.I)) for _, text in points)
+    failed = sum(bool(bad) and not re.search(r"# *(skip|todo)", text, re.I) for bad, text in points)
+    passed = len(points) - skipped - failed
+    if test["result"] in GOOD:
+        return (passed, failed, skipped) if points else (1, 0, 0)
+    return passed, max(failed, 1), skipped
+
+
+def main():
+    sums = [0, 0, 0]
+    with open(sys.argv[1], encoding="utf-8") as log:
+        for line in log:
+            test = json.loads(line)
+            counts = count(test)
+            sums = [a + b for a, b in zip(sums, counts)]
+            if counts[2]:
+                print(f"skipped: {counts[2]} of {test['name']}", file=sys.stderr)
+    print(*sums)
+
+
+main()
