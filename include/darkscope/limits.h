@@ -29,4 +29,9 @@
 #define DS_MESSAGE_KEYS_MAX  64           /* keys of one map */
 #define DS_MESSAGE_DEPTH_MAX 4            /* nested maps and arrays */
 
+/* Liveness. A sensor says HELLO again at this interval; one that was silent for longer than
+ * DS_SILENCE_S is taken for gone, and its name is free. */
+#define DS_HEARTBEAT_S 10
+#define DS_SILENCE_S   30
+
 #endif
