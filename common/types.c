@@ -49,6 +49,7 @@ static const char *const malformed_names[DS_MALFORMED_COUNT] = {
     [DS_MALFORMED_UDP_SHORT] = "udp_short",
     [DS_MALFORMED_UDP_LENGTH] = "udp_length",
     [DS_MALFORMED_ICMP_SHORT] = "icmp_short",
+    [DS_MALFORMED_OTHER] = "other",
 };
 
 static const char *const overflow_names[DS_OVERFLOW_COUNT] = {
@@ -151,6 +152,12 @@ static bool is_letter(char c)
     return c >= 'A' && c <= 'Z';
 }
 
+bool ds_country_valid(ds_country country)
+{
+    return (is_letter((char)(country >> 8)) && is_letter((char)(country & 0xff))) ||
+           country == DS_COUNTRY_UNKNOWN || country == DS_COUNTRY_REST;
+}
+
 bool ds_country_parse(const char *text, ds_country *out)
 {
     if (strlen(text) != 2)
@@ -159,8 +166,7 @@ bool ds_country_parse(const char *text, ds_country *out)
     a = (char)(a >= 'a' && a <= 'z' ? a - 'a' + 'A' : a);
     b = (char)(b >= 'a' && b <= 'z' ? b - 'a' + 'A' : b);
     ds_country country = DS_COUNTRY(a, b);
-    if (!(is_letter(a) && is_letter(b)) && country != DS_COUNTRY_UNKNOWN &&
-        country != DS_COUNTRY_REST)
+    if (!ds_country_valid(country))
         return false;
     *out = country;
     return true;

@@ -6,6 +6,8 @@
 #ifndef DARKSCOPE_LIMITS_H
 #define DARKSCOPE_LIMITS_H
 
+#include <stdint.h>
+
 /* Names and texts, bytes without the final NUL. */
 #define DS_NAME_MAX         63 /* a sensor's name: [A-Za-z0-9][A-Za-z0-9._-]* */
 #define DS_DATABASE_MAX     95 /* name and build date of a country database */
@@ -18,6 +20,11 @@
 #define DS_WINDOW_SECONDS_DEFAULT 60
 #define DS_LATENESS_DEFAULT       2 /* s; always below the window's length */
 
+/* The largest count a window may carry: every JSON reader is exact up to here, and no sum over a
+ * table of 1,024 entries passes 64 bits. 9 petabytes in an hour are 20 Tbit/s. */
+#define DS_COUNT_MAX (UINT64_C(1) << 53)
+#define DS_TIME_MAX  INT64_C(253402300799) /* 9999-12-31T23:59:59Z, seconds since 1970 */
+
 /* Tables of one window message. */
 #define DS_CELLS_MAX      (8u << 20) /* (class, protocol, port, country) */
 #define DS_COUNTRIES_MAX  1024u
@@ -27,7 +34,7 @@
 #define DS_MESSAGE_MAX       (64u << 20)  /* bytes of one ZeroMQ message */
 #define DS_MESSAGE_UNPACKED  (512u << 20) /* bytes of all its columns after zstd */
 #define DS_MESSAGE_KEYS_MAX  64           /* keys of one map */
-#define DS_MESSAGE_DEPTH_MAX 4            /* nested maps and arrays */
+#define DS_MESSAGE_DEPTH_MAX 4            /* nested maps and arrays of a value that is skipped */
 
 /* Liveness. A sensor says HELLO again at this interval; one that was silent for longer than
  * DS_SILENCE_S is taken for gone, and its name is free. */

@@ -35,7 +35,7 @@ enum ds_refusal {
 };
 
 struct ds_hello {
-    uint16_t major, minor;
+    uint16_t major, minor; /* set by the decoder for every kind; the encoder writes its own */
     char sensor[DS_NAME_MAX + 1];
     uint64_t boot;             /* random at every start of the sensor: (boot, sequence) is unique */
     uint64_t monitored_digest; /* hash of the monitored set, 0 for none: a change is visible, the
@@ -57,16 +57,19 @@ struct ds_message {
 /* Why a message was not decoded. */
 enum ds_decode {
     DS_DECODE_OK = 0,
-    DS_DECODE_VERSION = 1, /* another major version; kind and hello versions are set where known */
+    DS_DECODE_VERSION = 1,   /* another major version: see hello.major; kind may not be known */
     DS_DECODE_MALFORMED = 2, /* not such a message, or a bound was passed */
     DS_DECODE_NO_MEMORY = -1,
 };
 
-/* Encodes m into a fresh buffer that the caller frees. 0, or -1 without memory. Pure. */
+/* Encodes m, of which the window keeps the promises of window.h and limits.h, into a fresh buffer
+ * that the caller frees. 0, or -1 without memory. Pure. */
 int ds_message_encode(const struct ds_message *m, unsigned char **out, size_t *out_bytes);
 
-/* Decodes size bytes; on any return m must be given to ds_message_finish. A DS_DECODE_MALFORMED
- * says where in why (static string) if why is not NULL. Pure; safe on hostile input. */
+/* Decodes size bytes into m, whatever it held; on any return m must be given to ds_message_finish.
+ * A DS_DECODE_MALFORMED says where in why (static string) if why is not NULL. A window comes out
+ * with sane times, sorted tables and balanced books. Texts for people come out clean
+ * (ds_text_clean). Pure; safe on hostile input. */
 enum ds_decode ds_message_decode(struct ds_message *m, const void *bytes, size_t size,
                                  const char **why);
 

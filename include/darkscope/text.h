@@ -33,6 +33,13 @@ struct ds_prefix {
  * ("host bits set", ...: static text), on success NULL. */
 const char *ds_prefix_parse(const char *text, struct ds_prefix *out);
 
+/* A sensor's name: [A-Za-z0-9][A-Za-z0-9._-]*, at most DS_NAME_MAX bytes. */
+bool ds_name_valid(const char *name);
+
+/* Makes text from outside fit for a log line, a terminal and JSON: every byte that is no part of a
+ * well-formed UTF-8 character, and every control character, becomes '?'. In place; same length. */
+void ds_text_clean(char *text);
+
 /* "23/tcp", "53/udp", "icmp 8/0" is written "2048/icmp". False where it is none. */
 bool ds_port_parse(const char *text, uint16_t *port, uint8_t *proto);
 

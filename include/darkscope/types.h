@@ -62,6 +62,7 @@ enum ds_malformed {
     DS_MALFORMED_UDP_SHORT,
     DS_MALFORMED_UDP_LENGTH, /* UDP length below 8 or beyond the IP packet */
     DS_MALFORMED_ICMP_SHORT,
+    DS_MALFORMED_OTHER, /* only in the aggregator: a reason that a newer sensor knows */
     DS_MALFORMED_COUNT
 };
 
@@ -115,6 +116,9 @@ int ds_proto_parse(const char *name);
 
 /* Writes the two letters and a NUL. */
 const char *ds_country_name(ds_country country, char out[static 3]);
+
+/* Two capital letters, "??" or "**": what names read back as. */
+bool ds_country_valid(ds_country country);
 
 /* Two letters, "??" or "**"; lower case is accepted. False where it is none of these. */
 bool ds_country_parse(const char *text, ds_country *out);

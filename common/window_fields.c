@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The keys of a window. Small tables are arrays of rows, [key, figure, figure ...]; a later minor
+ * version may lengthen rows at their end.
+ */
+#include "window_fields.h"
+
+#include "columns.h"
+#include "darkscope/text.h"
+#include "darkscope/window.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ROW_MAX 16 /* values of a row, with those of later versions */
+
+/* Starts a row of which we know so many values; returns how many more there are. */
+static uint32_t open_row(struct ds_cursor *c, uint32_t known)
+{
+    uint32_t values = ds_cursor_array(c, ROW_MAX);
+    if (values < known)
+        ds_cursor_fail(c, NULL);
+    return c->failed ? 0 : values - known;
+}
+
+static void close_row(struct ds_cursor *c, uint32_t more)
+{
+    while (more-- && !c->failed)
+        ds_cursor_skip(c);
+}
+
+/* A zeroed table of n rows, or NULL after a fault. Rows are counted against the bytes that are
+ * left before they come here. */
+static void *allocate(struct ds_cursor *c, size_t n, size_t row_bytes)
+{
+    void *table = c->failed ? NULL : calloc(n + 1, row_bytes);
+    if (!table && !c->failed) {
+        ds_cursor_fail(c, NULL);
+        c->no_memory = true;
+    }
+    return table;
+}
+
+static void pack_tally(msgpack_packer *pk, const struct ds_tally *t)
+{
+    msgpack_pack_uint64(pk, t->packets);
+    msgpack_pack_uint64(pk, t->bytes);
+    msgpack_pack_uint64(pk, t->sources);
+}
+
+static void read_tally(struct ds_cursor *c, struct ds_tally *t)
+{
+    t->packets = ds_cursor_uint(c, DS_COUNT_MAX);
+    t->bytes = ds_cursor_uint(c, DS_COUNT_MAX);
+    t->sources = ds_cursor_uint(c, DS_COUNT_MAX);
+}
+
+/* nil without a monitored set. The value is the whole window. */
+static void pack_addresses(msgpack_packer *pk, const void *value, const struct ds_field *f)
+{
+    const struct ds_window *w = value;
+    if (w->addresses_known)
+        msgpack_pack_uint64(pk, w->addresses);
+    else
+        msgpack_pack_nil(pk);
+}
+
+static void read_addresses(struct ds_cursor *c, void *value, const struct ds_field *f)
+{
+    struct ds_window *w = value;
+    w->addresses_known = !ds_cursor_nil(c);
+    if (w->addresses_known)
+        w->addresses = ds_cursor_uint(c, f->limit);
+}
+
+static const struct ds_codec codec_addresses = {.pack = pack_addresses, .read = read_addresses};
+
+/* A new class would be a new major version, so all rows are here and in order. */
+static void pack_classes(msgpack_packer *pk, const void *value, const struct ds_field *f)
+{
+    const struct ds_tally *classes = value;
+    msgpack_pack_array(pk, DS_CLASS_COUNT);
+    for (unsigned i = 0; i < DS_CLASS_COUNT; i++) {
+        msgpack_pack_array(pk, 4);
+        ds_pack_text(pk, ds_class_name(i));
+        pack_tally(pk, &classes[i]);
+    }
+}
+
+static void read_classes(struct ds_cursor *c, void *value, const struct ds_field *f)
+{
+    struct ds_tally *classes = value;
+    if (ds_cursor_array(c, DS_CLASS_COUNT) != DS_CLASS_COUNT)
+        ds_cursor_fail(c, NULL);
+    for (unsigned i = 0; i < DS_CLASS_COUNT && !c->failed; i++) {
+        uint32_t more = open_row(c, 4);
+        if (!ds_bytes_equal(ds_cursor_str(c), ds_class_name(i)))
+            ds_cursor_fail(c, NULL);
+        read_tally(c, &classes[i]);
+        close_row(c, more);
+    }
+}
+
+static const struct ds_codec codec_classes = {.pack = pack_classes, .read = read_classes};
+
+static void pack_protocols(msgpack_packer *pk, const void *value, const struct ds_field *f)
+{
+    const uint64_t *packets = value;
+    size_t used = 0;
+    for (size_t i = 0; i < 256; i++)
+        used += packets[i] != 0;
+    msgpack_pack_array(pk, used);
+    for (unsigned i = 0; i < 256; i++) {
+        if (packets[i] == 0)
+            continue;
+        msgpack_pack_array(pk, 2);
+        msgpack_pack_uint8(pk, (uint8_t)i);
+        msgpack_pack_uint64(pk, packets[i]);
+    }
+}
+
+static void read_protocols(struct ds_cursor *c, void *value, const struct ds_field *f)
+{
+    uint64_t *packets = value;
+    uint64_t next = 0; /* the smallest number that may come */
+    uint32_t rows = ds_cursor_array(c, 256);
+    for (uint32_t i = 0; i < rows && !c->failed; i++) {
+        uint32_t more = open_row(c, 2);
+        uint64_t proto = ds_cursor_uint(c, UINT8_MAX);
+        if (proto < next)
+            ds_cursor_fail(c, NULL);
+        packets[proto] = ds_cursor_uint(c, DS_COUNT_MAX);
+        next = proto + 1;
+        close_row(c, more);
+    }
+}
+
+static const struct ds_codec codec_protocols = {.pack = pack_protocols, .read = read_protocols};
+
+/* The tables with a length of their own. The value is the whole window. */
+static void pack_countries(msgpack_packer *pk, const void *value, const struct ds_field *f)
+{
+    const struct ds_window *w = value;
+    msgpack_pack_array(pk, w->country_count);
+    for (size_t i = 0; i < w->country_count; i++) {
+        char name[3];
+        msgpack_pack_array(pk, 4);
+        ds_pack_text(pk, ds_country_name(w->countries[i].country, name));
+        pack_tally(pk, &w->countries[i].tally);
+    }
+}
+
+static void read_countries(struct ds_cursor *c, void *value, const struct ds_field *f)
+{
+    struct ds_window *w = value;
+    uint32_t rows = ds_cursor_array(c, DS_COUNTRIES_MAX);
+    w->countries = allocate(c, rows, sizeof *w->countries);
+    for (; w->country_count < rows && !c->failed; w->country_count++) {
+        struct ds_country_tally *row = &w->countries[w->country_count];
+        uint32_t more = open_row(c, 4);
+        char name[3] = "";
+        ds_read_text(c, name, 2);
+        row->country = DS_COUNTRY(name[0], name[1]);
+        if (!ds_country_valid(row->country) ||
+            (w->country_count && row->country <= row[-1].country))
+            ds_cursor_fail(c, NULL);
+        read_tally(c, &row->tally);
+        close_row(c, more);
+    }
+}
+
+static const struct ds_codec codec_countries = {.pack = pack_countries, .read = read_countries};
+
+static void pack_signatures(msgpack_packer *pk, const void *value, const struct ds_field *f)
+{
+    const struct ds_window *w = value;
+    msgpack_pack_array(pk, w->signature_count);
+    for (size_t i = 0; i < w->signature_count; i++) {
+        const struct ds_signature_tally *s = &w->signatures[i];
+        msgpack_pack_array(pk, 4);
+        ds_pack_text(pk, s->id);
+        msgpack_pack_uint64(pk, s->packets);
+        msgpack_pack_uint64(pk, s->sources);
+        msgpack_pack_uint64(pk, s->confirmed_sources);
+    }
+}
+
+static void read_signatures(struct ds_cursor *c, void *value, const struct ds_field *f)
+{
+    struct ds_window *w = value;
+    uint32_t rows = ds_cursor_array(c, DS_SIGNATURES_MAX);
+    w->signatures = allocate(c, rows, sizeof *w->signatures);
+    for (; w->signature_count < rows && !c->failed; w->signature_count++) {
+        struct ds_signature_tally *s = &w->signatures[w->signature_count];
+        uint32_t more = open_row(c, 4);
+        ds_read_text(c, s->id, DS_SIGNATURE_ID_MAX);
+        if (!ds_name_valid(s->id) || (w->signature_count && strcmp(s[-1].id, s->id) >= 0))
+            ds_cursor_fail(c, NULL);
+        s->packets = ds_cursor_uint(c, DS_COUNT_MAX);
+        s->sources = ds_cursor_uint(c, DS_COUNT_MAX);
+        s->confirmed_sources = ds_cursor_uint(c, DS_COUNT_MAX);
+        close_row(c, more);
+    }
+}
+
+static const struct ds_codec codec_signatures = {.pack = pack_signatures, .read = read_signatures};
+
+static void pack_cells(msgpack_packer *pk, const void *value, const struct ds_field *f)
+{
+    const struct ds_window *w = value;
+    unsigned char *columns = NULL;
+    size_t size = 0;
+    if (ds_columns_pack(w->cells, w->cell_count, &columns, &size)) {
+        ((struct ds_output *)pk->data)->failed = true;
+        return;
+    }
+    msgpack_pack_bin_with_body(pk, columns, size);
+    free(columns);
+}
+
+static void read_cells(struct ds_cursor *c, void *value, const struct ds_field *f)
+{
+    struct ds_window *w = value;
+    struct ds_bytes columns = ds_cursor_bin(c);
+    if (c->failed)
+        return;
+    const char *why = NULL;
+    enum ds_decode result =
+        ds_columns_unpack(columns.data, columns.size, &w->cells, &w->cell_count, &why);
+    if (result != DS_DECODE_OK)
+        ds_cursor_fail(c, why);
+    c->no_memory |= result == DS_DECODE_NO_MEMORY;
+}
+
+static const struct ds_codec codec_cells = {.pack = pack_cells, .read = read_cells};
+
+#define AT(member) .offset = offsetof(struct ds_window, member)
+#define COUNT(key_, member)                                                                        \
+    {                                                                                              \
+        .key = key_, .codec = &ds_codec_count, AT(member), .limit = DS_COUNT_MAX                   \
+    }
+#define NAMED(key_, member, count_, name_, rest_)                                                  \
+    {                                                                                              \
+        .key = key_, .codec = &ds_codec_named_counts, AT(member), .limit = count_, .name = name_,  \
+        .rest = rest_                                                                              \
+    }
+
+static const struct ds_field fields[] = {
+    {.key = "start", .codec = &ds_codec_i64, AT(start_s)},
+    {.key = "seconds", .codec = &ds_codec_u32, AT(seconds), .limit = DS_WINDOW_SECONDS_MAX},
+    COUNT("observed_ns", observed_ns),
+    {.key = "addresses", .codec = &codec_addresses, .limit = UINT64_C(1) << 32},
+    COUNT("active_addresses", active_addresses),
+    {.key = "country_db", .codec = &ds_codec_text, AT(country_db), .limit = DS_DATABASE_MAX},
+    NAMED("packets", books, DS_BOOK_COUNT, ds_book_name, -1),
+    NAMED("malformed", malformed, DS_MALFORMED_COUNT, ds_malformed_name, DS_MALFORMED_OTHER),
+    NAMED("overflow", overflow, DS_OVERFLOW_COUNT, ds_overflow_name, -1),
+    COUNT("bytes", bytes),
+    COUNT("sources", sources),
+    COUNT("destinations", destinations),
+    NAMED("types", types, DS_TYPE_COUNT, ds_type_name, DS_TYPE_OTHER),
+    {.key = "classes", .codec = &codec_classes, AT(classes)},
+    {.key = "protocols", .codec = &codec_protocols, AT(protocols)},
+    {.key = "countries", .codec = &codec_countries},
+    {.key = "signatures", .codec = &codec_signatures},
+    {.key = "cells", .codec = &codec_cells},
+};
+#define FIELD_COUNT (sizeof fields / sizeof fields[0])
+
+static void pack_window(msgpack_packer *pk, const void *value, const struct ds_field *f)
+{
+    msgpack_pack_map(pk, FIELD_COUNT);
+    ds_fields_pack(pk, fields, FIELD_COUNT, value);
+}
+
+/* The name of the first figure that no sensor could have meant, or NULL. */
+static const char *find_nonsense(const struct ds_window *w)
+{
+    if (w->seconds < DS_WINDOW_SECONDS_MIN || DS_WINDOW_SECONDS_MAX % w->seconds)
+        return "seconds";
+    if (w->start_s < 0 || w->start_s > DS_TIME_MAX || w->start_s % w->seconds)
+        return "start";
+    if (w->observed_ns > w->seconds * UINT64_C(1000000000))
+        return "observed_ns";
+    return ds_window_imbalance(w);
+}
+
+static void read_window(struct ds_cursor *c, void *value, const struct ds_field *f)
+{
+    ds_fields_read(c, ds_cursor_map(c, DS_MESSAGE_KEYS_MAX), fields, FIELD_COUNT, value);
+    if (c->failed)
+        return;
+    const char *nonsense = find_nonsense(value);
+    if (nonsense)
+        ds_cursor_fail(c, nonsense);
+}
+
+const struct ds_codec ds_codec_window = {.pack = pack_window, .read = read_window};

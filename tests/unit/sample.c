@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sample.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define COUNTRIES 200
+
+uint64_t sample_random(uint64_t *state)
+{
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return *state * UINT64_C(0x2545f4914f6cdd1d);
+}
+
+static void *copy(const void *from, size_t bytes)
+{
+    void *to = malloc(bytes);
+    assert_non_null(to);
+    return memcpy(to, from, bytes);
+}
+
+void sample_small(struct ds_window *w)
+{
+    static const struct ds_cell cells[] = {
+        {DS_CLASS_SCAN, DS_PROTO_TCP, 23, DS_COUNTRY('C', 'N'), 4, 172, 3, 0},
+        {DS_CLASS_SCAN, DS_PROTO_TCP, 23, DS_COUNTRY('N', 'L'), 2, 80, 1, 2},
+        {DS_CLASS_BACKSCATTER, DS_PROTO_UDP, 53, DS_COUNTRY_UNKNOWN, 1, 300, 1, 0},
+        {DS_CLASS_OTHER, 47, 0, DS_COUNTRY('C', 'N'), 1, 1500, 1, 0},
+    };
+    static const struct ds_country_tally countries[] = {
+        {DS_COUNTRY_UNKNOWN, {1, 300, 1}},
+        {DS_COUNTRY('C', 'N'), {5, 1672, 4}},
+        {DS_COUNTRY('N', 'L'), {2, 80, 1}},
+    };
+    static const struct ds_signature_tally signatures[] = {{"mirai", 4, 3, 1}, {"zmap", 2, 1, 1}};
+    *w = (struct ds_window){
+        .start_s = 1767225600,
+        .seconds = 60,
+        .observed_ns = 59500000000,
+        .addresses_known = true,
+        .addresses = 65536,
+        .active_addresses = 7,
+        .country_db = "DBIP-Country-Lite 2026-01",
+        .books = {11, 8, 1, 2, 1, 1, 0, 5, 0, 3},
+        .malformed = {[DS_MALFORMED_IP_SHORT] = 1, [DS_MALFORMED_UDP_LENGTH] = 1},
+        .overflow = {[DS_OVERFLOW_PAIRS] = 1},
+        .bytes = 2052,
+        .sources = 6,
+        .destinations = 7,
+        .types = {[DS_TYPE_TCP_SYN] = 6, [DS_TYPE_UDP] = 1, [DS_TYPE_OTHER] = 1},
+        .classes = {{6, 252, 4}, {1, 300, 1}, {1, 1500, 1}},
+        .protocols = {[DS_PROTO_TCP] = 6, [DS_PROTO_UDP] = 1, [47] = 1},
+        .cells = copy(cells, sizeof cells),
+        .cell_count = sizeof cells / sizeof cells[0],
+        .countries = copy(countries, sizeof countries),
+        .country_count = sizeof countries / sizeof countries[0],
+        .signatures = copy(signatures, sizeof signatures),
+        .signature_count = sizeof signatures / sizeof signatures[0],
+    };
+}
+
+struct packet {
+    uint64_t key;
+    uint32_t source;
+    uint16_t bytes;
+};
+
+static int compare_packets(const void *left, const void *right)
+{
+    const struct packet *a = left, *b = right;
+    if (a->key != b->key)
+        return a->key < b->key ? -1 : 1;
+    return (a->source > b->source) - (a->source < b->source);
+}
+
+/* A rank from 0 to n - 1, the r-th about 1/r as often. */
+static unsigned zipf(uint64_t *random, unsigned n)
+{
+    double uniform = (double)(sample_random(random) >> 11) / (double)(UINT64_C(1) << 53);
+    return (unsigned)(exp(uniform * log(n)) - 1);
+}
+
+static ds_country country_of_rank(unsigned rank)
+{
+    unsigned code = rank * 263 % 676;
+    return DS_COUNTRY('A' + code / 26, 'A' + code % 26);
+}
+
+/* A quarter of the traffic sweeps all ports, the rest goes to ports of Zipf popularity; a fifth is
+ * UDP. A minute of a /16 (300,000 packets) makes some 100,000 cells of it. */
+static struct packet make_packet(uint64_t *random)
+{
+    static const uint16_t tcp_bytes[] = {40, 40, 40, 40, 44, 44, 52, 60};
+    uint64_t dice = sample_random(random);
+    unsigned rank = zipf(random, COUNTRIES);
+    bool udp = dice % 5 == 0;
+    bool sweep = (dice >> 8) % 4 == 0;
+    struct ds_cell c = {
+        .cls = dice >> 16 & 31 ? DS_CLASS_SCAN : DS_CLASS_BACKSCATTER,
+        .proto = udp ? DS_PROTO_UDP : DS_PROTO_TCP,
+        .port = (uint16_t)(sweep ? sample_random(random)
+                                 : zipf(random, 1 + zipf(random, 65536)) * 7919 + 23),
+        .country = sweep ? country_of_rank(rank % 4) : country_of_rank(rank),
+    };
+    return (struct packet){
+        .key = ds_cell_key(&c),
+        .source = (uint32_t)(rank << 16 | zipf(random, 1000)),
+        .bytes = udp ? (uint16_t)(28 + (c.port * 31u) % 200) : tcp_bytes[dice >> 24 & 7],
+    };
+}
+
+/* Fills the figures that are sums over the cells. */
+static void sum_up(struct ds_window *w)
+{
+    struct ds_tally by_country[65536] = {0};
+    for (size_t i = 0; i < w->cell_count; i++) {
+        const struct ds_cell *c = &w->cells[i];
+        struct ds_tally *tallies[] = {&w->classes[c->cls], &by_country[c->country]};
+        for (size_t t = 0; t < 2; t++) {
+            tallies[t]->packets += c->packets;
+            tallies[t]->bytes += c->bytes;
+            tallies[t]->sources += c->sources;
+        }
+        w->protocols[c->proto] += c->packets;
+        w->types[c->proto == DS_PROTO_UDP ? DS_TYPE_UDP : DS_TYPE_TCP_SYN] += c->packets;
+        w->bytes += c->bytes;
+    }
+    w->countries = calloc(COUNTRIES, sizeof *w->countries);
+    assert_non_null(w->countries);
+    for (unsigned i = 0; i < 65536; i++)
+        if (by_country[i].packets)
+            w->countries[w->country_count++] =
+                (struct ds_country_tally){(ds_country)i, by_country[i]};
+}
+
+void sample_traffic(struct ds_window *w, uint64_t seed, size_t packets)
+{
+    ds_window_init(w);
+    struct packet *list = calloc(packets + 1, sizeof *list);
+    w->cells = calloc(packets + 1, sizeof *w->cells);
+    assert_non_null(list);
+    assert_non_null(w->cells);
+    for (size_t i = 0; i < packets; i++)
+        list[i] = make_packet(&seed);
+    qsort(list, packets, sizeof *list, compare_packets);
+    for (size_t i = 0; i < packets; i++) {
+        const struct packet *p = &list[i];
+        bool fresh = i == 0 || p->key != p[-1].key;
+        if (fresh)
+            w->cells[w->cell_count++] = (struct ds_cell){
+                .cls = (uint8_t)(p->key >> 40),
+                .proto = (uint8_t)(p->key >> 32),
+                .port = (uint16_t)(p->key >> 16),
+                .country = (ds_country)p->key,
+            };
+        struct ds_cell *c = &w->cells[w->cell_count - 1];
+        c->packets++;
+        c->bytes += p->bytes;
+        c->sources += fresh || p->source != p[-1].source;
+        c->survey_packets += p->source % 1000 == 0;
+    }
+    free(list);
+    sum_up(w);
+    w->seconds = 60;
+    w->observed_ns = UINT64_C(60000000000);
+    w->books[DS_BOOK_RECEIVED] = w->books[DS_BOOK_COUNTED] = packets;
+}
+
+static void assert_same_cell(const struct ds_cell *a, const struct ds_cell *b)
+{
+    assert_true(ds_cell_key(a) == ds_cell_key(b));
+    assert_true(a->packets == b->packets);
+    assert_true(a->bytes == b->bytes);
+    assert_true(a->sources == b->sources);
+    assert_true(a->survey_packets == b->survey_packets);
+}
+
+static void assert_same_tally(const struct ds_tally *a, const struct ds_tally *b)
+{
+    assert_true(a->packets == b->packets);
+    assert_true(a->bytes == b->bytes);
+    assert_true(a->sources == b->sources);
+}
+
+void sample_assert_equal(const struct ds_window *a, const struct ds_window *b)
+{
+    assert_true(a->start_s == b->start_s);
+    assert_int_equal(a->seconds, b->seconds);
+    assert_true(a->observed_ns == b->observed_ns);
+    assert_int_equal(a->addresses_known, b->addresses_known);
+    assert_true(a->addresses == b->addresses);
+    assert_true(a->active_addresses == b->active_addresses);
+    assert_string_equal(a->country_db, b->country_db);
+    assert_memory_equal(a->books, b->books, sizeof a->books);
+    assert_memory_equal(a->malformed, b->malformed, sizeof a->malformed);
+    assert_memory_equal(a->overflow, b->overflow, sizeof a->overflow);
+    assert_true(a->bytes == b->bytes);
+    assert_true(a->sources == b->sources);
+    assert_true(a->destinations == b->destinations);
+    assert_memory_equal(a->types, b->types, sizeof a->types);
+    for (size_t i = 0; i < DS_CLASS_COUNT; i++)
+        assert_same_tally(&a->classes[i], &b->classes[i]);
+    assert_memory_equal(a->protocols, b->protocols, sizeof a->protocols);
+    assert_int_equal(a->cell_count, b->cell_count);
+    for (size_t i = 0; i < a->cell_count; i++)
+        assert_same_cell(&a->cells[i], &b->cells[i]);
+    assert_int_equal(a->country_count, b->country_count);
+    for (size_t i = 0; i < a->country_count; i++) {
+        assert_int_equal(a->countries[i].country, b->countries[i].country);
+        assert_same_tally(&a->countries[i].tally, &b->countries[i].tally);
+    }
+    assert_int_equal(a->signature_count, b->signature_count);
+    for (size_t i = 0; i < a->signature_count; i++) {
+        const struct ds_signature_tally *s = &a->signatures[i], *t = &b->signatures[i];
+        assert_string_equal(s->id, t->id);
+        assert_true(s->packets == t->packets);
+        assert_true(s->sources == t->sources);
+        assert_true(s->confirmed_sources == t->confirmed_sources);
+    }
+}
