@@ -28,8 +28,9 @@
 #define DS_QUERY_STEP_WINDOW (-1)              /* step=window: the length of the windows */
 #define DS_QUERY_NAME_MAX    15                /* bytes of the longest name is below this */
 #define DS_QUERY_VALUE_MAX   63                /* bytes of the longest value */
-#define DS_QUERY_POINTS_AUTO 1500 /* step=auto takes the finest step with at most so many points   \
-                                   */
+#define DS_QUERY_POINTS_AUTO                                                                       \
+    1500 /* step=auto takes the finest step with at most so many points                            \
+          */
 
 enum ds_query_kind {
     DS_QUERY_SERIES, /* named "query" */
