@@ -36,4 +36,9 @@
 #define DS_MESSAGE_KEYS_MAX  64           /* keys of one map */
 #define DS_MESSAGE_DEPTH_MAX 4            /* nested maps and arrays of a value that is skipped */
 
+/* Liveness. A sensor says HELLO again at this interval; one that was silent for longer than
+ * DS_SILENCE_S is taken for gone, and its name is free. */
+#define DS_HEARTBEAT_S 10
+#define DS_SILENCE_S   30
+
 #endif

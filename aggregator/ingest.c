@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ingest.h"
+
+#include "channel.h"
+#include "darkscope/clock.h"
+#include "darkscope/log.h"
+#include "darkscope/quiet.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Every job that was pushed comes back: more than the queue, the one being stored, and all those
+ * that the network thread has not taken yet. Sessions bound the windows in flight. */
+#define SETTLED_MAX (DS_SESSIONS_MAX * DS_SESSION_IN_FLIGHT_MAX + DS_INGEST_QUEUE_MAX)
+
+struct ds_ingest {
+    struct ds_store *store;
+    struct ds_channel *waiting, *settled;
+    pthread_t thread;
+    bool is_running;
+    struct ds_quiet failing, refusing; /* store thread */
+    pthread_mutex_t mutex;             /* protects health */
+    struct ds_ingest_health health;
+};
+
+void ds_job_destroy(struct ds_job *job)
+{
+    if (!job)
+        return;
+    ds_window_finish(&job->window);
+    free(job);
+}
+
+static void log_refused(struct ds_ingest *i, const struct ds_job *job)
+{
+    uint64_t unsaid;
+    if (ds_quiet_allows(&i->refusing, ds_clock_steady_ns(), &unsaid))
+        ds_log(DS_LOG_WARNING,
+               "window %" PRIu64 " of sensor %s is refused: %s (%" PRIu64 " more not logged)",
+               job->ticket.sequence, job->ticket.sensor, job->reason, unsaid);
+}
+
+static void log_failed(struct ds_ingest *i, const struct ds_error *err)
+{
+    uint64_t unsaid;
+    if (ds_quiet_allows(&i->failing, ds_clock_steady_ns(), &unsaid))
+        ds_log(DS_LOG_ERROR,
+               "cannot store windows, sensors keep them and try again: %s (%" PRIu64
+               " failures not logged)",
+               err->text, unsaid);
+}
+
+static void refuse(struct ds_ingest *i, struct ds_job *job, const char *what, const char *detail)
+{
+    job->outcome = DS_OUTCOME_REFUSED;
+    snprintf(job->reason, sizeof job->reason, "%s%s", what, detail);
+    log_refused(i, job);
+}
+
+/* The reason of a failure stays here: it may name files of this machine. */
+static void store_window(struct ds_ingest *i, struct ds_job *job)
+{
+    const char *imbalance = ds_window_imbalance(&job->window);
+    if (imbalance) {
+        refuse(i, job, "its books do not balance: ", imbalance);
+        return;
+    }
+    struct ds_store_put put = {
+        .sensor = job->ticket.sensor,
+        .boot = job->ticket.boot,
+        .sequence = job->ticket.sequence,
+        .received_s = ds_clock_utc_ns() / DS_NS_PER_S,
+        .window = &job->window,
+    };
+    struct ds_error err = {0};
+    switch (i->store->ops->put(i->store, &put, &err)) {
+    case DS_PUT_COMMITTED:
+        job->outcome = DS_OUTCOME_COMMITTED;
+        break;
+    case DS_PUT_DUPLICATE:
+        job->outcome = DS_OUTCOME_DUPLICATE;
+        break;
+    case DS_PUT_REFUSED:
+        refuse(i, job, "", err.text);
+        break;
+    default:
+        job->outcome = DS_OUTCOME_FAILED;
+        snprintf(job->reason, sizeof job->reason, "the store fails");
+        log_failed(i, &err);
+    }
+}
+
+static void note(struct ds_ingest *i, enum ds_outcome outcome)
+{
+    pthread_mutex_lock(&i->mutex);
+    struct ds_ingest_health *h = &i->health;
+    bool was_failing = h->is_failing;
+    if (outcome == DS_OUTCOME_COMMITTED)
+        h->last_commit_s = ds_clock_utc_ns() / DS_NS_PER_S;
+    /* A refusal says nothing about the store: it may not even have been asked. */
+    if (outcome != DS_OUTCOME_REFUSED)
+        h->is_failing = outcome == DS_OUTCOME_FAILED;
+    bool is_mended = was_failing && !h->is_failing;
+    uint64_t *const counters[DS_OUTCOME_COUNT] = {
+        [DS_OUTCOME_COMMITTED] = &h->committed,
+        [DS_OUTCOME_DUPLICATE] = &h->duplicates,
+        [DS_OUTCOME_REFUSED] = &h->refused,
+        [DS_OUTCOME_FAILED] = &h->failures,
+    };
+    ++*counters[outcome];
+    pthread_mutex_unlock(&i->mutex);
+    if (is_mended) {
+        ds_log(DS_LOG_INFO, "the store works again");
+        i->failing = (struct ds_quiet){0}; /* the next failure is news */
+    }
+}
+
+static void *run(void *arg)
+{
+    struct ds_ingest *i = arg;
+    struct ds_job *job;
+    while ((job = ds_channel_wait(i->waiting))) {
+        store_window(i, job);
+        note(i, job->outcome);
+        if (!ds_channel_push(i->settled, job))
+            ds_job_destroy(job); /* cannot happen (SETTLED_MAX); the sensor would send it again */
+    }
+    return NULL;
+}
+
+int ds_ingest_start(struct ds_store *store, struct ds_ingest **out, struct ds_error *err)
+{
+    struct ds_ingest *i = calloc(1, sizeof *i);
+    if (!i)
+        return ds_error(err, DS_FAILURE, "cannot start the store thread: out of memory");
+    i->store = store;
+    pthread_mutex_init(&i->mutex, NULL);
+    if (ds_channel_create(DS_INGEST_QUEUE_MAX, &i->waiting) < 0 ||
+        ds_channel_create(SETTLED_MAX, &i->settled) < 0) {
+        ds_ingest_destroy(i);
+        return ds_error(err, DS_FAILURE, "cannot start the store thread: %s", strerror(errno));
+    }
+    int failure = pthread_create(&i->thread, NULL, run, i);
+    if (failure) {
+        ds_ingest_destroy(i);
+        return ds_error(err, DS_FAILURE, "cannot start the store thread: %s", strerror(failure));
+    }
+    i->is_running = true;
+    *out = i;
+    return 0;
+}
+
+bool ds_ingest_push(struct ds_ingest *i, struct ds_job *job)
+{
+    return ds_channel_push(i->waiting, job);
+}
+
+struct ds_job *ds_ingest_take(struct ds_ingest *i)
+{
+    return ds_channel_pop(i->settled);
+}
+
+int ds_ingest_fd(const struct ds_ingest *i)
+{
+    return ds_channel_fd(i->settled);
+}
+
+void ds_ingest_read_health(struct ds_ingest *i, struct ds_ingest_health *out)
+{
+    pthread_mutex_lock(&i->mutex);
+    *out = i->health;
+    pthread_mutex_unlock(&i->mutex);
+    out->depth = ds_channel_depth(i->waiting);
+}
+
+void ds_ingest_stop(struct ds_ingest *i)
+{
+    if (!i || !i->is_running)
+        return;
+    ds_channel_close(i->waiting);
+    pthread_join(i->thread, NULL);
+    i->is_running = false;
+}
+
+void ds_ingest_destroy(struct ds_ingest *i)
+{
+    if (!i)
+        return;
+    struct ds_job *job;
+    while (i->settled && (job = ds_channel_pop(i->settled)))
+        ds_job_destroy(job);
+    ds_channel_destroy(i->waiting);
+    ds_channel_destroy(i->settled);
+    pthread_mutex_destroy(&i->mutex);
+    free(i);
+}

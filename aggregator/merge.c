@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Merging windows. All new tables are built before anything of the target changes, so that a
+ * failure leaves it as it was.
+ */
+#include "merge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void add(uint64_t *into, uint64_t from)
+{
+    if (__builtin_add_overflow(*into, from, into))
+        *into = UINT64_MAX;
+}
+
+static void raise_to(uint64_t *into, uint64_t from)
+{
+    if (from > *into)
+        *into = from;
+}
+
+static void add_all(uint64_t *into, const uint64_t *from, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        add(&into[i], from[i]);
+}
+
+static void add_tally(struct ds_tally *into, const struct ds_tally *from)
+{
+    add(&into->packets, from->packets);
+    add(&into->bytes, from->bytes);
+    raise_to(&into->sources, from->sources);
+}
+
+/* How the rows of a sorted table compare and add. */
+struct table_ops {
+    size_t row_bytes;
+    size_t rows_max;
+    int (*compare)(const void *a, const void *b);
+    void (*add)(void *into, const void *from);
+};
+
+static int compare_numbers(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static int compare_cells(const void *a, const void *b)
+{
+    return compare_numbers(ds_cell_key(a), ds_cell_key(b));
+}
+
+static void add_cell(void *into_row, const void *from_row)
+{
+    struct ds_cell *into = into_row;
+    const struct ds_cell *from = from_row;
+    add(&into->packets, from->packets);
+    add(&into->bytes, from->bytes);
+    add(&into->survey_packets, from->survey_packets);
+    raise_to(&into->sources, from->sources);
+}
+
+static int compare_countries(const void *a, const void *b)
+{
+    return compare_numbers(((const struct ds_country_tally *)a)->country,
+                           ((const struct ds_country_tally *)b)->country);
+}
+
+static void add_country(void *into, const void *from)
+{
+    add_tally(&((struct ds_country_tally *)into)->tally,
+              &((const struct ds_country_tally *)from)->tally);
+}
+
+static int compare_signatures(const void *a, const void *b)
+{
+    return strcmp(((const struct ds_signature_tally *)a)->id,
+                  ((const struct ds_signature_tally *)b)->id);
+}
+
+static void add_signature(void *into_row, const void *from_row)
+{
+    struct ds_signature_tally *into = into_row;
+    const struct ds_signature_tally *from = from_row;
+    add(&into->packets, from->packets);
+    raise_to(&into->sources, from->sources);
+    raise_to(&into->confirmed_sources, from->confirmed_sources);
+}
+
+static const struct table_ops cell_ops = {
+    .row_bytes = sizeof(struct ds_cell),
+    .rows_max = DS_CELLS_MAX,
+    .compare = compare_cells,
+    .add = add_cell,
+};
+
+static const struct table_ops country_ops = {
+    .row_bytes = sizeof(struct ds_country_tally),
+    .rows_max = DS_COUNTRIES_MAX,
+    .compare = compare_countries,
+    .add = add_country,
+};
+
+static const struct table_ops signature_ops = {
+    .row_bytes = sizeof(struct ds_signature_tally),
+    .rows_max = DS_SIGNATURES_MAX,
+    .compare = compare_signatures,
+    .add = add_signature,
+};
+
+/* A table that is being built, or one of those it is built from. */
+struct rows {
+    void *at;
+    size_t count;
+};
+
+/* Rows of a and b in order, equal ones added; out->at has room for all. */
+static void merge_rows(const struct table_ops *ops, struct rows a, struct rows b, struct rows *out)
+{
+    const char *left = a.at, *right = b.at;
+    size_t bytes = ops->row_bytes, i = 0, j = 0;
+    out->count = 0;
+    while (i < a.count || j < b.count) {
+        int order = 0;
+        if (i == a.count)
+            order = 1;
+        else if (j == b.count)
+            order = -1;
+        else
+            order = ops->compare(left + i * bytes, right + j * bytes);
+        char *row = (char *)out->at + out->count++ * bytes;
+        memcpy(row, order <= 0 ? left + i * bytes : right + j * bytes, bytes);
+        if (order == 0)
+            ops->add(row, right + j * bytes);
+        i += order <= 0;
+        j += order >= 0;
+    }
+}
+
+static int merge_tables(const struct table_ops *ops, struct rows a, struct rows b, struct rows *out)
+{
+    if (a.count > ops->rows_max || b.count > ops->rows_max)
+        return DS_MERGE_FULL;
+    if (a.count + b.count == 0)
+        return 0;
+    out->at = malloc((a.count + b.count) * ops->row_bytes);
+    if (!out->at)
+        return -1;
+    merge_rows(ops, a, b, out);
+    if (out->count > ops->rows_max)
+        return DS_MERGE_FULL;
+    void *shrunk = realloc(out->at, out->count * ops->row_bytes);
+    if (shrunk)
+        out->at = shrunk;
+    return 0;
+}
+
+/* The three tables of both windows. */
+struct tables {
+    struct rows cells, countries, signatures;
+};
+
+static struct tables tables_of(const struct ds_window *w)
+{
+    return (struct tables){
+        .cells = {w->cells, w->cell_count},
+        .countries = {w->countries, w->country_count},
+        .signatures = {w->signatures, w->signature_count},
+    };
+}
+
+static void free_tables(struct tables *t)
+{
+    free(t->cells.at);
+    free(t->countries.at);
+    free(t->signatures.at);
+}
+
+static int build_tables(struct tables *out, const struct tables *a, const struct tables *b)
+{
+    int result = merge_tables(&cell_ops, a->cells, b->cells, &out->cells);
+    if (result == 0)
+        result = merge_tables(&country_ops, a->countries, b->countries, &out->countries);
+    if (result == 0)
+        result = merge_tables(&signature_ops, a->signatures, b->signatures, &out->signatures);
+    return result;
+}
+
+static void replace_tables(struct ds_window *w, const struct tables *t)
+{
+    ds_window_finish(w);
+    w->cells = t->cells.at;
+    w->cell_count = t->cells.count;
+    w->countries = t->countries.at;
+    w->country_count = t->countries.count;
+    w->signatures = t->signatures.at;
+    w->signature_count = t->signatures.count;
+}
+
+/* What does not depend on whose windows they are. */
+static void add_figures(struct ds_window *into, const struct ds_window *from)
+{
+    add_all(into->books, from->books, DS_BOOK_COUNT);
+    add_all(into->malformed, from->malformed, DS_MALFORMED_COUNT);
+    add_all(into->overflow, from->overflow, DS_OVERFLOW_COUNT);
+    add_all(into->types, from->types, DS_TYPE_COUNT);
+    add_all(into->protocols, from->protocols, 256);
+    add(&into->bytes, from->bytes);
+    raise_to(&into->sources, from->sources);
+    for (size_t i = 0; i < DS_CLASS_COUNT; i++)
+        add_tally(&into->classes[i], &from->classes[i]);
+}
+
+static void merge_time(struct ds_window *into, const struct ds_window *from)
+{
+    if (from->start_s < into->start_s)
+        into->start_s = from->start_s;
+    if (from->seconds > into->seconds)
+        into->seconds = from->seconds;
+}
+
+static void add_sensor(struct ds_window *into, const struct ds_window *from)
+{
+    add(&into->observed_ns, from->observed_ns);
+    into->addresses_known = into->addresses_known && from->addresses_known;
+    add(&into->addresses, from->addresses);
+    if (!into->addresses_known)
+        into->addresses = 0;
+    add(&into->active_addresses, from->active_addresses);
+    add(&into->destinations, from->destinations);
+}
+
+static void add_part(struct ds_window *into, const struct ds_window *from)
+{
+    uint64_t length_ns = (uint64_t)into->seconds * 1000000000u;
+    add(&into->observed_ns, from->observed_ns);
+    if (into->observed_ns > length_ns)
+        into->observed_ns = length_ns;
+    into->addresses_known = into->addresses_known || from->addresses_known;
+    raise_to(&into->addresses, from->addresses);
+    raise_to(&into->active_addresses, from->active_addresses);
+    raise_to(&into->destinations, from->destinations);
+}
+
+static void merge_country_db(struct ds_window *into, const struct ds_window *from)
+{
+    if (!into->country_db[0])
+        memcpy(into->country_db, from->country_db, sizeof into->country_db);
+    else if (from->country_db[0] && strcmp(into->country_db, from->country_db) != 0)
+        strcpy(into->country_db, "several");
+}
+
+static void copy_figures(struct ds_window *into, const struct ds_window *from)
+{
+    struct tables own = tables_of(into);
+    *into = *from;
+    into->cells = NULL;
+    into->countries = NULL;
+    into->signatures = NULL;
+    replace_tables(into, &own);
+}
+
+int ds_merge_window(struct ds_window *into, const struct ds_window *from, enum ds_merge how)
+{
+    struct tables a = tables_of(into), b = tables_of(from), merged = {0};
+    int result = build_tables(&merged, &a, &b);
+    if (result != 0) {
+        free_tables(&merged);
+        return result;
+    }
+    if (into->seconds == 0) {
+        copy_figures(into, from);
+    } else {
+        merge_time(into, from);
+        add_figures(into, from);
+        merge_country_db(into, from);
+        if (how == DS_MERGE_SENSORS)
+            add_sensor(into, from);
+        else
+            add_part(into, from);
+    }
+    replace_tables(into, &merged);
+    return 0;
+}

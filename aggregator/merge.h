@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Several windows of the same time made into one: those of several sensors, or the parts that a
+ * restarted sensor sent for one window. Pure: no I/O, no clock, no log.
+ *
+ * Packets, bytes, books and overflows add. Additions saturate at UINT64_MAX.
+ * Unique sources do not add, since the same source may be in both: the larger count is kept, which
+ * is a lower bound of the true one. The caller must not show it as exact.
+ *
+ *                      of several sensors            parts of one sensor
+ *   observed_ns        adds (sensor-seconds)         adds, at most the window's length
+ *   addresses          add; unknown if one is        the larger; unknown only if both are
+ *   active_addresses,  add: sensors watch            the larger: a lower bound
+ *   destinations         different addresses
+ *   country_db         kept where equal or one is empty, else "several"
+ */
+#ifndef DARKSCOPE_MERGE_H
+#define DARKSCOPE_MERGE_H
+
+#include "darkscope/window.h"
+
+enum ds_merge { DS_MERGE_SENSORS, DS_MERGE_PARTS };
+
+/* from does not fit: the sum of the tables would pass DS_CELLS_MAX, DS_COUNTRIES_MAX or
+ * DS_SIGNATURES_MAX. */
+#define DS_MERGE_FULL 1
+
+/* Adds from into into, which keeps ownership of its own arrays; from is only read. into may be
+ * freshly initialised (seconds 0): it becomes a copy, and its unique counts are exact.
+ * The start becomes the earlier one, the length the longer one.
+ * 0; DS_MERGE_FULL or -1 (no memory) with into unchanged. */
+int ds_merge_window(struct ds_window *into, const struct ds_window *from, enum ds_merge how);
+
+#endif

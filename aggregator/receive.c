@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An answer that cannot be sent at once is dropped: its sensor asks again, since it keeps every
+ * window until it is acknowledged.
+ */
+#include "receive.h"
+
+#include "darkscope/clock.h"
+#include "darkscope/endpoint.h"
+#include "darkscope/log.h"
+#include "darkscope/quiet.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#define BATCH         64   /* messages of one service round */
+#define RECEIVE_HWM   8    /* messages that libzmq holds of one peer */
+#define SEND_HWM      1000 /* answers that it holds for one peer */
+#define LINGER_MS     1000 /* for the last answers at the end */
+#define BACKLOG       128
+#define HANDSHAKE_MS  10000
+#define HEARTBEAT_MS  (DS_HEARTBEAT_S * 1000)
+#define SILENCE_MS    (DS_SILENCE_S * 1000)
+#define ENDPOINT_ROOM 256
+
+struct ds_receive {
+    void *context, *socket;
+    int fd;
+    char endpoint[ENDPOINT_ROOM];
+    struct ds_sessions *sessions;
+    struct ds_ingest *ingest;
+    struct ds_quiet malformed;
+    struct ds_receive_stats stats;
+};
+
+static int set_options(void *socket)
+{
+    const struct {
+        int name, value;
+    } options[] = {
+        {ZMQ_ROUTER_MANDATORY, 1}, /* a peer that is gone is an error, not silence */
+        {ZMQ_ROUTER_HANDOVER, 1},  /* a sensor that reconnects keeps its routing id */
+        {ZMQ_RCVHWM, RECEIVE_HWM},
+        {ZMQ_SNDHWM, SEND_HWM},
+        {ZMQ_LINGER, LINGER_MS},
+        {ZMQ_BACKLOG, BACKLOG},
+        {ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS},
+        {ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS},
+        {ZMQ_HEARTBEAT_TIMEOUT, SILENCE_MS},
+        {ZMQ_IPV6, 1},
+    };
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        if (zmq_setsockopt(socket, options[i].name, &options[i].value, sizeof(int)) < 0)
+            return -1;
+    int64_t message_max = DS_MESSAGE_MAX;
+    return zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof message_max);
+}
+
+/* libzmq unlinks a local socket's path before it binds, and so would take it from an aggregator
+ * that runs. */
+static bool is_ipc_in_use(const char *endpoint)
+{
+    if (strncmp(endpoint, "ipc://", 6) != 0)
+        return false;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strncpy(address.sun_path, endpoint + 6, sizeof address.sun_path - 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    bool in_use = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    close(fd);
+    return in_use;
+}
+
+static int bind_socket(struct ds_receive *r, const char *endpoint, struct ds_error *err)
+{
+    int cause = is_ipc_in_use(endpoint)              ? EADDRINUSE
+                : zmq_bind(r->socket, endpoint) == 0 ? 0
+                                                     : errno;
+    if (cause == EADDRINUSE)
+        return ds_error(err, DS_NETWORK,
+                        "cannot listen for sensors on %s: the address is in use; stop the "
+                        "aggregator that runs there, or choose another with --listen or listen:",
+                        endpoint);
+    if (cause)
+        return ds_error(err, cause == EACCES ? DS_PERMISSION : DS_NETWORK,
+                        "cannot listen for sensors on %s: %s; choose another address with "
+                        "--listen or listen:",
+                        endpoint, zmq_strerror(cause));
+    size_t bytes = sizeof r->endpoint;
+    zmq_getsockopt(r->socket, ZMQ_LAST_ENDPOINT, r->endpoint, &bytes);
+    bytes = sizeof r->fd;
+    zmq_getsockopt(r->socket, ZMQ_FD, &r->fd, &bytes);
+    return 0;
+}
+
+int ds_receive_create(const char *endpoint, struct ds_ingest *ingest, struct ds_receive **out,
+                      struct ds_error *err)
+{
+    if (ds_endpoint_check("listen", endpoint, err) < 0)
+        return -1;
+    struct ds_receive *r = calloc(1, sizeof *r);
+    if (!r)
+        return ds_error(err, DS_FAILURE, "cannot listen for sensors: out of memory");
+    r->ingest = ingest;
+    r->sessions = ds_sessions_create();
+    r->context = zmq_ctx_new();
+    r->socket = r->context ? zmq_socket(r->context, ZMQ_ROUTER) : NULL;
+    int failed = -1;
+    if (!r->sessions || !r->socket || set_options(r->socket) < 0)
+        ds_error(err, DS_FAILURE, "cannot listen for sensors: %s", zmq_strerror(errno));
+    else
+        failed = bind_socket(r, endpoint, err);
+    if (failed) {
+        ds_receive_destroy(r);
+        return -1;
+    }
+    *out = r;
+    return 0;
+}
+
+void ds_receive_destroy(struct ds_receive *r)
+{
+    if (!r)
+        return;
+    if (r->socket)
+        zmq_close(r->socket);
+    if (r->context)
+        zmq_ctx_term(r->context);
+    ds_sessions_destroy(r->sessions);
+    free(r);
+}
+
+const char *ds_receive_endpoint(const struct ds_receive *r)
+{
+    return r->endpoint;
+}
+
+int ds_receive_fd(const struct ds_receive *r)
+{
+    return r->fd;
+}
+
+static void answer_peer(struct ds_receive *r, const struct ds_peer *to, struct ds_message *answer)
+{
+    answer->clock_ns = ds_clock_utc_ns();
+    r->stats.refused += answer->kind == DS_MESSAGE_REFUSE;
+    unsigned char *bytes;
+    size_t size;
+    if (ds_message_encode(answer, &bytes, &size) < 0) {
+        r->stats.unsent++;
+        return;
+    }
+    /* Once the first part is accepted, the second is. */
+    if (zmq_send(r->socket, to->id, to->bytes, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
+        zmq_send(r->socket, bytes, size, ZMQ_DONTWAIT) < 0)
+        r->stats.unsent++;
+    free(bytes);
+}
+
+static void settle(struct ds_receive *r, const struct ds_job *job)
+{
+    struct ds_peer to;
+    struct ds_message answer;
+    if (ds_sessions_settle(r->sessions, &job->ticket, job->outcome, job->reason, &to, &answer) ==
+        DS_STEP_ANSWER)
+        answer_peer(r, &to, &answer);
+}
+
+void ds_receive_settle(struct ds_receive *r)
+{
+    struct ds_job *job;
+    while ((job = ds_ingest_take(r->ingest))) {
+        settle(r, job);
+        ds_job_destroy(job);
+    }
+}
+
+/* Moves the window out of the message. */
+static void pass_on(struct ds_receive *r, const struct ds_ticket *ticket, struct ds_message *m)
+{
+    struct ds_job no_memory = {.ticket = *ticket, .outcome = DS_OUTCOME_FAILED};
+    struct ds_job *job = malloc(sizeof *job);
+    if (!job) {
+        settle(r, &no_memory);
+        return;
+    }
+    *job = (struct ds_job){.ticket = *ticket, .window = m->window, .outcome = DS_OUTCOME_FAILED};
+    ds_window_init(&m->window);
+    if (ds_ingest_push(r->ingest, job))
+        return;
+    strcpy(job->reason, "too many windows wait for the store");
+    settle(r, job);
+    ds_job_destroy(job);
+}
+
+static void log_malformed(struct ds_receive *r, const char *why, int64_t now_ns)
+{
+    uint64_t unsaid;
+    r->stats.malformed++;
+    if (ds_quiet_allows(&r->malformed, now_ns, &unsaid))
+        ds_log(DS_LOG_WARNING, "a message on %s is refused: %s (%" PRIu64 " more not logged)",
+               r->endpoint, why ? why : "not a darkscope message", unsaid);
+}
+
+static void take_message(struct ds_receive *r, const struct ds_peer *from, zmq_msg_t *payload,
+                         int64_t now_ns)
+{
+    struct ds_message m, answer;
+    struct ds_ticket ticket;
+    const char *why = NULL;
+    enum ds_decode decoded = DS_DECODE_MALFORMED;
+    if (payload) {
+        decoded = ds_message_decode(&m, zmq_msg_data(payload), zmq_msg_size(payload), &why);
+    } else {
+        memset(&m, 0, sizeof m);
+        why = "it has not exactly one part";
+    }
+    if (decoded == DS_DECODE_MALFORMED)
+        log_malformed(r, why, now_ns);
+    enum ds_step step =
+        ds_sessions_message(r->sessions, from, decoded, &m, now_ns, &answer, &ticket);
+    if (step == DS_STEP_ANSWER)
+        answer_peer(r, from, &answer);
+    if (step == DS_STEP_STORE)
+        pass_on(r, &ticket, &m);
+    ds_message_finish(&m);
+}
+
+/* Takes one message, if there is one. ZeroMQ delivers all its parts or none. */
+static bool receive_one(struct ds_receive *r, int64_t now_ns)
+{
+    struct ds_peer from;
+    int id_bytes = zmq_recv(r->socket, from.id, sizeof from.id, ZMQ_DONTWAIT);
+    if (id_bytes < 0)
+        return false;
+    from.bytes = (uint8_t)id_bytes;
+    zmq_msg_t payload;
+    zmq_msg_init(&payload);
+    zmq_msg_recv(&payload, r->socket, ZMQ_DONTWAIT);
+    bool is_single = !zmq_msg_more(&payload);
+    /* The rest goes, so that the next read begins with a routing id again. */
+    while (zmq_msg_more(&payload) && zmq_msg_recv(&payload, r->socket, ZMQ_DONTWAIT) >= 0)
+        ;
+    r->stats.received++;
+    take_message(r, &from, is_single ? &payload : NULL, now_ns);
+    zmq_msg_close(&payload);
+    return true;
+}
+
+bool ds_receive_service(struct ds_receive *r, int64_t now_ns)
+{
+    ds_receive_settle(r);
+    for (size_t i = 0; i < BATCH; i++)
+        if (!receive_one(r, now_ns))
+            return false;
+    return true;
+}
+
+size_t ds_receive_count_sensors(const struct ds_receive *r, int64_t now_ns)
+{
+    return ds_sessions_count_live(r->sessions, now_ns);
+}
+
+void ds_receive_read_stats(const struct ds_receive *r, struct ds_receive_stats *out)
+{
+    *out = r->stats;
+}

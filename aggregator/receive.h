@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The ZeroMQ side: takes messages from sensors, has them judged by the sessions, passes windows to
+ * the store thread, and acknowledges what is committed. Never blocks.
+ *
+ * It binds to loopback and local sockets only, since nothing is encrypted yet. A message that
+ * cannot be understood is refused and counted; it never ends anything but itself. All functions on
+ * the network thread.
+ */
+#ifndef DARKSCOPE_RECEIVE_H
+#define DARKSCOPE_RECEIVE_H
+
+#include "ingest.h"
+
+struct ds_receive;
+
+/* Since the start, in messages. */
+struct ds_receive_stats {
+    uint64_t received;
+    uint64_t malformed; /* not decoded, or not of one part */
+    uint64_t refused;   /* answered with REFUSE, for whatever reason */
+    uint64_t unsent;    /* answers that their peer could not be given (gone, or does not read) */
+};
+
+/* endpoint is one that ds_endpoint_check accepts, "tcp://127.0.0.1:0" for any port. ingest is
+ * borrowed until destroy. 0, or -1 with err (DS_NETWORK: in use; DS_PERMISSION; DS_CONFIG). */
+int ds_receive_create(const char *endpoint, struct ds_ingest *ingest, struct ds_receive **out,
+                      struct ds_error *err);
+void ds_receive_destroy(struct ds_receive *r); /* accepts NULL */
+
+/* What is really bound, with the kernel's port. */
+const char *ds_receive_endpoint(const struct ds_receive *r);
+
+/* Becomes readable when there may be messages, but only at the edge: call ds_receive_service
+ * after every wait for anything, and again while it returns true. */
+int ds_receive_fd(const struct ds_receive *r);
+
+/* Gives the answers of the store thread and takes a bounded number of messages. now_ns is steady.
+ * True where it stopped at its bound: there may be more. */
+bool ds_receive_service(struct ds_receive *r, int64_t now_ns);
+
+/* Gives the answers of the store thread only: the last ones, after ds_ingest_stop. */
+void ds_receive_settle(struct ds_receive *r);
+
+size_t ds_receive_count_sensors(const struct ds_receive *r, int64_t now_ns);
+void ds_receive_read_stats(const struct ds_receive *r, struct ds_receive_stats *out);
+
+#endif

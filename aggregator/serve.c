@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The listening socket is our own and accepted connections are given to libwebsockets, because its
+ * own listening hides errors (it retries a port in use) and binds every interface where it cannot
+ * read the address. All other descriptors only wake the loop: what they stand for is looked at
+ * after every round, which ZMQ_FD, being edge triggered, needs anyway.
+ */
+#include "serve.h"
+
+#include "darkscope/endpoint.h"
+#include "darkscope/log.h"
+#include "request.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BACKLOG       64
+#define URL_MAX       80
+/* Descriptors of libwebsockets beside the connections: its own, and the watched ones. */
+#define FDS_OTHER     16
+#define HTTP_PROTOCOL "http"
+#define WAKE_PROTOCOL "wake"
+
+struct ds_serve {
+    struct ds_serve_settings settings;
+    struct lws_context *context;
+    struct lws_vhost *vhost;
+    int listen_fd;
+    unsigned connections;
+    char url[URL_MAX];
+};
+
+static struct ds_serve *serve_of(struct lws *wsi)
+{
+    return lws_context_user(lws_get_context(wsi));
+}
+
+static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                   size_t bytes)
+{
+    struct ds_request *request = user;
+    switch (reason) {
+    case LWS_CALLBACK_HTTP:
+        return ds_request_begin(request, wsi, &serve_of(wsi)->settings);
+    case LWS_CALLBACK_HTTP_WRITEABLE:
+        return ds_request_write(request);
+    case LWS_CALLBACK_CLOSED_HTTP:
+        if (request)
+            ds_request_end(request);
+        return 0;
+    case LWS_CALLBACK_WSI_DESTROY:
+        /* Only what accept_all adopted carries an opaque pointer. */
+        if (lws_get_opaque_user_data(wsi))
+            serve_of(wsi)->connections--;
+        return 0;
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+    case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
+        return 1; /* neither WebSocket nor h2c */
+    default:
+        return 0;
+    }
+}
+
+static int on_wake(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                   size_t bytes)
+{
+    return 0;
+}
+
+static const struct lws_protocols protocols[] = {
+    {.name = HTTP_PROTOCOL,
+     .callback = on_http,
+     .per_session_data_size = sizeof(struct ds_request)},
+    {.name = WAKE_PROTOCOL, .callback = on_wake},
+    {0},
+};
+
+/* With every reply, also those that libwebsockets makes itself. */
+static const struct lws_protocol_vhost_options no_referrer = {NULL, NULL,
+                                                              "referrer-policy:", "no-referrer"};
+static const struct lws_protocol_vhost_options no_store = {&no_referrer, NULL,
+                                                           "cache-control:", "no-store"};
+static const struct lws_protocol_vhost_options no_sniff = {&no_store, NULL,
+                                                           "x-content-type-options:", "nosniff"};
+static const struct lws_protocol_vhost_options security_headers = {
+    &no_sniff, NULL, "content-security-policy:",
+    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"};
+
+static void log_line(int level, const char *line)
+{
+    int bytes = (int)strcspn(line, "\n");
+    ds_log(level == LLL_ERR ? DS_LOG_WARNING : DS_LOG_DEBUG, "libwebsockets: %.*s", bytes, line);
+}
+
+static int create_context(struct ds_serve *s)
+{
+    lws_set_log_level(LLL_ERR, log_line);
+    const struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
+        .protocols = protocols,
+        .user = s,
+        .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
+        .gid = (gid_t)-1,
+        .uid = (uid_t)-1,
+        .headers = &security_headers,
+        .server_string = "darkscope",
+        .max_http_header_data = DS_HTTP_HEADER_MAX,
+        .max_http_header_pool = DS_HTTP_CONNECTIONS_MAX,
+        .timeout_secs = DS_HTTP_HEADER_S,
+        .timeout_secs_ah_idle = DS_HTTP_HEADER_S,
+        .keepalive_timeout = DS_HTTP_IDLE_S,
+        .fd_limit_per_thread = DS_HTTP_CONNECTIONS_MAX + FDS_OTHER,
+    };
+    s->context = lws_create_context(&info);
+    s->vhost = s->context ? lws_create_vhost(s->context, &info) : NULL;
+    return s->vhost ? 0 : -1;
+}
+
+static int open_listener(struct ds_serve *s, struct ds_error *err)
+{
+    const char *address = s->settings.address;
+    struct sockaddr_storage where;
+    socklen_t where_bytes;
+    if (ds_endpoint_parse_http("http", address, &where, &where_bytes, err) < 0)
+        return -1;
+    int on = 1;
+    s->listen_fd = socket(where.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (s->listen_fd < 0)
+        return ds_error(err, DS_NETWORK, "cannot open a socket for http: %s", strerror(errno));
+    setsockopt(s->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(s->listen_fd, (struct sockaddr *)&where, where_bytes) == 0 &&
+        listen(s->listen_fd, BACKLOG) == 0)
+        return 0;
+    if (errno == EADDRINUSE)
+        return ds_error(err, DS_NETWORK,
+                        "cannot serve http on %s: the address is in use; stop the program that "
+                        "has it, or choose another with --http or http:",
+                        address);
+    return ds_error(err, errno == EACCES ? DS_PERMISSION : DS_NETWORK,
+                    "cannot serve http on %s: %s; choose another address with --http or http:",
+                    address, strerror(errno));
+}
+
+static void read_url(struct ds_serve *s)
+{
+    struct sockaddr_storage bound = {0};
+    socklen_t bytes = sizeof bound;
+    char host[INET6_ADDRSTRLEN] = "";
+    getsockname(s->listen_fd, (struct sockaddr *)&bound, &bytes);
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&bound;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&bound;
+    if (bound.ss_family == AF_INET6) {
+        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
+        snprintf(s->url, sizeof s->url, "http://[%s]:%u", host, ntohs(v6->sin6_port));
+    } else {
+        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
+        snprintf(s->url, sizeof s->url, "http://%s:%u", host, ntohs(v4->sin_port));
+    }
+}
+
+int ds_serve_create(const struct ds_serve_settings *settings, struct ds_serve **out,
+                    struct ds_error *err)
+{
+    struct ds_serve *s = calloc(1, sizeof *s);
+    if (!s)
+        return ds_error(err, DS_FAILURE, "cannot serve http: out of memory");
+    s->settings = *settings;
+    s->listen_fd = -1;
+    int failed = open_listener(s, err);
+    if (!failed && create_context(s) < 0)
+        failed = ds_error(err, DS_FAILURE, "cannot serve http: libwebsockets does not start");
+    if (!failed)
+        failed = ds_serve_watch(s, s->listen_fd, err) < 0 ||
+                 ds_serve_watch(s, ds_answerer_fd(settings->answerer), err) < 0;
+    if (failed) {
+        ds_serve_destroy(s);
+        return -1;
+    }
+    read_url(s);
+    *out = s;
+    return 0;
+}
+
+void ds_serve_destroy(struct ds_serve *s)
+{
+    if (!s)
+        return;
+    if (s->context)
+        lws_context_destroy(s->context);
+    if (s->listen_fd >= 0)
+        close(s->listen_fd);
+    free(s);
+}
+
+const char *ds_serve_url(const struct ds_serve *s)
+{
+    return s->url;
+}
+
+int ds_serve_watch(struct ds_serve *s, int fd, struct ds_error *err)
+{
+    /* libwebsockets closes what it watches; a duplicate shares the readiness. */
+    lws_sock_file_fd_type copy = {.filefd = fcntl(fd, F_DUPFD_CLOEXEC, 0)};
+    if (copy.filefd >= 0 &&
+        lws_adopt_descriptor_vhost(s->vhost, LWS_ADOPT_RAW_FILE_DESC, copy, WAKE_PROTOCOL, NULL))
+        return 0;
+    return ds_error(err, DS_FAILURE, "cannot watch a descriptor: %s", strerror(errno));
+}
+
+static void turn_away(int fd)
+{
+    static const char text[] = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n"
+                               "retry-after: 5\r\nconnection: close\r\n\r\n";
+    send(fd, text, sizeof text - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    close(fd);
+}
+
+static void accept_all(struct ds_serve *s)
+{
+    int fd;
+    while ((fd = accept4(s->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+        if (s->connections >= DS_HTTP_CONNECTIONS_MAX) {
+            turn_away(fd);
+            continue;
+        }
+        const lws_adopt_desc_t adopt = {.vh = s->vhost,
+                                        .type = LWS_ADOPT_HTTP | LWS_ADOPT_SOCKET,
+                                        .fd = {.sockfd = fd},
+                                        .opaque = s};
+        s->connections++; /* before: a failing adoption may or may not destroy a wsi */
+        if (!lws_adopt_descriptor_vhost_via_info(&adopt))
+            ds_log(DS_LOG_DEBUG, "an HTTP connection could not be taken");
+    }
+}
+
+void ds_serve_round(struct ds_serve *s, bool is_busy)
+{
+    if (is_busy)
+        lws_cancel_service(s->context);
+    lws_service(s->context, 0);
+    accept_all(s);
+    struct ds_question *question;
+    while ((question = ds_answerer_take(s->settings.answerer))) {
+        if (question->asker)
+            ds_request_answered(question->asker, question);
+        else
+            ds_question_destroy(question);
+    }
+}

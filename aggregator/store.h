@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where windows are kept and figures come from: one table of operations, one implementation a
+ * directory entry of aggregator/store/. docs/storage.md describes what lies on disk.
+ *
+ * What a store promises
+ * - A window is committed whole or not at all, together with the (sensor, boot, sequence) of its
+ *   message; the same message again is recognised and changes nothing. After put() returned
+ *   DS_PUT_COMMITTED or DS_PUT_DUPLICATE the window survives a crash: only then may it be
+ *   acknowledged.
+ * - A second message for the same sensor and start (a sensor restarted inside the window, or its
+ *   window length changed) is added to the first as merge.h says; its unique counts are then lower
+ *   bounds and say so.
+ * - A window belongs to the period in which it starts.
+ * - Unique sources never add. Over several windows or sensors they are unknown; what is known is
+ *   the peak: the largest count in one window of one sensor.
+ *
+ * Threads: a handle is used by one thread at a time; open one handle a thread. At most one writer
+ * is open at a time (another gets an error); readers never wait for it.
+ */
+#ifndef DARKSCOPE_STORE_H
+#define DARKSCOPE_STORE_H
+
+#include "darkscope/error.h"
+#include "darkscope/window.h"
+
+#define DS_STORE_FILE "darkscope.sqlite" /* inside the store's directory */
+
+/* A window with a figure above this is refused: 625 Gbit/s for an hour in bytes. Sums of 32,768
+ * such windows still fit 63 bits; a larger sum is reported as an error, never wrapped. */
+#define DS_STORE_FIGURE_MAX ((uint64_t)1 << 48)
+#define DS_STORE_TIME_MAX   INT64_C(253402300800) /* start_s below 10000-01-01 */
+#define DS_STORE_DBS_MAX    8                     /* country databases named by a summary */
+
+struct ds_store;
+
+/* ---- what is asked for ---- */
+
+/* Windows with from_s <= start_s < to_s, UTC. */
+struct ds_range {
+    int64_t from_s, to_s;
+    const char *sensor; /* borrowed; NULL: all of them together */
+};
+
+/* Which packets. Each part is asked for where its has_ flag is set; all parts must fit. type and
+ * signature stand alone: no other part may be set beside them (they are not part of a cell).
+ * has_port needs has_proto. */
+struct ds_filter {
+    bool has_class, has_proto, has_port, has_country, has_type, has_signature;
+    uint8_t cls;   /* enum ds_class */
+    uint8_t proto; /* IP protocol of the service */
+    uint8_t type;  /* enum ds_type */
+    uint16_t port;
+    ds_country country;
+    char signature[DS_SIGNATURE_ID_MAX + 1];
+};
+
+/* ---- what is answered ---- */
+
+/* Figures of some packets over some windows. */
+struct ds_figures {
+    uint64_t packets;
+    uint64_t bytes;
+    uint64_t survey_packets;
+    uint64_t sources;      /* unique sources, where sources_exact */
+    uint64_t sources_peak; /* the largest count in one window, sensor (and class of a port) */
+    bool has_bytes;        /* false: not kept for this kind (types, protocols, signatures) */
+    bool has_survey;       /* only for figures that come from cells */
+    bool has_sources;      /* false: unique sources are not kept for this combination, ever */
+    bool sources_exact;    /* they came in one window of one sensor, whose tables sufficed */
+};
+
+/* A point of a series: the windows that start in [start_s, start_s + step). Points without any
+ * window are not reported; a point with windows and no such packet has figures 0. */
+struct ds_point {
+    int64_t start_s;
+    uint64_t windows;     /* of all sensors asked for */
+    uint64_t observed_ns; /* summed over sensors */
+    struct ds_figures figures;
+};
+
+/* What a top table has a row for. */
+enum ds_by {
+    DS_BY_PORT, /* (class, protocol, port), as in the JSON of a window */
+    DS_BY_COUNTRY,
+    DS_BY_TYPE,
+    DS_BY_CLASS,
+    DS_BY_PROTOCOL, /* the packet's own IP protocol */
+    DS_BY_SIGNATURE,
+    DS_BY_COUNT
+};
+
+struct ds_top_row {
+    uint8_t cls, proto, type; /* port: cls, proto, port; class: cls; protocol: proto; type: type */
+    uint16_t port;
+    ds_country country;
+    char signature[DS_SIGNATURE_ID_MAX + 1];
+    struct ds_figures figures;
+};
+
+/* Sums over a range. */
+struct ds_totals {
+    uint64_t windows;     /* window rows: windows of each sensor */
+    uint64_t sensors;     /* with a window in the range */
+    int64_t first_s;      /* start of the first window */
+    int64_t end_s;        /* end of the last */
+    uint64_t observed_ns; /* summed over sensors */
+    uint64_t split;       /* windows that came in several parts */
+    bool sources_exact;   /* one window of one sensor: sum.sources and the classes' are exact */
+    struct ds_window sum; /* no cells, countries, signatures. All of it adds but: sources are peaks;
+                             addresses are the largest of each sensor, summed over sensors;
+                             active_addresses and destinations are not set */
+    size_t country_db_count;
+    char country_dbs[DS_STORE_DBS_MAX][DS_DATABASE_MAX + 1]; /* the first few, sorted */
+};
+
+/* A sensor, over the whole life of the store. */
+struct ds_sensor_row {
+    char name[DS_NAME_MAX + 1];
+    int64_t first_s;         /* start of its first window */
+    int64_t end_s;           /* end of its last */
+    int64_t last_received_s; /* when the latest message came, by the aggregator's clock */
+    uint64_t windows;
+    uint64_t observed_ns;
+    uint64_t received, counted; /* packets */
+    uint64_t dropped;           /* by kernel, interface and ring */
+    uint32_t grid_s; /* every window starts and ends on a multiple of this (the least common
+                        multiple of its window lengths): steps are multiples of it */
+};
+
+/* How a loaded window came about. */
+struct ds_origin {
+    uint64_t sensors;
+    uint64_t parts;     /* messages */
+    bool sources_exact; /* one message of one sensor: unique counts are exact where its overflow
+                           is 0; otherwise they are lower bounds (merge.h) */
+};
+
+/* Callbacks get borrowed rows, valid during the call, in the thread that asked. They must not use
+ * the store. Any return but 0 ends the walk, and the operation returns it. */
+typedef int ds_point_fn(void *arg, const struct ds_point *point);
+typedef int ds_top_fn(void *arg, const struct ds_top_row *row);
+typedef int ds_sensor_fn(void *arg, const struct ds_sensor_row *row);
+/* window has all scalar figures and no tables (cells, countries, signatures). */
+typedef int ds_window_fn(void *arg, const char *sensor, const struct ds_window *window,
+                         const struct ds_origin *origin);
+
+/* ---- operations ---- */
+
+struct ds_store_put {
+    const char *sensor; /* its name, as in limits.h */
+    uint64_t boot;
+    uint64_t sequence;
+    int64_t received_s; /* the aggregator's clock, UTC */
+    const struct ds_window *window;
+};
+
+enum ds_put {
+    DS_PUT_COMMITTED = 0,
+    DS_PUT_DUPLICATE = 1, /* this message was committed before; nothing changed */
+    DS_PUT_REFUSED = 2,   /* this window can never be stored (err says why); nothing changed */
+};
+
+/* All return 0, a positive condition where named, or -1 with err filled (disk full, corrupt, ...;
+ * put may be tried again with the same message). */
+struct ds_store_ops {
+    /* Commits one message: enum ds_put, or -1. Only on a writer. */
+    int (*put)(struct ds_store *store, const struct ds_store_put *put, struct ds_error *err);
+
+    /* Walks the points in order of time. step_s is a multiple of the grid of the sensors asked
+     * for and at least 1; points are aligned to multiples of it. */
+    int (*series)(struct ds_store *store, const struct ds_range *range,
+                  const struct ds_filter *filter, int64_t step_s, ds_point_fn *each, void *arg,
+                  struct ds_error *err);
+
+    /* Walks the limit rows with most packets (ties by key), then sets *total to the figures of
+     * all rows, so that what is not shown is total minus shown. Only packets, bytes and survey of
+     * total are set; for signatures, which overlap, it is that of all counted packets. Types,
+     * protocols and signatures take no filter. */
+    int (*top)(struct ds_store *store, const struct ds_range *range, const struct ds_filter *filter,
+               enum ds_by by, uint64_t limit, ds_top_fn *each, void *arg, struct ds_figures *total,
+               struct ds_error *err);
+
+    /* Sums over a range; all 0 where there is no window. */
+    int (*totals)(struct ds_store *store, const struct ds_range *range, struct ds_totals *out,
+                  struct ds_error *err);
+
+    /* Walks the sensors by name. Cheap: reads a catalogue. */
+    int (*sensors)(struct ds_store *store, ds_sensor_fn *each, void *arg, struct ds_error *err);
+
+    /* Walks up to limit windows by start, then sensor. */
+    int (*windows)(struct ds_store *store, const struct ds_range *range, uint64_t limit,
+                   ds_window_fn *each, void *arg, struct ds_error *err);
+
+    /* Reads the window that starts at start_s, of one sensor or (NULL) of all merged into one.
+     * On 0 the caller finishes *out. 1 where there is none (out is empty). */
+    int (*load)(struct ds_store *store, int64_t start_s, const char *sensor, struct ds_window *out,
+                struct ds_origin *origin, struct ds_error *err);
+
+    /* Closes and frees. Accepts NULL only through ds_store_destroy. */
+    void (*destroy)(struct ds_store *store);
+};
+
+/* First member of every implementation. */
+struct ds_store {
+    const struct ds_store_ops *ops;
+};
+
+enum ds_store_mode {
+    DS_STORE_READ,  /* the store must exist; nothing is written */
+    DS_STORE_WRITE, /* created where there is none (the directory's parent must exist) */
+};
+
+/* Opens the SQLite store in directory. 0 and *out, which the caller destroys; or -1 with err:
+ * DS_DATABASE where it is missing (READ), corrupt, of another version or not a darkscope store
+ * (nothing is overwritten), or already has a writer; DS_PERMISSION where not allowed. */
+int ds_store_open(const char *directory, enum ds_store_mode mode, struct ds_store **out,
+                  struct ds_error *err);
+
+/* Accepts NULL. */
+static inline void ds_store_destroy(struct ds_store *store)
+{
+    if (store)
+        store->ops->destroy(store);
+}
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What may be stored. A window comes here decoded, so its lengths are sane; here is checked what
+ * would make a stored figure wrong or a statement fail: times, names, order of tables, numbers
+ * beyond DS_STORE_FIGURE_MAX. Whether its books balance is for the receiver to say.
+ */
+#include "sqlite.h"
+
+#include <string.h>
+
+#define NS_PER_S UINT64_C(1000000000)
+
+/* Names are printed to terminals and put into URLs: visible ASCII, 1 to longest bytes. */
+static bool bad_name(const char *name, size_t longest)
+{
+    size_t length = strnlen(name, longest + 1);
+    if (length == 0 || length > longest)
+        return true;
+    for (size_t i = 0; i < length; i++)
+        if (name[i] <= ' ' || name[i] > '~')
+            return true;
+    return false;
+}
+
+static const char *bad_time(const struct ds_window *w)
+{
+    if (w->seconds < DS_WINDOW_SECONDS_MIN || w->seconds > DS_WINDOW_SECONDS_MAX ||
+        DS_WINDOW_SECONDS_MAX % w->seconds != 0)
+        return "the window's length does not divide an hour";
+    if (w->start_s < 0 || w->start_s >= DS_STORE_TIME_MAX || w->start_s % w->seconds != 0)
+        return "the window's start is out of range or not aligned to its length";
+    if (w->observed_ns > w->seconds * NS_PER_S)
+        return "the time observed is longer than the window";
+    return NULL;
+}
+
+static bool too_large(const uint64_t *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (values[i] > DS_STORE_FIGURE_MAX)
+            return true;
+    return false;
+}
+
+static bool tally_too_large(const struct ds_tally *t)
+{
+    return too_large((const uint64_t[]){t->packets, t->bytes, t->sources}, 3);
+}
+
+static const char *bad_figures(const struct ds_window *w)
+{
+    const uint64_t single[] = {w->addresses, w->active_addresses, w->bytes, w->sources,
+                               w->destinations};
+    bool large = too_large(single, sizeof single / sizeof single[0]) ||
+                 too_large(w->books, DS_BOOK_COUNT) || too_large(w->types, DS_TYPE_COUNT) ||
+                 too_large(w->malformed, DS_MALFORMED_COUNT) ||
+                 too_large(w->overflow, DS_OVERFLOW_COUNT) || too_large(w->protocols, 256);
+    for (size_t i = 0; i < DS_CLASS_COUNT; i++)
+        large = large || tally_too_large(&w->classes[i]);
+    return large ? "a figure is larger than 2^48" : NULL;
+}
+
+static bool bad_country(ds_country country)
+{
+    char text[3];
+    ds_country same;
+    return !ds_country_parse(ds_country_name(country, text), &same) || same != country;
+}
+
+static const char *bad_cells(const struct ds_window *w)
+{
+    for (size_t i = 0; i < w->cell_count; i++) {
+        const struct ds_cell *c = &w->cells[i];
+        const uint64_t figures[] = {c->packets, c->bytes, c->sources, c->survey_packets};
+        if (c->cls >= DS_CLASS_COUNT || bad_country(c->country))
+            return "a cell has an unknown class or a country that is no code";
+        if (i > 0 && ds_cell_key(c) <= ds_cell_key(c - 1))
+            return "the cells are not in order";
+        if (too_large(figures, 4))
+            return "a cell's figure is larger than 2^48";
+    }
+    return NULL;
+}
+
+static const char *bad_countries(const struct ds_window *w)
+{
+    for (size_t i = 0; i < w->country_count; i++) {
+        const struct ds_country_tally *c = &w->countries[i];
+        if (bad_country(c->country) || (i > 0 && c->country <= c[-1].country))
+            return "the countries are not codes in order";
+        if (tally_too_large(&c->tally))
+            return "a country's figure is larger than 2^48";
+    }
+    return NULL;
+}
+
+static const char *bad_signatures(const struct ds_window *w)
+{
+    for (size_t i = 0; i < w->signature_count; i++) {
+        const struct ds_signature_tally *t = &w->signatures[i];
+        const uint64_t figures[] = {t->packets, t->sources, t->confirmed_sources};
+        if (bad_name(t->id, DS_SIGNATURE_ID_MAX) || (i > 0 && strcmp(t[-1].id, t->id) >= 0))
+            return "the signatures are not printable names in order";
+        if (too_large(figures, 3))
+            return "a signature's figure is larger than 2^48";
+    }
+    return NULL;
+}
+
+const char *ds_sqlite_bad_put(const struct ds_store_put *put)
+{
+    const struct ds_window *w = put->window;
+    if (bad_name(put->sensor, DS_NAME_MAX))
+        return "the sensor's name is empty, too long or not visible ASCII";
+    if (put->sequence > INT64_MAX || put->received_s < 0)
+        return "the sequence number or the time of receipt is out of range";
+    const char *why = bad_time(w);
+    why = why ? why : bad_figures(w);
+    why = why ? why : bad_cells(w);
+    why = why ? why : bad_countries(w);
+    return why ? why : bad_signatures(w);
+}

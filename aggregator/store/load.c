@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reading a whole window back: one sensor's row with all its tables, or those of all sensors
+ * merged. What a hand-edited file may hold (unknown names, classes out of range) is refused or
+ * left out, never indexed with.
+ */
+#include "merge.h"
+#include "sqlite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int ds_sqlite_name_index(const char *(*name_of)(unsigned), const char *name)
+{
+    const char *known;
+    for (unsigned i = 0; (known = name_of(i)); i++)
+        if (strcmp(known, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+uint64_t ds_sqlite_read_window(sqlite3_stmt *stmt, int first, struct ds_window *w)
+{
+    int i = first;
+    w->start_s = sqlite3_column_int64(stmt, i++);
+    w->seconds = (uint32_t)ds_sqlite_u64(stmt, i++);
+    w->observed_ns = ds_sqlite_u64(stmt, i++);
+    uint64_t parts = ds_sqlite_u64(stmt, i++);
+    w->addresses_known = sqlite3_column_type(stmt, i) != SQLITE_NULL;
+    w->addresses = ds_sqlite_u64(stmt, i++);
+    w->active_addresses = ds_sqlite_u64(stmt, i++);
+    ds_sqlite_text(stmt, i++, w->country_db, sizeof w->country_db);
+    w->bytes = ds_sqlite_u64(stmt, i++);
+    w->sources = ds_sqlite_u64(stmt, i++);
+    w->destinations = ds_sqlite_u64(stmt, i++);
+    for (size_t b = 0; b < DS_BOOK_COUNT; b++)
+        w->books[b] = ds_sqlite_u64(stmt, i++);
+    for (size_t o = 0; o < DS_OVERFLOW_COUNT; o++)
+        w->overflow[o] = ds_sqlite_u64(stmt, i++);
+    return parts;
+}
+
+/* ---- the tables of one window ---- */
+
+typedef int row_fn(struct ds_window *w, sqlite3_stmt *stmt);
+
+static int read_malformed(struct ds_window *w, sqlite3_stmt *stmt)
+{
+    int i = ds_sqlite_name_index(ds_malformed_name, (const char *)sqlite3_column_text(stmt, 0));
+    if (i >= 0)
+        w->malformed[i] = ds_sqlite_u64(stmt, 1);
+    return 0;
+}
+
+static int read_type(struct ds_window *w, sqlite3_stmt *stmt)
+{
+    int i = ds_sqlite_name_index(ds_type_name, (const char *)sqlite3_column_text(stmt, 0));
+    if (i >= 0)
+        w->types[i] = ds_sqlite_u64(stmt, 1);
+    return 0;
+}
+
+static int read_protocol(struct ds_window *w, sqlite3_stmt *stmt)
+{
+    w->protocols[sqlite3_column_int64(stmt, 0) & 0xff] = ds_sqlite_u64(stmt, 1);
+    return 0;
+}
+
+static struct ds_tally tally_at(sqlite3_stmt *stmt, int column)
+{
+    return (struct ds_tally){
+        .packets = ds_sqlite_u64(stmt, column),
+        .bytes = ds_sqlite_u64(stmt, column + 1),
+        .sources = ds_sqlite_u64(stmt, column + 2),
+    };
+}
+
+static int read_class(struct ds_window *w, sqlite3_stmt *stmt)
+{
+    uint64_t cls = ds_sqlite_u64(stmt, 0);
+    if (cls < DS_CLASS_COUNT)
+        w->classes[cls] = tally_at(stmt, 1);
+    return 0;
+}
+
+static ds_country country_at(sqlite3_stmt *stmt, int column)
+{
+    char text[3];
+    ds_country country = DS_COUNTRY_UNKNOWN;
+    ds_sqlite_text(stmt, column, text, sizeof text);
+    ds_country_parse(text, &country);
+    return country;
+}
+
+/* Room for one more row in a table that has count of them: capacities are powers of two. NULL
+ * without memory. */
+static void *grow(void *rows, size_t count, size_t row_bytes)
+{
+    if (count & (count - 1) || count == 0)
+        return count == 0 ? realloc(rows, row_bytes) : rows;
+    return realloc(rows, 2 * count * row_bytes);
+}
+
+static int read_country(struct ds_window *w, sqlite3_stmt *stmt)
+{
+    void *rows = grow(w->countries, w->country_count, sizeof *w->countries);
+    if (!rows)
+        return -1;
+    w->countries = rows;
+    w->countries[w->country_count++] =
+        (struct ds_country_tally){.country = country_at(stmt, 0), .tally = tally_at(stmt, 1)};
+    return 0;
+}
+
+static int read_signature(struct ds_window *w, sqlite3_stmt *stmt)
+{
+    void *rows = grow(w->signatures, w->signature_count, sizeof *w->signatures);
+    if (!rows)
+        return -1;
+    w->signatures = rows;
+    struct ds_signature_tally *row = &w->signatures[w->signature_count++];
+    ds_sqlite_text(stmt, 0, row->id, sizeof row->id);
+    row->packets = ds_sqlite_u64(stmt, 1);
+    row->sources = ds_sqlite_u64(stmt, 2);
+    row->confirmed_sources = ds_sqlite_u64(stmt, 3);
+    return 0;
+}
+
+static int read_cell(struct ds_window *w, sqlite3_stmt *stmt)
+{
+    void *rows = grow(w->cells, w->cell_count, sizeof *w->cells);
+    if (!rows)
+        return -1;
+    w->cells = rows;
+    w->cells[w->cell_count++] = (struct ds_cell){
+        .cls = (uint8_t)sqlite3_column_int(stmt, 0),
+        .proto = (uint8_t)sqlite3_column_int(stmt, 1),
+        .port = (uint16_t)sqlite3_column_int(stmt, 2),
+        .country = country_at(stmt, 3),
+        .packets = ds_sqlite_u64(stmt, 4),
+        .bytes = ds_sqlite_u64(stmt, 5),
+        .sources = ds_sqlite_u64(stmt, 6),
+        .survey_packets = ds_sqlite_u64(stmt, 7),
+    };
+    return 0;
+}
+
+/* Tables come in the order that struct ds_window wants, since that is their primary key's. */
+#define OF_ONE "WHERE start = ?1 AND sensor = ?2 "
+
+static const struct {
+    const char *sql;
+    row_fn *read;
+} window_tables[] = {
+    {"SELECT reason, packets FROM window_malformed " OF_ONE, read_malformed},
+    {"SELECT type, packets FROM window_type " OF_ONE, read_type},
+    {"SELECT proto, packets FROM window_protocol " OF_ONE, read_protocol},
+    {"SELECT class, packets, bytes, sources FROM window_class " OF_ONE, read_class},
+    {"SELECT country, packets, bytes, sources FROM window_country " OF_ONE "ORDER BY country",
+     read_country},
+    {"SELECT id, packets, sources, confirmed_sources FROM window_signature " OF_ONE "ORDER BY id",
+     read_signature},
+    {"SELECT class, proto, port, country, packets, bytes, sources, survey_packets FROM cell " OF_ONE
+     "ORDER BY class, proto, port, country",
+     read_cell},
+};
+
+static int read_table(struct sqlite_store *s, size_t table, int64_t start_s, int64_t sensor_id,
+                      struct ds_window *w, struct ds_error *err)
+{
+    sqlite3_stmt *stmt = ds_sqlite_prepare(s, window_tables[table].sql, err);
+    if (!stmt)
+        return -1;
+    sqlite3_bind_int64(stmt, 1, start_s);
+    sqlite3_bind_int64(stmt, 2, sensor_id);
+    int row;
+    while ((row = ds_sqlite_step(s, stmt, err)) == 1)
+        if (window_tables[table].read(w, stmt) < 0) {
+            row = ds_error(err, DS_FAILURE, "out of memory");
+            break;
+        }
+    sqlite3_finalize(stmt);
+    return row;
+}
+
+static int read_scalars(struct sqlite_store *s, int64_t start_s, int64_t sensor_id,
+                        struct ds_window *w, uint64_t *parts, struct ds_error *err)
+{
+    sqlite3_stmt *stmt =
+        ds_sqlite_prepare(s, "SELECT " STORE_WINDOW_COLUMNS " FROM window " OF_ONE, err);
+    if (!stmt)
+        return -1;
+    sqlite3_bind_int64(stmt, 1, start_s);
+    sqlite3_bind_int64(stmt, 2, sensor_id);
+    int row = ds_sqlite_step(s, stmt, err);
+    if (row == 1)
+        *parts = ds_sqlite_read_window(stmt, 0, w);
+    sqlite3_finalize(stmt);
+    return row;
+}
+
+int ds_sqlite_load_one(struct sqlite_store *s, int64_t start_s, int64_t sensor_id,
+                       struct ds_window *out, uint64_t *parts, struct ds_error *err)
+{
+    struct ds_window w;
+    ds_window_init(&w);
+    int row = read_scalars(s, start_s, sensor_id, &w, parts, err);
+    if (row <= 0)
+        return row < 0 ? -1 : 1;
+    for (size_t t = 0; t < sizeof window_tables / sizeof window_tables[0]; t++)
+        if (read_table(s, t, start_s, sensor_id, &w, err) < 0) {
+            ds_window_finish(&w);
+            return -1;
+        }
+    *out = w;
+    return 0;
+}
+
+/* ---- one sensor's or all sensors' ---- */
+
+static int merge_one(struct sqlite_store *s, int64_t start_s, int64_t sensor_id,
+                     struct ds_window *into, struct ds_origin *origin, struct ds_error *err)
+{
+    struct ds_window w;
+    uint64_t parts = 0;
+    int result = ds_sqlite_load_one(s, start_s, sensor_id, &w, &parts, err);
+    if (result != 0)
+        return result;
+    result = ds_merge_window(into, &w, DS_MERGE_SENSORS);
+    ds_window_finish(&w);
+    if (result < 0)
+        return ds_error(err, DS_FAILURE, "out of memory");
+    if (result > 0)
+        return ds_error(err, DS_FAILURE,
+                        "the sensors' tables are too large to merge: ask for one "
+                        "sensor");
+    origin->sensors++;
+    origin->parts += parts;
+    return 0;
+}
+
+static int merge_all(struct sqlite_store *s, int64_t start_s, const char *sensor,
+                     struct ds_window *into, struct ds_origin *origin, struct ds_error *err)
+{
+    sqlite3_stmt *stmt =
+        ds_sqlite_prepare(s,
+                          "SELECT sensor FROM window JOIN sensor ON sensor.id = window.sensor"
+                          " WHERE start = ?1 AND (?2 IS NULL OR name = ?2) ORDER BY sensor",
+                          err);
+    if (!stmt)
+        return -1;
+    sqlite3_bind_int64(stmt, 1, start_s);
+    sqlite3_bind_text(stmt, 2, sensor, -1, SQLITE_STATIC);
+    int row;
+    while ((row = ds_sqlite_step(s, stmt, err)) == 1)
+        if (merge_one(s, start_s, sqlite3_column_int64(stmt, 0), into, origin, err) < 0) {
+            row = -1;
+            break;
+        }
+    sqlite3_finalize(stmt);
+    return row;
+}
+
+int ds_sqlite_load(struct ds_store *store, int64_t start_s, const char *sensor,
+                   struct ds_window *out, struct ds_origin *origin, struct ds_error *err)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    struct ds_window w;
+    struct ds_origin o = {0};
+    ds_window_init(&w);
+    /* One transaction, so that all tables are of the same moment. */
+    if (ds_sqlite_exec(s, "BEGIN", err) < 0)
+        return -1;
+    int result = merge_all(s, start_s, sensor, &w, &o, err);
+    ds_sqlite_exec(s, "ROLLBACK", NULL);
+    if (result < 0) {
+        ds_window_finish(&w);
+        return -1;
+    }
+    o.sources_exact = o.parts == 1;
+    *out = w;
+    *origin = o;
+    return o.sensors == 0 ? 1 : 0;
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Series and top tables: figures of a filter, grouped by time or by a key.
+ *
+ * Both read "facts": per window and sensor (and class, where a port is asked for, since the same
+ * source may scan a port and answer from it) one row of packets, bytes, sources, survey packets
+ * and whether its sources are exact. A fact comes from the smallest table that has it; only what
+ * none of the small ones has is summed from cells, found window by window through the primary key.
+ * All SQL is made of constants here; what comes from outside is bound.
+ */
+#include "sqlite.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SQL_BYTES 4096
+
+/* Text under construction; appending beyond the end is our own mistake and shows as an SQL error.
+ */
+struct sql {
+    char text[SQL_BYTES];
+    size_t used;
+};
+
+static void append(struct sql *sql, const char *text)
+{
+    int n = snprintf(sql->text + sql->used, sizeof sql->text - sql->used, "%s", text);
+    sql->used += (size_t)n;
+    if (sql->used >= sizeof sql->text)
+        sql->used = sizeof sql->text - 1;
+}
+
+/* ---- facts ---- */
+
+enum fact {
+    FACT_TOTAL,
+    FACT_CLASS,
+    FACT_COUNTRY,
+    FACT_TYPE,
+    FACT_PROTOCOL,
+    FACT_SIGNATURE,
+    FACT_CELL, /* built by append_cells */
+};
+
+#define EXACT "parts = 1 AND overflow_sources = 0 AS exact"
+#define OF(table)                                                                                  \
+    " FROM window CROSS JOIN " table " AS t USING (start, sensor) WHERE " STORE_IN_RANGE
+
+static const char *const facts[] = {
+    [FACT_TOTAL] = "SELECT start, counted AS packets, bytes, NULL AS survey, sources, " EXACT
+                   " FROM window WHERE " STORE_IN_RANGE,
+    [FACT_CLASS] = "SELECT start, class, t.packets, t.bytes, NULL AS survey, t.sources, " EXACT OF(
+        "window_class"),
+    [FACT_COUNTRY] =
+        "SELECT start, country, t.packets, t.bytes, NULL AS survey, t.sources, " EXACT OF(
+            "window_country"),
+    [FACT_TYPE] = "SELECT start, type, t.packets, NULL AS bytes, NULL AS survey, NULL AS sources,"
+                  " 0 AS exact" OF("window_type"),
+    [FACT_PROTOCOL] = "SELECT start, proto, t.packets, NULL AS bytes, NULL AS survey,"
+                      " NULL AS sources, 0 AS exact" OF("window_protocol"),
+    [FACT_SIGNATURE] = "SELECT start, id, t.packets, NULL AS bytes, NULL AS survey, t.sources,"
+                       " " EXACT OF("window_signature"),
+};
+
+static bool is_empty(const struct ds_filter *f)
+{
+    return !f->has_class && !f->has_proto && !f->has_port && !f->has_country && !f->has_type &&
+           !f->has_signature;
+}
+
+/* The cells of a filter, grouped by window, sensor, class and the key's columns (", country").
+ * per_port: a row is of one port, so its sources are the sum over countries. */
+static void append_cells(struct sql *sql, const struct ds_filter *f, const char *key, bool per_port)
+{
+    append(sql, "SELECT start, class");
+    append(sql, key);
+    append(sql, ", sum(c.packets) AS packets, sum(c.bytes) AS bytes,"
+                " sum(c.survey_packets) AS survey, ");
+    append(sql, per_port ? "sum(c.sources)" : "NULL");
+    append(sql, " AS sources, parts = 1 AND overflow_pairs = 0 AND overflow_cells = 0 AS exact"
+                " FROM window CROSS JOIN cell AS c USING (start, sensor) WHERE " STORE_IN_RANGE);
+    append(sql, f->has_class ? " AND class = :class" : " AND class IN (0, 1, 2)");
+    if (f->has_proto)
+        append(sql, " AND proto = :proto");
+    if (f->has_port)
+        append(sql, " AND port = :port");
+    if (f->has_country)
+        append(sql, " AND country = :country");
+    append(sql, " GROUP BY start, sensor, class");
+    append(sql, key);
+}
+
+/* The smallest table that has the filter's figures. */
+static enum fact fact_of(const struct ds_filter *f)
+{
+    if (is_empty(f))
+        return FACT_TOTAL;
+    if (f->has_type)
+        return FACT_TYPE;
+    if (f->has_signature)
+        return FACT_SIGNATURE;
+    if (f->has_class && !f->has_proto && !f->has_country)
+        return FACT_CLASS;
+    if (f->has_country && !f->has_proto && !f->has_class)
+        return FACT_COUNTRY;
+    return FACT_CELL;
+}
+
+static void append_series_facts(struct sql *sql, const struct ds_filter *f, enum fact fact)
+{
+    static const char *const conditions[] = {
+        [FACT_TOTAL] = "",
+        [FACT_CLASS] = " AND class = :class",
+        [FACT_COUNTRY] = " AND country = :country",
+        [FACT_TYPE] = " AND type = :type",
+        [FACT_PROTOCOL] = "",
+        [FACT_SIGNATURE] = " AND id = :signature",
+    };
+    if (fact == FACT_CELL) {
+        append_cells(sql, f, "", f->has_port);
+        return;
+    }
+    append(sql, facts[fact]);
+    append(sql, conditions[fact]);
+}
+
+static void bind_filter(sqlite3_stmt *stmt, const struct ds_filter *f, char country[static 3])
+{
+    ds_sqlite_bind_int(stmt, ":class", f->cls);
+    ds_sqlite_bind_int(stmt, ":proto", f->proto);
+    ds_sqlite_bind_int(stmt, ":port", f->port);
+    int index = sqlite3_bind_parameter_index(stmt, ":country");
+    if (index)
+        sqlite3_bind_text(stmt, index, ds_country_name(f->country, country), -1, SQLITE_STATIC);
+    index = sqlite3_bind_parameter_index(stmt, ":type");
+    if (index)
+        sqlite3_bind_text(stmt, index, ds_type_name(f->type), -1, SQLITE_STATIC);
+    index = sqlite3_bind_parameter_index(stmt, ":signature");
+    if (index)
+        sqlite3_bind_text(stmt, index, f->signature, -1, SQLITE_STATIC);
+}
+
+/* ---- figures of a group of facts ---- */
+
+/* rows: facts with a packet. Where there is at most one, its sources are those of the group. */
+#define FIGURES                                                                                    \
+    "sum(packets) AS packets, sum(bytes) AS bytes, sum(survey) AS survey, max(sources) AS peak,"   \
+    " sum(packets > 0) AS rows, min(exact OR packets = 0) AS exact"
+#define FIGURE_COLUMNS "packets, bytes, survey, peak, rows, exact"
+
+/* What is kept for a kind of fact, whether or not there is a row. */
+static struct ds_figures figures_kept(enum fact fact, bool per_port)
+{
+    bool only_packets = fact == FACT_TYPE || fact == FACT_PROTOCOL;
+    return (struct ds_figures){
+        .has_bytes = !only_packets && fact != FACT_SIGNATURE,
+        .has_survey = fact == FACT_CELL,
+        .has_sources = fact == FACT_CELL ? per_port : !only_packets,
+    };
+}
+
+static struct ds_figures read_figures(sqlite3_stmt *stmt, int column, struct ds_figures kept)
+{
+    struct ds_figures figures = kept;
+    figures.packets = ds_sqlite_u64(stmt, column);
+    figures.bytes = ds_sqlite_u64(stmt, column + 1);
+    figures.survey_packets = ds_sqlite_u64(stmt, column + 2);
+    figures.sources_peak = ds_sqlite_u64(stmt, column + 3);
+    uint64_t rows = ds_sqlite_u64(stmt, column + 4);
+    bool exact = rows == 0 || sqlite3_column_int(stmt, column + 5) == 1;
+    figures.sources_exact = kept.has_sources && rows <= 1 && exact;
+    figures.sources = figures.sources_exact ? figures.sources_peak : 0;
+    return figures;
+}
+
+/* ---- series ---- */
+
+static int each_point(sqlite3_stmt *stmt, struct ds_figures kept, ds_point_fn *each, void *arg)
+{
+    struct ds_point point = {
+        .start_s = sqlite3_column_int64(stmt, 0),
+        .windows = ds_sqlite_u64(stmt, 1),
+        .observed_ns = ds_sqlite_u64(stmt, 2),
+        .figures = read_figures(stmt, 3, kept),
+    };
+    return each(arg, &point);
+}
+
+int ds_sqlite_series(struct ds_store *store, const struct ds_range *range,
+                     const struct ds_filter *filter, int64_t step_s, ds_point_fn *each, void *arg,
+                     struct ds_error *err)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    enum fact fact = fact_of(filter);
+    struct sql sql = {0};
+    append(&sql,
+           "WITH watched AS (SELECT start - start % :step AS point, count(*) AS windows,"
+           " sum(observed_ns) AS observed_ns FROM window WHERE " STORE_IN_RANGE
+           " GROUP BY 1), seen AS (SELECT start - start % :step AS point, " FIGURES " FROM (");
+    append_series_facts(&sql, filter, fact);
+    append(&sql, ") GROUP BY 1) SELECT point, windows, observed_ns, " FIGURE_COLUMNS
+                 " FROM watched LEFT JOIN seen USING (point) ORDER BY point");
+    sqlite3_stmt *stmt = ds_sqlite_prepare(s, sql.text, err);
+    if (!stmt)
+        return -1;
+    char country[3];
+    ds_sqlite_bind_range(stmt, range);
+    ds_sqlite_bind_int(stmt, ":step", step_s);
+    bind_filter(stmt, filter, country);
+    int result;
+    while ((result = ds_sqlite_step(s, stmt, err)) == 1) {
+        result = each_point(stmt, figures_kept(fact, filter->has_port), each, arg);
+        if (result != 0)
+            break;
+    }
+    sqlite3_finalize(stmt);
+    return result;
+}
+
+/* ---- top ---- */
+
+/* cell_key: the columns beside class by which cells are grouped for it. */
+static const struct {
+    enum fact fact;
+    const char *keys;
+    int key_count;
+    const char *cell_key;
+} tops[DS_BY_COUNT] = {
+    [DS_BY_PORT] = {FACT_CELL, "class, proto, port", 3, ", proto, port"},
+    [DS_BY_COUNTRY] = {FACT_COUNTRY, "country", 1, ", country"},
+    [DS_BY_TYPE] = {FACT_TYPE, "type", 1, NULL},
+    [DS_BY_CLASS] = {FACT_CLASS, "class", 1, ""},
+    [DS_BY_PROTOCOL] = {FACT_PROTOCOL, "proto", 1, NULL},
+    [DS_BY_SIGNATURE] = {FACT_SIGNATURE, "id", 1, NULL},
+};
+
+static void read_key(sqlite3_stmt *stmt, enum ds_by by, struct ds_top_row *row)
+{
+    char text[3];
+    switch (by) {
+    case DS_BY_PORT:
+        row->cls = (uint8_t)sqlite3_column_int(stmt, 0);
+        row->proto = (uint8_t)sqlite3_column_int(stmt, 1);
+        row->port = (uint16_t)sqlite3_column_int(stmt, 2);
+        break;
+    case DS_BY_COUNTRY:
+        row->country = DS_COUNTRY_UNKNOWN;
+        ds_sqlite_text(stmt, 0, text, sizeof text);
+        ds_country_parse(text, &row->country);
+        break;
+    case DS_BY_TYPE:
+        row->type =
+            (uint8_t)ds_sqlite_name_index(ds_type_name, (const char *)sqlite3_column_text(stmt, 0));
+        break;
+    case DS_BY_CLASS:
+        row->cls = (uint8_t)sqlite3_column_int(stmt, 0);
+        break;
+    case DS_BY_PROTOCOL:
+        row->proto = (uint8_t)sqlite3_column_int(stmt, 0);
+        break;
+    case DS_BY_SIGNATURE:
+        ds_sqlite_text(stmt, 0, row->signature, sizeof row->signature);
+        break;
+    case DS_BY_COUNT:
+        break;
+    }
+}
+
+static void append_top(struct sql *sql, const struct ds_filter *f, enum ds_by by, enum fact fact,
+                       bool per_port)
+{
+    append(sql, "SELECT ");
+    append(sql, tops[by].keys);
+    append(sql, ", " FIGURES ", sum(sum(packets)) OVER (), sum(sum(bytes)) OVER (),"
+                " sum(sum(survey)) OVER () FROM (");
+    if (fact == FACT_CELL)
+        append_cells(sql, f, tops[by].cell_key, per_port);
+    else
+        append(sql, facts[fact]);
+    append(sql, ") GROUP BY ");
+    append(sql, tops[by].keys);
+    append(sql, " HAVING sum(packets) > 0 ORDER BY sum(packets) DESC, ");
+    append(sql, tops[by].keys);
+    append(sql, " LIMIT :limit");
+}
+
+/* Signatures overlap: their whole is all counted packets. */
+static int signature_total(struct sqlite_store *s, const struct ds_range *range,
+                           struct ds_figures *total, struct ds_error *err)
+{
+    sqlite3_stmt *stmt =
+        ds_sqlite_prepare(s, "SELECT sum(counted) FROM window WHERE " STORE_IN_RANGE, err);
+    if (!stmt)
+        return -1;
+    ds_sqlite_bind_range(stmt, range);
+    int row = ds_sqlite_step(s, stmt, err);
+    if (row == 1)
+        total->packets = ds_sqlite_u64(stmt, 0);
+    sqlite3_finalize(stmt);
+    return row < 0 ? -1 : 0;
+}
+
+static int walk_top(struct sqlite_store *s, sqlite3_stmt *stmt, enum ds_by by,
+                    struct ds_figures kept, ds_top_fn *each, void *arg, struct ds_figures *total,
+                    struct ds_error *err)
+{
+    const int figures = tops[by].key_count, totals = figures + 6;
+    int result;
+    while ((result = ds_sqlite_step(s, stmt, err)) == 1) {
+        struct ds_top_row row = {.figures = read_figures(stmt, figures, kept)};
+        read_key(stmt, by, &row);
+        total->packets = ds_sqlite_u64(stmt, totals);
+        total->bytes = ds_sqlite_u64(stmt, totals + 1);
+        total->survey_packets = ds_sqlite_u64(stmt, totals + 2);
+        result = each(arg, &row);
+        if (result != 0)
+            break;
+    }
+    return result;
+}
+
+int ds_sqlite_top(struct ds_store *store, const struct ds_range *range,
+                  const struct ds_filter *filter, enum ds_by by, uint64_t limit, ds_top_fn *each,
+                  void *arg, struct ds_figures *total, struct ds_error *err)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    enum fact fact = is_empty(filter) || !tops[by].cell_key ? tops[by].fact : FACT_CELL;
+    bool per_port = by == DS_BY_PORT || filter->has_port;
+    struct ds_figures kept = figures_kept(fact, per_port);
+    struct sql sql = {0};
+    append_top(&sql, filter, by, fact, per_port);
+    sqlite3_stmt *stmt = ds_sqlite_prepare(s, sql.text, err);
+    if (!stmt)
+        return -1;
+    char country[3];
+    ds_sqlite_bind_range(stmt, range);
+    ds_sqlite_bind_int(stmt, ":limit", limit > INT64_MAX ? INT64_MAX : (int64_t)limit);
+    bind_filter(stmt, filter, country);
+    struct ds_figures sum = {.has_bytes = kept.has_bytes, .has_survey = kept.has_survey};
+    int result = walk_top(s, stmt, by, kept, each, arg, &sum, err);
+    sqlite3_finalize(stmt);
+    if (result == 0 && by == DS_BY_SIGNATURE)
+        result = signature_total(s, range, &sum, err);
+    if (result == 0)
+        *total = sum;
+    return result;
+}

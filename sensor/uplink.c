@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A small state machine over a DEALER socket:
+ *
+ *   RESTING --pause over--> CONNECTING --HELLO sent--> GREETING --WELCOME--> READY
+ *      ^                        ^                         |                    |
+ *      +---- no answer, refused, not known, busy ---------+--------------------+
+ *
+ * Whenever it is not certain that a window on its way has arrived (a new connection, no
+ * acknowledgement in time, BUSY), all that is unacknowledged is sent again in order; the
+ * aggregator recognises what it has by (boot, sequence).
+ */
+#include "uplink.h"
+
+#include "backlog.h"
+#include "darkscope/clock.h"
+#include "darkscope/endpoint.h"
+#include "darkscope/log.h"
+#include "darkscope/message.h"
+#include "darkscope/quiet.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <zmq.h>
+
+#define SEND_HWM      16 /* more than is ever in flight */
+#define RECEIVE_BATCH 64 /* answers taken in one go */
+#define BYE_LINGER_MS 500
+#define ANSWER_MAX    4096 /* bytes of a message from the aggregator */
+
+const struct ds_uplink_timing ds_uplink_timing_default = {
+    .answer_ns = 5 * DS_NS_PER_S,
+    .ack_ns = 30 * DS_NS_PER_S,
+    .retry_min_ns = DS_NS_PER_S / 4,
+    .retry_max_ns = 30 * DS_NS_PER_S,
+    .refused_ns = 15 * DS_NS_PER_S,
+    .heartbeat_ns = DS_HEARTBEAT_S * DS_NS_PER_S,
+};
+
+enum state { STATE_RESTING, STATE_CONNECTING, STATE_GREETING, STATE_READY };
+
+/* What the log said last about the connection, so that it says only what is new. */
+enum said { SAID_NOTHING, SAID_CONNECTED, SAID_SILENT, SAID_REFUSED, SAID_BUSY };
+
+struct ds_uplink {
+    void *context, *socket; /* socket: NULL while it is to be made anew */
+    char endpoint[DS_ENDPOINT_MAX + 1];
+    struct ds_hello hello;
+    struct ds_uplink_timing timing;
+    struct ds_backlog backlog;
+    uint64_t last_sequence;
+    unsigned in_flight_max;
+
+    enum state state;
+    int64_t since_ns;     /* when the state was entered */
+    int64_t rest_ns;      /* RESTING ends then; no window is sent before */
+    int64_t pause_ns;     /* length of the next pause */
+    int64_t asked_ns;     /* when the HELLO was sent that is not answered yet; 0: none */
+    int64_t heartbeat_ns; /* when the next one is due */
+    uint64_t random;
+
+    enum said said;
+    struct ds_quiet dropping, refusing;
+    struct ds_uplink_stats stats;
+};
+
+static void say(struct ds_uplink *u, enum said what, enum ds_log_level level, const char *detail)
+{
+    static const char *const texts[] = {
+        [SAID_CONNECTED] = "answers",
+        [SAID_SILENT] = "does not answer",
+        [SAID_REFUSED] = "refuses this sensor",
+        [SAID_BUSY] = "cannot store windows now",
+    };
+    if (u->said == what)
+        return;
+    u->said = what;
+    ds_log(level, "aggregator %s %s%s (%zu windows are kept in memory)", u->endpoint, texts[what],
+           detail, u->backlog.count);
+}
+
+static void say_silent(struct ds_uplink *u)
+{
+    say(u, SAID_SILENT, DS_LOG_WARNING, ": check that darkscope-aggregator runs there");
+}
+
+/* A refusal's reason comes from outside: it must not forge log lines. */
+static const char *printable(char reason[static DS_REASON_MAX + 1])
+{
+    for (char *p = reason; *p; p++)
+        if (*p < ' ' || *p > '~')
+            *p = '?';
+    return reason;
+}
+
+static void enter(struct ds_uplink *u, enum state state, int64_t now_ns)
+{
+    u->state = state;
+    u->since_ns = now_ns;
+    if (state != STATE_READY)
+        ds_backlog_doubt(&u->backlog);
+}
+
+/* The next pause: half to full length at random, so that sensors do not come back in step. */
+static int64_t next_pause_ns(struct ds_uplink *u)
+{
+    u->random = u->random * 6364136223846793005u + 1442695040888963407u;
+    int64_t half = u->pause_ns / 2;
+    int64_t pause = half + (int64_t)((u->random >> 33) % (uint64_t)(half + 1));
+    u->pause_ns *= 2;
+    if (u->pause_ns > u->timing.retry_max_ns)
+        u->pause_ns = u->timing.retry_max_ns;
+    return pause;
+}
+
+static void rest(struct ds_uplink *u, int64_t now_ns, int64_t length_ns)
+{
+    enter(u, STATE_RESTING, now_ns);
+    u->rest_ns = now_ns + length_ns;
+    u->asked_ns = 0;
+}
+
+static void close_socket(struct ds_uplink *u)
+{
+    if (u->socket)
+        zmq_close(u->socket);
+    u->socket = NULL;
+}
+
+static void lose_connection(struct ds_uplink *u, int64_t now_ns)
+{
+    say_silent(u);
+    close_socket(u);
+    rest(u, now_ns, next_pause_ns(u));
+}
+
+/* ZMQ_IMMEDIATE: nothing is queued for a peer that is not there, so that a HELLO is sent when, and
+ * only when, somebody may answer it. */
+static int open_socket(struct ds_uplink *u)
+{
+    const struct {
+        int name, value;
+    } options[] = {
+        {ZMQ_IMMEDIATE, 1},
+        {ZMQ_LINGER, 0},
+        {ZMQ_SNDHWM, SEND_HWM},
+        {ZMQ_IPV6, 1},
+        {ZMQ_RECONNECT_IVL, (int)(u->timing.retry_min_ns / DS_NS_PER_MS)},
+        {ZMQ_RECONNECT_IVL_MAX, (int)(u->timing.retry_max_ns / DS_NS_PER_MS)},
+    };
+    u->socket = zmq_socket(u->context, ZMQ_DEALER);
+    if (!u->socket)
+        return -1;
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        if (zmq_setsockopt(u->socket, options[i].name, &options[i].value, sizeof(int)) < 0)
+            return -1;
+    int64_t answer_max = ANSWER_MAX;
+    if (zmq_setsockopt(u->socket, ZMQ_MAXMSGSIZE, &answer_max, sizeof answer_max) < 0)
+        return -1;
+    return zmq_connect(u->socket, u->endpoint);
+}
+
+/* ---- sending ---- */
+
+/* False where nobody takes it now. */
+static bool transmit(struct ds_uplink *u, const void *bytes, size_t size)
+{
+    return zmq_send(u->socket, bytes, size, ZMQ_DONTWAIT) >= 0;
+}
+
+static bool transmit_message(struct ds_uplink *u, const struct ds_message *m)
+{
+    unsigned char *bytes;
+    size_t size;
+    if (ds_message_encode(m, &bytes, &size) < 0)
+        return false;
+    bool is_sent = transmit(u, bytes, size);
+    free(bytes);
+    return is_sent;
+}
+
+static bool transmit_hello(struct ds_uplink *u, int64_t now_ns)
+{
+    struct ds_message m = {.kind = DS_MESSAGE_HELLO, .hello = u->hello};
+    m.hello.clock_ns = ds_clock_utc_ns();
+    if (!transmit_message(u, &m))
+        return false;
+    u->asked_ns = now_ns;
+    u->heartbeat_ns = now_ns + u->timing.heartbeat_ns;
+    return true;
+}
+
+static void transmit_windows(struct ds_uplink *u, int64_t now_ns)
+{
+    struct ds_backlog_entry *e;
+    while (u->backlog.in_flight < u->in_flight_max && (e = ds_backlog_next(&u->backlog))) {
+        if (!transmit(u, e->bytes, e->size)) {
+            enter(u, STATE_CONNECTING, now_ns);
+            return;
+        }
+        u->stats.resent += e->was_sent;
+        ds_backlog_mark_sent(&u->backlog, e, now_ns);
+    }
+}
+
+/* ---- what is due ---- */
+
+static void act_when_ready(struct ds_uplink *u, int64_t now_ns)
+{
+    if (u->asked_ns && now_ns - u->asked_ns >= u->timing.answer_ns) {
+        lose_connection(u, now_ns);
+        return;
+    }
+    const struct ds_backlog_entry *oldest = ds_backlog_oldest_in_flight(&u->backlog);
+    if (oldest && now_ns - oldest->sent_ns >= u->timing.ack_ns)
+        ds_backlog_doubt(&u->backlog);
+    if (now_ns >= u->heartbeat_ns && !u->asked_ns && !transmit_hello(u, now_ns)) {
+        enter(u, STATE_CONNECTING, now_ns);
+        return;
+    }
+    if (now_ns >= u->rest_ns)
+        transmit_windows(u, now_ns);
+}
+
+static void act(struct ds_uplink *u, int64_t now_ns)
+{
+    if (u->state == STATE_RESTING && now_ns >= u->rest_ns) {
+        if (!u->socket && open_socket(u) < 0) {
+            lose_connection(u, now_ns);
+            return;
+        }
+        enter(u, STATE_CONNECTING, now_ns);
+    }
+    if (u->state == STATE_CONNECTING) {
+        if (transmit_hello(u, now_ns))
+            enter(u, STATE_GREETING, now_ns);
+        else if (now_ns - u->since_ns >= u->timing.answer_ns)
+            say_silent(u); /* libzmq goes on trying to connect */
+    }
+    if (u->state == STATE_GREETING && now_ns - u->asked_ns >= u->timing.answer_ns)
+        lose_connection(u, now_ns);
+    if (u->state == STATE_READY)
+        act_when_ready(u, now_ns);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When act() has something to do though nothing arrives. */
+static int64_t next_due_ns(struct ds_uplink *u)
+{
+    switch (u->state) {
+    case STATE_RESTING:
+        return u->rest_ns;
+    case STATE_CONNECTING:
+        return u->said == SAID_SILENT ? INT64_MAX : u->since_ns + u->timing.answer_ns;
+    case STATE_GREETING:
+        return u->asked_ns + u->timing.answer_ns;
+    case STATE_READY:
+        break;
+    }
+    int64_t due = u->asked_ns ? u->asked_ns + u->timing.answer_ns : u->heartbeat_ns;
+    const struct ds_backlog_entry *oldest = ds_backlog_oldest_in_flight(&u->backlog);
+    if (oldest)
+        due = earlier(due, oldest->sent_ns + u->timing.ack_ns);
+    if (u->backlog.in_flight < u->in_flight_max && ds_backlog_next(&u->backlog))
+        due = earlier(due, u->rest_ns);
+    return due;
+}
+
+/* ---- answers ---- */
+
+static void take_welcome(struct ds_uplink *u, int64_t now_ns)
+{
+    u->asked_ns = 0;
+    if (u->state != STATE_GREETING)
+        return; /* to a heartbeat */
+    enter(u, STATE_READY, now_ns);
+    say(u, SAID_CONNECTED, DS_LOG_INFO, "");
+}
+
+static void take_ack(struct ds_uplink *u, uint64_t sequence)
+{
+    if (!ds_backlog_remove(&u->backlog, sequence))
+        return;
+    u->stats.acknowledged++;
+    u->pause_ns = u->timing.retry_min_ns;
+    u->in_flight_max = DS_UPLINK_IN_FLIGHT;
+    say(u, SAID_CONNECTED, DS_LOG_INFO, " again");
+}
+
+/* The aggregator cannot read a window. Sent again it would be no better, so it is dropped. Where
+ * the answer does not say which, windows are sent one by one until it is clear. */
+static void take_malformed(struct ds_uplink *u, uint64_t sequence, const char *reason,
+                           int64_t now_ns)
+{
+    if (sequence == 0) {
+        const struct ds_backlog_entry *only = ds_backlog_oldest_in_flight(&u->backlog);
+        if (!only || u->in_flight_max > 1) {
+            u->in_flight_max = 1;
+            rest(u, now_ns, next_pause_ns(u));
+            return;
+        }
+        sequence = only->sequence;
+    }
+    if (!ds_backlog_remove(&u->backlog, sequence))
+        return;
+    u->stats.refused++;
+    uint64_t unsaid;
+    if (ds_quiet_allows(&u->refusing, now_ns, &unsaid))
+        ds_log(DS_LOG_ERROR,
+               "aggregator %s refuses window %" PRIu64 ", it is lost: %s (%" PRIu64
+               " refused since the start)",
+               u->endpoint, sequence, reason, u->stats.refused);
+}
+
+static void take_refusal(struct ds_uplink *u, struct ds_message *m, int64_t now_ns)
+{
+    char detail[DS_REASON_MAX + 3];
+    snprintf(detail, sizeof detail, ": %s", printable(m->reason));
+    switch (m->refusal) {
+    case DS_REFUSAL_MALFORMED:
+        take_malformed(u, m->sequence, m->reason, now_ns);
+        break;
+    case DS_REFUSAL_BUSY:
+        say(u, SAID_BUSY, DS_LOG_WARNING, detail);
+        if (m->sequence == 0) {
+            rest(u, now_ns, next_pause_ns(u));
+        } else if (now_ns >= u->rest_ns) { /* one pause, though several windows are refused */
+            ds_backlog_doubt(&u->backlog);
+            u->rest_ns = now_ns + next_pause_ns(u);
+        }
+        break;
+    case DS_REFUSAL_ORDER: /* it forgot us, or never knew this connection */
+        rest(u, now_ns, next_pause_ns(u));
+        break;
+    case DS_REFUSAL_VERSION:
+    case DS_REFUSAL_NAME:
+    case DS_REFUSAL_COUNT:
+        say(u, SAID_REFUSED, DS_LOG_ERROR, detail);
+        rest(u, now_ns, u->timing.refused_ns);
+        break;
+    }
+}
+
+static void take_answer(struct ds_uplink *u, const void *bytes, size_t size, int64_t now_ns)
+{
+    struct ds_message m;
+    enum ds_decode decoded = ds_message_decode(&m, bytes, size, NULL);
+    /* RESTING: answers to what was sent before the doubt; only an ACK still tells something. */
+    if (decoded == DS_DECODE_OK && m.kind == DS_MESSAGE_ACK) {
+        take_ack(u, m.sequence);
+    } else if (decoded == DS_DECODE_VERSION && u->state >= STATE_GREETING) {
+        say(u, SAID_REFUSED, DS_LOG_ERROR,
+            ": it speaks another protocol version: install the same release on both");
+        rest(u, now_ns, u->timing.refused_ns);
+    } else if (decoded == DS_DECODE_OK && u->state >= STATE_GREETING) {
+        if (m.kind == DS_MESSAGE_WELCOME)
+            take_welcome(u, now_ns);
+        else if (m.kind == DS_MESSAGE_REFUSE)
+            take_refusal(u, &m, now_ns);
+    }
+    ds_message_finish(&m);
+}
+
+static void take_answers(struct ds_uplink *u, int64_t now_ns)
+{
+    for (int i = 0; i < RECEIVE_BATCH && u->socket; i++) {
+        zmq_msg_t part;
+        zmq_msg_init(&part);
+        if (zmq_msg_recv(&part, u->socket, ZMQ_DONTWAIT) >= 0)
+            take_answer(u, zmq_msg_data(&part), zmq_msg_size(&part), now_ns);
+        else
+            i = RECEIVE_BATCH;
+        zmq_msg_close(&part);
+    }
+}
+
+/* ---- the public face ---- */
+
+int ds_uplink_create(const struct ds_uplink_settings *settings, struct ds_uplink **out,
+                     struct ds_error *err)
+{
+    if (ds_endpoint_check("aggregator", settings->endpoint, err) < 0)
+        return -1;
+    struct ds_uplink *u = calloc(1, sizeof *u);
+    if (!u)
+        return ds_error(err, DS_FAILURE, "cannot start the uplink: out of memory");
+    u->timing = settings->timing ? *settings->timing : ds_uplink_timing_default;
+    u->pause_ns = u->timing.retry_min_ns;
+    u->in_flight_max = DS_UPLINK_IN_FLIGHT;
+    snprintf(u->endpoint, sizeof u->endpoint, "%s", settings->endpoint);
+    u->hello = (struct ds_hello){.major = DS_PROTOCOL_MAJOR,
+                                 .minor = DS_PROTOCOL_MINOR,
+                                 .monitored_digest = settings->monitored_digest,
+                                 .software = "darkscope-sensor " DARKSCOPE_VERSION};
+    snprintf(u->hello.sensor, sizeof u->hello.sensor, "%s", settings->sensor);
+    ds_backlog_init(&u->backlog,
+                    settings->queue_bytes ? settings->queue_bytes : DS_UPLINK_QUEUE_BYTES,
+                    DS_UPLINK_QUEUE_WINDOWS);
+    u->context = zmq_ctx_new();
+    if (!u->context || getrandom(&u->hello.boot, sizeof u->hello.boot, 0) < 0 ||
+        open_socket(u) < 0) {
+        ds_error(err, DS_NETWORK, "cannot connect to aggregator %s: %s", u->endpoint,
+                 zmq_strerror(errno));
+        ds_uplink_destroy(u);
+        return -1;
+    }
+    u->random = u->hello.boot;
+    enter(u, STATE_CONNECTING, ds_clock_steady_ns());
+    *out = u;
+    return 0;
+}
+
+void ds_uplink_destroy(struct ds_uplink *u)
+{
+    if (!u)
+        return;
+    close_socket(u);
+    if (u->context)
+        zmq_ctx_term(u->context);
+    ds_backlog_finish(&u->backlog);
+    free(u);
+}
+
+static void count_dropped(struct ds_uplink *u, size_t windows, const char *why)
+{
+    if (windows == 0)
+        return;
+    u->stats.dropped += windows;
+    uint64_t unsaid;
+    if (ds_quiet_allows(&u->dropping, ds_clock_steady_ns(), &unsaid))
+        ds_log(DS_LOG_ERROR, "%s: windows are lost, %" PRIu64 " since the start", why,
+               u->stats.dropped);
+}
+
+int ds_uplink_send(struct ds_uplink *u, struct ds_window *window)
+{
+    struct ds_message m = {
+        .kind = DS_MESSAGE_WINDOW, .sequence = ++u->last_sequence, .window = *window};
+    unsigned char *bytes;
+    size_t size, dropped;
+    u->stats.accepted++;
+    int failed = ds_message_encode(&m, &bytes, &size);
+    ds_window_finish(window);
+    if (failed) {
+        count_dropped(u, 1, "out of memory while encoding a window");
+        return -1;
+    }
+    if (size > DS_MESSAGE_MAX) {
+        free(bytes);
+        count_dropped(u, 1, "a window is larger than a message may be");
+        return 0;
+    }
+    failed = ds_backlog_push(&u->backlog, m.sequence, bytes, size, &dropped);
+    count_dropped(u, dropped, "the queue for the aggregator is full");
+    count_dropped(u, failed ? 1 : 0, "out of memory while queueing a window");
+    return failed;
+}
+
+void ds_uplink_service(struct ds_uplink *u, int timeout_ms)
+{
+    int64_t now_ns = ds_clock_steady_ns();
+    act(u, now_ns);
+    int64_t wait_ns = next_due_ns(u) - now_ns;
+    if (wait_ns < 0)
+        wait_ns = 0;
+    wait_ns = earlier(wait_ns, timeout_ms * DS_NS_PER_MS);
+    zmq_pollitem_t item = {
+        .socket = u->socket,
+        .events = (short)(ZMQ_POLLIN | (u->state == STATE_CONNECTING ? ZMQ_POLLOUT : 0))};
+    /* Rounded up, or the last millisecond before a deadline would be spent spinning. */
+    zmq_poll(&item, u->socket ? 1 : 0, (long)((wait_ns + DS_NS_PER_MS - 1) / DS_NS_PER_MS));
+    now_ns = ds_clock_steady_ns();
+    take_answers(u, now_ns);
+    act(u, now_ns);
+}
+
+uint64_t ds_uplink_finish(struct ds_uplink *u, int timeout_ms)
+{
+    int64_t end_ns = ds_clock_steady_ns() + timeout_ms * DS_NS_PER_MS;
+    while (u->backlog.count > 0) {
+        int64_t left_ns = end_ns - ds_clock_steady_ns();
+        if (left_ns <= 0)
+            break;
+        ds_uplink_service(u, (int)(left_ns / DS_NS_PER_MS) + 1);
+    }
+    if (u->backlog.count == 0 && u->state == STATE_READY) {
+        const struct ds_message bye = {.kind = DS_MESSAGE_BYE};
+        const int linger_ms = BYE_LINGER_MS;
+        transmit_message(u, &bye);
+        zmq_setsockopt(u->socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
+    }
+    close_socket(u);
+    return u->backlog.count;
+}
+
+void ds_uplink_read_stats(const struct ds_uplink *u, struct ds_uplink_stats *out)
+{
+    *out = u->stats;
+    out->waiting = u->backlog.count;
+    out->is_connected = u->state == STATE_READY;
+}
