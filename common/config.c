@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "darkscope/config.h"
+
+#include "config_check.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const cyaml_config_t yaml_settings = {
+    .mem_fn = cyaml_mem,
+    .flags = CYAML_CFG_NO_ALIAS,
+};
+
+/* The whole file in fresh memory. */
+static int read_file(const char *path, unsigned char **out, size_t *size, struct ds_error *err)
+{
+    FILE *file = fopen(path, "rbe");
+    if (!file)
+        return ds_error(err, DS_CONFIG, "%s: cannot open: %s", path, strerror(errno));
+    unsigned char *text = malloc(DS_CONFIG_BYTES_MAX + 1);
+    int rc = 0;
+    *size = text ? fread(text, 1, DS_CONFIG_BYTES_MAX + 1, file) : 0;
+    if (!text)
+        rc = ds_error(err, DS_FAILURE, "%s: no memory", path);
+    else if (ferror(file))
+        rc = ds_error(err, DS_CONFIG, "%s: cannot read: %s", path, strerror(errno));
+    else if (*size > DS_CONFIG_BYTES_MAX)
+        rc = ds_error(err, DS_CONFIG, "%s: longer than %u bytes; is it a configuration file?", path,
+                      DS_CONFIG_BYTES_MAX);
+    fclose(file);
+    if (rc)
+        free(text);
+    else
+        *out = text;
+    return rc;
+}
+
+int ds_config_load(const char *path, const struct cyaml_schema_value *schema,
+                   const struct ds_config_rule *rules, void **out, struct ds_error *err)
+{
+    unsigned char *text;
+    size_t size;
+    if (read_file(path, &text, &size, err))
+        return -1;
+    int rc = ds_config_check(path, text, size, schema, rules, err);
+    if (rc == 0) {
+        /* What passed the check can only fail here where the two disagree or memory runs out. */
+        cyaml_err_t failed = cyaml_load_data(text, size, &yaml_settings, schema, out, NULL);
+        if (failed == CYAML_ERR_OOM)
+            rc = ds_error(err, DS_FAILURE, "%s: no memory", path);
+        else if (failed)
+            rc = ds_error(err, DS_CONFIG, "%s: %s", path, cyaml_strerror(failed));
+    }
+    free(text);
+    return rc;
+}
+
+void ds_config_free(const struct cyaml_schema_value *schema, void *config)
+{
+    if (config)
+        cyaml_free(&yaml_settings, schema, config, 0);
+}
