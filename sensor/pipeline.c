@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define SERVICE_NS (20 * DS_NS_PER_MS)
 
@@ -25,7 +27,7 @@ struct ds_pipeline {
     pthread_t uplink;
     int result; /* of the sink; error says why */
     struct ds_error error;
-    atomic_bool done;
+    int done_fd; /* eventfd */
 };
 
 static void set_name(struct ds_pipeline *p, const struct ds_geo *geo)
@@ -80,10 +82,11 @@ int ds_pipeline_create(const struct ds_pipeline_settings *s, struct ds_pipeline 
         .lateness_ns = s->lateness_ns,
         .speed = s->speed,
     };
-    if (ds_gate_init(&p->closed) || ds_dispatch_init(&p->dispatch, &dispatch) ||
+    p->done_fd = eventfd(0, EFD_CLOEXEC);
+    if (p->done_fd < 0 || ds_gate_init(&p->closed) || ds_dispatch_init(&p->dispatch, &dispatch) ||
         create_workers(p)) {
         ds_pipeline_destroy(p);
-        return ds_error(err, DS_FAILURE, "no memory for %u workers", s->workers);
+        return ds_error(err, DS_FAILURE, "no memory for %u workers; lower workers", s->workers);
     }
     *out = p;
     return 0;
@@ -103,6 +106,8 @@ void ds_pipeline_destroy(struct ds_pipeline *p)
     ds_gate_finish(&p->closed);
     ds_geo_destroy((struct ds_geo *)atomic_load(&p->shared.geo));
     pthread_mutex_destroy(&p->name_lock);
+    if (p->done_fd >= 0)
+        close(p->done_fd);
     free(p);
 }
 
@@ -165,7 +170,7 @@ static void *run_uplink(void *arg)
         if (p->settings.sink.service)
             p->settings.sink.service(p->settings.sink.self);
     }
-    atomic_store(&p->done, true);
+    eventfd_write(p->done_fd, 1);
     return NULL;
 }
 
@@ -206,9 +211,9 @@ int ds_pipeline_join(struct ds_pipeline *p, struct ds_error *err)
     return -1;
 }
 
-bool ds_pipeline_is_done(const struct ds_pipeline *p)
+int ds_pipeline_done_fd(const struct ds_pipeline *p)
 {
-    return atomic_load(&p->done);
+    return p->done_fd;
 }
 
 void ds_pipeline_replace_geo(struct ds_pipeline *p, struct ds_geo *geo)

@@ -51,8 +51,8 @@ int ds_pipeline_start(struct ds_pipeline *p, struct ds_error *err);
  * before have been given to the sink. */
 int ds_pipeline_join(struct ds_pipeline *p, struct ds_error *err);
 
-/* Has everything ended? Main thread, while it waits for signals. */
-bool ds_pipeline_is_done(const struct ds_pipeline *p);
+/* A descriptor that is readable once everything has ended. Owned by the pipeline. */
+int ds_pipeline_done_fd(const struct ds_pipeline *p);
 
 /* Swaps the country database without stopping; takes geo, frees the one before when no worker uses
  * it. Main thread. */

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "darkscope/clock.h"
+#include "darkscope/config.h"
+#include "darkscope/endpoint.h"
+#include "link.h"
+#include "pipeline.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* The file's form: the same settings, those of the capture in a mapping of their own. */
+struct ds_sensor_file {
+    char *name;
+    struct {
+        char *interface, *file, *filter;
+        unsigned snaplen, buffer_mib;
+        bool *promiscuous;
+    } capture;
+    char **monitor, **exclude, **decapsulate;
+    unsigned monitor_count, exclude_count, decapsulate_count;
+    char *country_db, *window, *lateness, *aggregator;
+    unsigned workers;
+};
+
+#define OPTIONAL_TEXT(key, type, member)                                                           \
+    CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member, 1,         \
+                           CYAML_UNLIMITED)
+#define OPTIONAL_LIST(key, member)                                                                 \
+    CYAML_FIELD_SEQUENCE(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct ds_sensor_file,     \
+                         member, &text_schema, 0, DS_CONFIG_PREFIXES_MAX)
+
+typedef __typeof__(((struct ds_sensor_file *)0)->capture) capture_file;
+
+static const cyaml_schema_value_t text_schema = {
+    CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, CYAML_UNLIMITED),
+};
+
+static const cyaml_schema_field_t capture_fields[] = {
+    OPTIONAL_TEXT("interface", capture_file, interface),
+    OPTIONAL_TEXT("file", capture_file, file),
+    OPTIONAL_TEXT("filter", capture_file, filter),
+    CYAML_FIELD_UINT("snaplen", CYAML_FLAG_OPTIONAL, capture_file, snaplen),
+    CYAML_FIELD_UINT("buffer_mib", CYAML_FLAG_OPTIONAL, capture_file, buffer_mib),
+    CYAML_FIELD_BOOL_PTR("promiscuous", CYAML_FLAG_OPTIONAL, capture_file, promiscuous),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t sensor_fields[] = {
+    OPTIONAL_TEXT("name", struct ds_sensor_file, name),
+    CYAML_FIELD_MAPPING("capture", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, capture,
+                        capture_fields),
+    OPTIONAL_LIST("monitor", monitor),
+    OPTIONAL_LIST("exclude", exclude),
+    OPTIONAL_LIST("decapsulate", decapsulate),
+    OPTIONAL_TEXT("country_db", struct ds_sensor_file, country_db),
+    OPTIONAL_TEXT("window", struct ds_sensor_file, window),
+    OPTIONAL_TEXT("lateness", struct ds_sensor_file, lateness),
+    CYAML_FIELD_UINT("workers", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, workers),
+    OPTIONAL_TEXT("aggregator", struct ds_sensor_file, aggregator),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t sensor_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct ds_sensor_file, sensor_fields),
+};
+
+static const char *check_prefix(const char *text)
+{
+    struct ds_prefix prefix;
+    return ds_prefix_parse(text, &prefix);
+}
+
+static const char *check_duration(const char *text)
+{
+    int64_t ns;
+    return ds_duration_parse(text, &ns) ? NULL : "is no duration; write it like 60s, 5m or 1h";
+}
+
+static const char *check_window(const char *text)
+{
+    return strcmp(text, "all") == 0 ? NULL : check_duration(text);
+}
+
+static const struct ds_config_rule sensor_rules[] = {
+    {"monitor", check_prefix},
+    {"exclude", check_prefix},
+    {"window", check_window},
+    {"lateness", check_duration},
+    {NULL, NULL},
+};
+
+int ds_sensor_file_load(const char *path, struct ds_sensor_file **out, struct ds_sensor_text *text,
+                        struct ds_error *err)
+{
+    void *loaded;
+    if (ds_config_load(path, &sensor_schema, sensor_rules, &loaded, err))
+        return -1;
+    struct ds_sensor_file *f = loaded;
+    *text = (struct ds_sensor_text){
+        .name = f->name,
+        .interface = f->capture.interface,
+        .file = f->capture.file,
+        .filter = f->capture.filter,
+        .snaplen = f->capture.snaplen,
+        .buffer_mib = f->capture.buffer_mib,
+        .promiscuous = f->capture.promiscuous,
+        .monitor = {(const char **)f->monitor, f->monitor_count},
+        .exclude = {(const char **)f->exclude, f->exclude_count},
+        .decapsulate = {(const char **)f->decapsulate, f->decapsulate_count},
+        .country_db = f->country_db,
+        .window = f->window,
+        .lateness = f->lateness,
+        .workers = f->workers,
+        .aggregator = f->aggregator,
+    };
+    *out = f;
+    return 0;
+}
+
+void ds_sensor_file_free(struct ds_sensor_file *file)
+{
+    ds_config_free(&sensor_schema, file);
+}
+
+static void override_text(const char **to, const char *from)
+{
+    if (from)
+        *to = from;
+}
+
+static void override_number(unsigned *to, unsigned from)
+{
+    if (from)
+        *to = from;
+}
+
+static void override_list(struct ds_config_list *to, const struct ds_config_list *from)
+{
+    if (from->count)
+        *to = *from;
+}
+
+void ds_sensor_text_override(struct ds_sensor_text *text, const struct ds_sensor_text *over)
+{
+    /* A capture given on the command line replaces the file's, of whichever kind. */
+    if (over->interface || over->file)
+        text->interface = text->file = NULL;
+    override_text(&text->name, over->name);
+    override_text(&text->interface, over->interface);
+    override_text(&text->file, over->file);
+    override_text(&text->filter, over->filter);
+    override_text(&text->country_db, over->country_db);
+    override_text(&text->window, over->window);
+    override_text(&text->lateness, over->lateness);
+    override_text(&text->aggregator, over->aggregator);
+    override_number(&text->snaplen, over->snaplen);
+    override_number(&text->buffer_mib, over->buffer_mib);
+    override_number(&text->workers, over->workers);
+    override_list(&text->monitor, &over->monitor);
+    override_list(&text->exclude, &over->exclude);
+    override_list(&text->decapsulate, &over->decapsulate);
+    if (over->promiscuous)
+        text->promiscuous = over->promiscuous;
+}
+
+static int parse_prefixes(const char *what, const struct ds_config_list *list,
+                          struct ds_prefix **out, struct ds_error *err)
+{
+    if (list->count > DS_CONFIG_PREFIXES_MAX)
+        return ds_error(err, DS_CONFIG, "%s: %u prefixes are more than %d", what, list->count,
+                        DS_CONFIG_PREFIXES_MAX);
+    *out = calloc(list->count + 1, sizeof **out);
+    if (!*out)
+        return ds_error(err, DS_FAILURE, "no memory for %u prefixes", list->count);
+    for (unsigned i = 0; i < list->count; i++) {
+        const char *wrong = ds_prefix_parse(list->items[i], &(*out)[i]);
+        if (wrong)
+            return ds_error(err, DS_CONFIG, "%s: entry %u %s", what, i + 1, wrong);
+    }
+    return 0;
+}
+
+static int make_monitor(const struct ds_sensor_text *t, struct ds_sensor_config *out,
+                        struct ds_error *err)
+{
+    struct ds_prefix *inside = NULL, *outside = NULL;
+    int failed =
+        parse_prefixes("monitor", &t->monitor, &inside, err) ||
+        parse_prefixes("exclude", &t->exclude, &outside, err) ||
+        ds_monitor_create(inside, t->monitor.count, outside, t->exclude.count, &out->monitor, err);
+    free(inside);
+    free(outside);
+    return failed ? -1 : 0;
+}
+
+static int make_tunnels(const struct ds_config_list *list, unsigned *out, struct ds_error *err)
+{
+    static const char *const names[] = {"gre", "erspan", "vxlan"}; /* by bit of enum ds_tunnel */
+    *out = 0;
+    for (unsigned i = 0; i < list->count; i++) {
+        unsigned bit = 0;
+        while (bit < 3 && strcmp(list->items[i], names[bit]) != 0)
+            bit++;
+        if (bit == 3)
+            return ds_error(err, DS_CONFIG,
+                            "decapsulate: '%s' is not known; it can be gre, erspan or vxlan",
+                            list->items[i]);
+        *out |= 1u << bit;
+    }
+    return 0;
+}
+
+static int make_times(const struct ds_sensor_text *t, struct ds_sensor_config *out,
+                      struct ds_error *err)
+{
+    const char *window = t->window ? t->window : "60s";
+    int64_t lateness = -1;
+    out->window_ns = out->lateness_ns = 0;
+    if (t->lateness && !ds_duration_parse(t->lateness, &lateness))
+        return ds_error(err, DS_CONFIG, "lateness: '%s' %s", t->lateness,
+                        check_duration(t->lateness));
+    if (strcmp(window, "all") == 0)
+        return 0;
+    if (!ds_duration_parse(window, &out->window_ns))
+        return ds_error(err, DS_CONFIG, "window: '%s' %s", window, check_duration(window));
+    int64_t seconds = out->window_ns / DS_NS_PER_S;
+    if (out->window_ns % DS_NS_PER_S || seconds < DS_WINDOW_SECONDS_MIN ||
+        seconds > DS_WINDOW_SECONDS_MAX || DS_WINDOW_SECONDS_MAX % seconds)
+        return ds_error(err, DS_CONFIG,
+                        "window: '%s' must be whole seconds that divide an hour: 1s, 10s, 60s, "
+                        "5m, 1h, or all",
+                        window);
+    if (lateness < 0) {
+        lateness = DS_LATENESS_DEFAULT * DS_NS_PER_S;
+        lateness = lateness < out->window_ns ? lateness : out->window_ns / 2;
+    }
+    if (lateness >= out->window_ns)
+        return ds_error(err, DS_CONFIG, "lateness: '%s' must be shorter than the window, %s",
+                        t->lateness, window);
+    out->lateness_ns = lateness;
+    return 0;
+}
+
+static int make_number(const char *what, unsigned given, unsigned normal, unsigned least,
+                       unsigned most, struct ds_error *err)
+{
+    unsigned value = given ? given : normal;
+    if (value < least || value > most)
+        return ds_error(err, DS_CONFIG, "%s: %u must be from %u to %u", what, value, least, most);
+    return (int)value;
+}
+
+static int make_numbers(const struct ds_sensor_text *t, struct ds_sensor_config *out,
+                        struct ds_error *err)
+{
+    int workers = make_number("workers", t->workers, 1, 1, DS_PIPELINE_WORKERS_MAX, err);
+    if (workers < 0)
+        return -1;
+    out->snaplen = make_number("capture.snaplen", t->snaplen, DS_CONFIG_SNAPLEN_DEFAULT,
+                               DS_CONFIG_SNAPLEN_MIN, DS_CONFIG_SNAPLEN_MAX, err);
+    if (out->snaplen < 0)
+        return -1;
+    int mib = make_number("capture.buffer_mib", t->buffer_mib, DS_CONFIG_BUFFER_DEFAULT, 1,
+                          DS_CONFIG_BUFFER_MAX, err);
+    if (mib < 0)
+        return -1;
+    out->workers = (unsigned)workers;
+    out->buffer_bytes = mib << 20;
+    return 0;
+}
+
+static int make_name(const char *name, char out[static DS_NAME_MAX + 1], struct ds_error *err)
+{
+    char host[DS_NAME_MAX + 1] = "";
+    if (!name) {
+        gethostname(host, sizeof host - 1);
+        name = ds_name_valid(host) ? host : "sensor";
+    }
+    if (!ds_name_valid(name))
+        return ds_error(err, DS_CONFIG,
+                        "name: must be 1 to %d letters, digits, '.', '_' or '-', and begin with a "
+                        "letter or digit",
+                        DS_NAME_MAX);
+    strcpy(out, name);
+    return 0;
+}
+
+static int make_capture(const struct ds_sensor_text *t, struct ds_sensor_config *out,
+                        struct ds_error *err)
+{
+    if (!t->interface == !t->file)
+        return ds_error(err, DS_CONFIG,
+                        t->file ? "capture: both an interface and a file; give one of them"
+                                : "capture: nothing to read; give -r FILE or -i INTERFACE, or "
+                                  "capture.file or capture.interface in the configuration");
+    if (t->file && t->filter)
+        return ds_error(err, DS_CONFIG,
+                        "capture.filter: only for an interface; filter a file with tcpdump -w");
+    out->interface = t->interface;
+    out->file = t->file;
+    out->filter = t->filter;
+    out->promiscuous = t->promiscuous ? *t->promiscuous : true;
+    return 0;
+}
+
+int ds_sensor_config_make(const struct ds_sensor_text *text, struct ds_sensor_config *out,
+                          struct ds_error *err)
+{
+    memset(out, 0, sizeof *out);
+    if (make_name(text->name, out->name, err) || make_capture(text, out, err) ||
+        make_times(text, out, err) || make_numbers(text, out, err) ||
+        make_tunnels(&text->decapsulate, &out->tunnels, err) ||
+        (text->aggregator && ds_endpoint_check("aggregator", text->aggregator, err)) ||
+        make_monitor(text, out, err))
+        return -1;
+    out->country_db = text->country_db;
+    out->aggregator = text->aggregator;
+    return 0;
+}
+
+void ds_sensor_config_finish(struct ds_sensor_config *c)
+{
+    ds_monitor_destroy(c->monitor);
+    c->monitor = NULL;
+}

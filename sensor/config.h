@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the sensor is told, by its configuration file and by its command line, which wins; checked
+ * in one place.
+ */
+#ifndef DARKSCOPE_SENSOR_CONFIG_H
+#define DARKSCOPE_SENSOR_CONFIG_H
+
+#include "darkscope/error.h"
+#include "darkscope/limits.h"
+#include "monitor.h"
+
+#define DS_CONFIG_PREFIXES_MAX    4096
+#define DS_CONFIG_SNAPLEN_DEFAULT 512
+#define DS_CONFIG_SNAPLEN_MIN     96
+#define DS_CONFIG_SNAPLEN_MAX     65535
+#define DS_CONFIG_BUFFER_DEFAULT  64 /* MiB */
+#define DS_CONFIG_BUFFER_MAX      2047
+
+/* A list of texts as a person wrote them. */
+struct ds_config_list {
+    const char **items;
+    unsigned count;
+};
+
+/* As written: texts, NULL or 0 where nothing was said. Strings are borrowed from the command line
+ * or from the loaded file. The layout is known to the schema in config.c. */
+struct ds_sensor_text {
+    const char *name;
+    const char *interface;
+    const char *file;
+    const char *filter;
+    unsigned snaplen;
+    unsigned buffer_mib;
+    const bool *promiscuous;
+    struct ds_config_list monitor;
+    struct ds_config_list exclude;
+    struct ds_config_list decapsulate;
+    const char *country_db;
+    const char *window;
+    const char *lateness;
+    unsigned workers;
+    const char *aggregator;
+};
+
+/* As checked. */
+struct ds_sensor_config {
+    char name[DS_NAME_MAX + 1];
+    const char *interface; /* NULL: read file */
+    const char *file;
+    const char *filter;
+    int snaplen;
+    int buffer_bytes;
+    bool promiscuous;
+    struct ds_monitor *monitor; /* owned */
+    unsigned tunnels;
+    const char *country_db; /* NULL: none */
+    int64_t window_ns;      /* 0: one window for everything */
+    int64_t lateness_ns;
+    unsigned workers;
+    const char *aggregator; /* NULL: none */
+};
+
+struct ds_sensor_file; /* a loaded configuration file */
+
+/* Reads path; *out owns the strings of *text. 0, or -1 with err. */
+int ds_sensor_file_load(const char *path, struct ds_sensor_file **out, struct ds_sensor_text *text,
+                        struct ds_error *err);
+void ds_sensor_file_free(struct ds_sensor_file *file);
+
+/* What over says replaces what text says. */
+void ds_sensor_text_override(struct ds_sensor_text *text, const struct ds_sensor_text *over);
+
+/* Checks and converts; borrows the strings. 0, or -1 with err. */
+int ds_sensor_config_make(const struct ds_sensor_text *text, struct ds_sensor_config *out,
+                          struct ds_error *err);
+void ds_sensor_config_finish(struct ds_sensor_config *c);
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * darkscope-sensor: wiring only.
+ */
+#include "capture.h"
+#include "darkscope/log.h"
+#include "options.h"
+#include "output.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+/* All that one run holds; zero where it is not made yet. */
+struct sensor {
+    struct ds_options options;
+    struct ds_sensor_file *file;
+    struct ds_sensor_config config;
+    struct ds_capture *capture;
+    struct ds_output output;
+    struct ds_pipeline *pipeline;
+    sigset_t signals;
+    int signal_fd;
+};
+
+static int configure(struct sensor *s, struct ds_error *err)
+{
+    struct ds_sensor_text text = {0};
+    if (s->options.config && ds_sensor_file_load(s->options.config, &s->file, &text, err))
+        return -1;
+    ds_sensor_text_override(&text, &s->options.text);
+    if (ds_sensor_config_make(&text, &s->config, err))
+        return -1;
+    if (!s->options.json && !s->config.aggregator && !s->options.check)
+        return ds_error(err, DS_USAGE,
+                        "nowhere to put the windows; give --json, --aggregator, or both");
+    if (s->options.speed > 0 && s->config.interface)
+        return ds_error(err, DS_USAGE, "--speed is for files; a live capture has its own time");
+    return 0;
+}
+
+static int open_capture(struct sensor *s, struct ds_error *err)
+{
+    const struct ds_sensor_config *c = &s->config;
+    if (c->file)
+        return ds_capture_open_file(c->file, &s->capture, err);
+    struct ds_capture_live live = {
+        .interface = c->interface,
+        .filter = c->filter,
+        .buffer_bytes = c->buffer_bytes,
+        .snaplen = c->snaplen,
+        .promiscuous = c->promiscuous,
+    };
+    return ds_capture_open_live(&live, &s->capture, err);
+}
+
+static int build(struct sensor *s, struct ds_error *err)
+{
+    const struct ds_sensor_config *c = &s->config;
+    struct ds_geo *geo = NULL;
+    if (c->country_db && ds_geo_create(c->country_db, &geo, err))
+        return -1;
+    if (ds_output_init(&s->output, c, s->options.json, err) || open_capture(s, err)) {
+        ds_geo_destroy(geo);
+        return -1;
+    }
+    struct ds_pipeline_settings settings = {
+        .capture = s->capture,
+        .monitor = c->monitor,
+        .geo = geo,
+        .sink = ds_output_sink(&s->output),
+        .workers = c->workers,
+        .tunnels = c->tunnels,
+        .window_ns = c->window_ns,
+        .lateness_ns = c->lateness_ns,
+        .speed = s->options.speed,
+    };
+    return ds_pipeline_create(&settings, &s->pipeline, err);
+}
+
+/* Signals are read from a descriptor by the main thread alone: blocked in all others. */
+static int take_signals(struct sensor *s, struct ds_error *err)
+{
+    sigemptyset(&s->signals);
+    sigaddset(&s->signals, SIGINT);
+    sigaddset(&s->signals, SIGTERM);
+    sigaddset(&s->signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &s->signals, NULL);
+    s->signal_fd = signalfd(-1, &s->signals, SFD_CLOEXEC);
+    if (s->signal_fd < 0)
+        return ds_error(err, DS_FAILURE, "cannot take signals: %s", strerror(errno));
+    return 0;
+}
+
+static void reload_country(struct sensor *s)
+{
+    struct ds_error err;
+    struct ds_geo *geo;
+    if (!s->config.country_db) {
+        ds_log(DS_LOG_WARNING, "no country database to read again; set country_db");
+    } else if (ds_geo_create(s->config.country_db, &geo, &err)) {
+        ds_log(DS_LOG_ERROR, "%s; the one in use stays", err.text);
+    } else {
+        ds_log(DS_LOG_INFO, "country database is now %s", geo->name);
+        ds_pipeline_replace_geo(s->pipeline, geo);
+    }
+}
+
+/* Waits for the end of the capture or for a signal to end it. */
+static void wait_end(struct sensor *s)
+{
+    struct pollfd fds[] = {
+        {.fd = ds_pipeline_done_fd(s->pipeline), .events = POLLIN},
+        {.fd = s->signal_fd, .events = POLLIN},
+    };
+    for (;;) {
+        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+            break;
+        if (fds[0].revents)
+            return;
+        struct signalfd_siginfo info;
+        if (!(fds[1].revents & POLLIN) || read(s->signal_fd, &info, sizeof info) != sizeof info)
+            continue;
+        if (info.ssi_signo != SIGHUP)
+            break;
+        reload_country(s);
+    }
+    s->capture->ops->stop(s->capture);
+    /* The next Ctrl-C does not wait for the last windows. */
+    pthread_sigmask(SIG_UNBLOCK, &s->signals, NULL);
+}
+
+static int run(struct sensor *s, struct ds_error *err)
+{
+    if (ds_pipeline_start(s->pipeline, err))
+        return -1;
+    wait_end(s);
+    struct ds_error undelivered;
+    int read = ds_pipeline_join(s->pipeline, err);
+    int delivered = ds_output_finish(&s->output, read ? &undelivered : err);
+    if (read && delivered)
+        ds_log(DS_LOG_ERROR, "%s", undelivered.text);
+    return read || delivered ? -1 : 0;
+}
+
+static void tear_down(struct sensor *s)
+{
+    ds_pipeline_destroy(s->pipeline);
+    if (s->capture)
+        s->capture->ops->destroy(s->capture);
+    ds_output_destroy(&s->output);
+    ds_sensor_config_finish(&s->config);
+    ds_sensor_file_free(s->file);
+}
+
+int main(int argc, char **argv)
+{
+    struct sensor s = {0};
+    struct ds_error err;
+    ds_log_init("darkscope-sensor", DS_LOG_INFO);
+    ds_options_parse(&s.options, argc, argv);
+    int failed = configure(&s, &err);
+    if (!failed && !s.options.check)
+        failed = take_signals(&s, &err) || build(&s, &err) || run(&s, &err);
+    if (failed)
+        ds_log(DS_LOG_ERROR, "%s", err.text);
+    tear_down(&s);
+    return failed ? (int)err.status : DS_OK;
+}

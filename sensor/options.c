@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "options.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+
+const char *argp_program_version = "darkscope-sensor " DARKSCOPE_VERSION;
+
+enum key {
+    KEY_CONFIG = 'c',
+    KEY_READ = 'r',
+    KEY_INTERFACE = 'i',
+    KEY_FILTER = 'f',
+    KEY_MONITOR = 'm',
+    KEY_COUNTRY = 'g',
+    KEY_WINDOW = 'w',
+    KEY_AGGREGATOR = 'a',
+    KEY_NAME = 'n',
+    KEY_JSON = 'j',
+    KEY_WORKERS = 'W',
+    KEY_EXCLUDE = 256,
+    KEY_DECAPSULATE,
+    KEY_LATENESS,
+    KEY_SNAPLEN,
+    KEY_BUFFER,
+    KEY_NOT_PROMISCUOUS,
+    KEY_SPEED,
+    KEY_CHECK,
+};
+
+static const struct argp_option option_table[] = {
+    {0, 0, 0, 0, "Where packets come from:", 1},
+    {"read", KEY_READ, "FILE", 0, "read a pcap or pcapng file (.gz, .zst too; - is standard input)",
+     0},
+    {"interface", KEY_INTERFACE, "NAME", 0, "capture live", 0},
+    {"filter", KEY_FILTER, "EXPRESSION", 0, "live: only packets that match this pcap-filter", 0},
+    {"snaplen", KEY_SNAPLEN, "BYTES", 0, "live: capture this much of a packet (512)", 0},
+    {"buffer", KEY_BUFFER, "MIB", 0, "live: size of the kernel's buffer (64)", 0},
+    {"no-promiscuous", KEY_NOT_PROMISCUOUS, 0, 0, "live: do not ask for everybody's packets", 0},
+    {"speed", KEY_SPEED, "X", 0, "replay a file at X times its own time", 0},
+    {"decapsulate", KEY_DECAPSULATE, "TUNNEL", 0, "look into gre, erspan or vxlan (repeatable)", 0},
+    {0, 0, 0, 0, "What is counted:", 2},
+    {"monitor", KEY_MONITOR, "CIDR", 0,
+     "a prefix of the darknet (repeatable); without any, every destination counts", 0},
+    {"exclude", KEY_EXCLUDE, "CIDR", 0, "a prefix to leave out (repeatable)", 0},
+    {"country-db", KEY_COUNTRY, "FILE", 0, "MaxMind DB with countries; without it all are ??", 0},
+    {"window", KEY_WINDOW, "LENGTH", 0, "60s by default; all: one window for everything", 0},
+    {"lateness", KEY_LATENESS, "LENGTH", 0, "how long a window waits for late packets (2s)", 0},
+    {"workers", KEY_WORKERS, "N", 0, "counting threads (1)", 0},
+    {0, 0, 0, 0, "Where windows go:", 3},
+    {"json", KEY_JSON, 0, 0, "to standard output, one JSON object a line", 0},
+    {"aggregator", KEY_AGGREGATOR, "ENDPOINT", 0, "to an aggregator: tcp://127.0.0.1:7100", 0},
+    {"name", KEY_NAME, "NAME", 0, "this sensor's name there (host name)", 0},
+    {0, 0, 0, 0, "Running:", 4},
+    {"config", KEY_CONFIG, "FILE", 0, "YAML settings; options above win over it", 0},
+    {"check-config", KEY_CHECK, 0, 0, "check the settings and stop", 0},
+    {0},
+};
+
+static void push(struct argp_state *state, const char **items, struct ds_config_list *list,
+                 const char *text)
+{
+    if (list->count == DS_OPTIONS_LIST_MAX)
+        argp_error(state, "more than %d of one kind; put the list into a configuration file",
+                   DS_OPTIONS_LIST_MAX);
+    list->items = items;
+    items[list->count++] = text;
+}
+
+static unsigned number(struct argp_state *state, const char *what, const char *text)
+{
+    char *end;
+    errno = 0;
+    unsigned long value = strtoul(text, &end, 10);
+    if (errno || end == text || *end || *text == '-' || value == 0 || value > INT32_MAX)
+        argp_error(state, "--%s: '%s' is no number from 1 on", what, text);
+    return (unsigned)value;
+}
+
+static double speed(struct argp_state *state, const char *text)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end || !(value > 0 && value <= 1e9))
+        argp_error(state, "--speed: '%s' is no factor above 0", text);
+    return value;
+}
+
+static error_t parse_list(int key, char *arg, struct argp_state *state)
+{
+    struct ds_options *o = state->input;
+    switch (key) {
+    case KEY_MONITOR:
+        push(state, o->monitor, &o->text.monitor, arg);
+        return 0;
+    case KEY_EXCLUDE:
+        push(state, o->exclude, &o->text.exclude, arg);
+        return 0;
+    case KEY_DECAPSULATE:
+        push(state, o->decapsulate, &o->text.decapsulate, arg);
+        return 0;
+    case KEY_SNAPLEN:
+        o->text.snaplen = number(state, "snaplen", arg);
+        return 0;
+    case KEY_BUFFER:
+        o->text.buffer_mib = number(state, "buffer", arg);
+        return 0;
+    case KEY_WORKERS:
+        o->text.workers = number(state, "workers", arg);
+        return 0;
+    case KEY_SPEED:
+        o->speed = speed(state, arg);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct ds_options *o = state->input;
+    switch (key) {
+    case KEY_CONFIG:
+        o->config = arg;
+        return 0;
+    case KEY_READ:
+        o->text.file = arg;
+        return 0;
+    case KEY_INTERFACE:
+        o->text.interface = arg;
+        return 0;
+    case KEY_FILTER:
+        o->text.filter = arg;
+        return 0;
+    case KEY_COUNTRY:
+        o->text.country_db = arg;
+        return 0;
+    case KEY_WINDOW:
+        o->text.window = arg;
+        return 0;
+    case KEY_LATENESS:
+        o->text.lateness = arg;
+        return 0;
+    case KEY_AGGREGATOR:
+        o->text.aggregator = arg;
+        return 0;
+    case KEY_NAME:
+        o->text.name = arg;
+        return 0;
+    case KEY_JSON:
+        o->json = true;
+        return 0;
+    case KEY_CHECK:
+        o->check = true;
+        return 0;
+    case KEY_NOT_PROMISCUOUS:
+        o->promiscuous = false;
+        o->text.promiscuous = &o->promiscuous;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "unexpected '%s'; a file is read with -r FILE", arg);
+        return 0;
+    default:
+        return parse_list(key, arg, state);
+    }
+}
+
+static const char help_before[] =
+    "Reads the packets of a darknet, classifies and counts them, and gives the counts of each "
+    "window to an aggregator or prints them.\v"
+    "Look at a capture:\n"
+    "  darkscope-sensor -r capture.pcap.gz --json --window all\n"
+    "Run a telescope of a /16 on a mirror port:\n"
+    "  darkscope-sensor -i eth1 -m 198.51.0.0/16 -g GeoLite2-Country.mmdb -a tcp://127.0.0.1:7100\n"
+    "\n"
+    "Exit status: 0 all was read and delivered; 1 failure; 2 command line; 3 configuration; 4 "
+    "input "
+    "cannot be read; 5 input is damaged (all before was counted); 6 not permitted; 7 network; 8 "
+    "country database.";
+
+void ds_options_parse(struct ds_options *o, int argc, char **argv)
+{
+    static const struct argp argp = {.options = option_table, .parser = parse, .doc = help_before};
+    memset(o, 0, sizeof *o);
+    argp_err_exit_status = DS_USAGE;
+    argp_parse(&argp, argc, argv, 0, NULL, o);
+}
