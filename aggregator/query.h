@@ -6,7 +6,7 @@
  *
  *   kind (path of the API)   names
  *   query                    port proto country class type signature  from to step sensor
- *   top                      by limit  proto country class            from to sensor
+ *   top                      by limit  port proto country class       from to sensor
  *   summary                  limit                                    from to sensor
  *   sensors
  *   windows                  limit                                    from to sensor
@@ -28,9 +28,8 @@
 #define DS_QUERY_STEP_WINDOW (-1)              /* step=window: the length of the windows */
 #define DS_QUERY_NAME_MAX    15                /* bytes of the longest name is below this */
 #define DS_QUERY_VALUE_MAX   63                /* bytes of the longest value */
-#define DS_QUERY_POINTS_AUTO                                                                       \
-    1500 /* step=auto takes the finest step with at most so many points                            \
-          */
+/* step=auto takes the finest usual step that gives at most so many points. */
+#define DS_QUERY_POINTS_AUTO 1500
 
 enum ds_query_kind {
     DS_QUERY_SERIES, /* named "query" */
@@ -62,6 +61,9 @@ int ds_query_kind_parse(const char *name);
 
 void ds_query_init(struct ds_query *query, enum ds_query_kind kind);
 
+/* Has this name been set? */
+bool ds_query_given(const struct ds_query *query, const char *name);
+
 /* Takes one pair, decoded (no %XX). 0, or -1 with a DS_USAGE error that names what is allowed:
  * unknown name, name not of this kind, given twice, bad value. Safe on hostile text; the text is
  * quoted in the error at most in part and only where printable. */
@@ -72,6 +74,9 @@ int ds_query_set(struct ds_query *query, const char *name, const char *value, st
  * sensor, no window at that time), DS_DATABASE for the store's errors, DS_FAILURE. */
 int ds_query_run(const struct ds_query *query, struct ds_store *store, json_t **out,
                  struct ds_error *err);
+
+/* The flags with which answers are printed: json_dumps(answer, DS_QUERY_JSON). */
+#define DS_QUERY_JSON (JSON_COMPACT | JSON_REAL_PRECISION(15))
 
 /* An error as the API's body, {"error": "text", "status": 2}; NULL without memory. */
 json_t *ds_query_error_json(const struct ds_error *err);

@@ -70,6 +70,10 @@ struct ds_figures {
     bool sources_exact;    /* they came in one window of one sensor, whose tables sufficed */
 };
 
+/* Which figures are kept for a filter: only the has_ flags are set. Pure; the same in every store.
+ */
+struct ds_figures ds_store_kept(const struct ds_filter *filter);
+
 /* A point of a series: the windows that start in [start_s, start_s + step). Points without any
  * window are not reported; a point with windows and no such packet has figures 0. */
 struct ds_point {

@@ -159,6 +159,11 @@ static struct ds_figures figures_kept(enum fact fact, bool per_port)
     };
 }
 
+struct ds_figures ds_store_kept(const struct ds_filter *filter)
+{
+    return figures_kept(fact_of(filter), filter->has_port);
+}
+
 static struct ds_figures read_figures(sqlite3_stmt *stmt, int column, struct ds_figures kept)
 {
     struct ds_figures figures = kept;
@@ -209,7 +214,7 @@ int ds_sqlite_series(struct ds_store *store, const struct ds_range *range,
     bind_filter(stmt, filter, country);
     int result;
     while ((result = ds_sqlite_step(s, stmt, err)) == 1) {
-        result = each_point(stmt, figures_kept(fact, filter->has_port), each, arg);
+        result = each_point(stmt, ds_store_kept(filter), each, arg);
         if (result != 0)
             break;
     }

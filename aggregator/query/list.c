@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Lists: sensors, windows; and one window with all its tables.
+ */
+#include "answer.h"
+
+#include "darkscope/text.h"
+#include "darkscope/window_json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct list {
+    struct answer *answer;
+    json_t *array;
+};
+
+/* ---- sensors ---- */
+
+static int each_sensor(void *arg, const struct ds_sensor_row *row)
+{
+    struct list *l = arg;
+    struct answer *a = l->answer;
+    json_t *o = json_object();
+    ds_answer_set(a, o, "sensor", ds_answer_text(row->name));
+    ds_answer_set(a, o, "first", ds_answer_time(row->first_s));
+    ds_answer_set(a, o, "end", ds_answer_time(row->end_s));
+    ds_answer_set(a, o, "last_received", ds_answer_time(row->last_received_s));
+    ds_answer_set(a, o, "windows", ds_answer_count(row->windows));
+    ds_answer_set(a, o, "window_seconds", json_integer(row->grid_s));
+    ds_answer_coverage(a, o, row->observed_ns, 1, row->end_s - row->first_s);
+    ds_answer_set(a, o, "received", ds_answer_count(row->received));
+    ds_answer_set(a, o, "counted", ds_answer_count(row->counted));
+    ds_answer_set(a, o, "dropped", ds_answer_count(row->dropped));
+    ds_answer_append(a, l->array, o);
+    return 0;
+}
+
+int ds_answer_sensors(struct answer *a, struct ds_error *err)
+{
+    ds_answer_set(a, a->root, "query", json_string(ds_query_kind_name(DS_QUERY_SENSORS)));
+    struct list l = {.answer = a, .array = ds_answer_array(a, a->root, "sensors")};
+    return a->store->ops->sensors(a->store, each_sensor, &l, err);
+}
+
+/* ---- windows ---- */
+
+static uint64_t dropped(const struct ds_window *w)
+{
+    return w->books[DS_BOOK_DROPPED_KERNEL] + w->books[DS_BOOK_DROPPED_INTERFACE] +
+           w->books[DS_BOOK_DROPPED_RING];
+}
+
+static int each_window(void *arg, const char *sensor, const struct ds_window *w,
+                       const struct ds_origin *origin)
+{
+    struct list *l = arg;
+    struct answer *a = l->answer;
+    bool exact = origin->sources_exact && w->overflow[DS_OVERFLOW_SOURCES] == 0;
+    if (json_array_size(l->array) == a->query->limit) {
+        ds_answer_set(a, a->root, "more", json_true());
+        return 0;
+    }
+    json_t *o = json_object();
+    ds_answer_set(a, o, "start", ds_answer_time(w->start_s));
+    ds_answer_set(a, o, "sensor", ds_answer_text(sensor));
+    ds_answer_set(a, o, "seconds", json_integer(w->seconds));
+    ds_answer_coverage(a, o, w->observed_ns, 1, w->seconds);
+    ds_answer_set(a, o, "parts", ds_answer_count(origin->parts));
+    for (unsigned b = DS_BOOK_RECEIVED; b <= DS_BOOK_LATE; b++)
+        ds_answer_set(a, o, ds_book_name(b), ds_answer_count(w->books[b]));
+    ds_answer_set(a, o, "dropped", ds_answer_count(dropped(w)));
+    ds_answer_set(a, o, "bytes", ds_answer_count(w->bytes));
+    ds_answer_set(a, o, "sources", exact ? ds_answer_count(w->sources) : json_null());
+    ds_answer_set(a, o, "sources_peak", ds_answer_count(w->sources));
+    ds_answer_append(a, l->array, o);
+    return 0;
+}
+
+int ds_answer_windows(struct answer *a, struct ds_error *err)
+{
+    ds_answer_head(a);
+    ds_answer_set(a, a->root, "more", json_false());
+    struct list l = {.answer = a, .array = ds_answer_array(a, a->root, "windows")};
+    return a->store->ops->windows(a->store, &a->range, a->query->limit + 1, each_window, &l, err);
+}
+
+/* ---- one window ---- */
+
+static json_t *window_json(const struct ds_window *w, const char *sensor)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *to = open_memstream(&text, &bytes);
+    if (!to)
+        return NULL;
+    int printed = ds_window_print_json(to, w, sensor);
+    int closed = fclose(to);
+    json_t *json = printed == 0 && closed == 0 ? json_loadb(text, bytes, 0, NULL) : NULL;
+    free(text);
+    return json;
+}
+
+static bool has_overflow(const struct ds_window *w)
+{
+    for (size_t i = 0; i < DS_OVERFLOW_COUNT; i++)
+        if (w->overflow[i] > 0)
+            return true;
+    return false;
+}
+
+/* A count that is only a lower bound moves from sources to sources_peak, as everywhere. */
+static void mark_inexact(struct answer *a, json_t *o)
+{
+    static const char *const keys[][2] = {{"sources", "sources_peak"},
+                                          {"confirmed_sources", "confirmed_sources_peak"}};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        json_t *count = json_object_get(o, keys[i][0]);
+        if (!count)
+            continue;
+        ds_answer_set(a, o, keys[i][1], json_incref(count));
+        ds_answer_set(a, o, keys[i][0], json_null());
+    }
+}
+
+static void mark_all_inexact(struct answer *a, json_t *window)
+{
+    static const char *const tables[] = {"ports", "countries", "signatures"};
+    const char *key;
+    json_t *row;
+    size_t i;
+    mark_inexact(a, window);
+    json_object_foreach(json_object_get(window, "classes"), key, row) mark_inexact(a, row);
+    for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
+        json_array_foreach(json_object_get(window, tables[t]), i, row) mark_inexact(a, row);
+}
+
+static int each_name(void *arg, const char *sensor, const struct ds_window *w,
+                     const struct ds_origin *origin)
+{
+    struct list *l = arg;
+    ds_answer_append(l->answer, l->array, ds_answer_text(sensor));
+    return 0;
+}
+
+/* Whose it is and how it came about, beside the fields of a window's JSON. */
+static int write_origin(struct answer *a, const struct ds_window *w, const struct ds_origin *origin,
+                        struct ds_error *err)
+{
+    struct ds_range range = {w->start_s, w->start_s + 1, a->range.sensor};
+    struct list l = {.answer = a, .array = ds_answer_array(a, a->root, "sensors")};
+    if (!a->range.sensor)
+        ds_answer_set(a, a->root, "sensor", json_null());
+    ds_answer_set(a, a->root, "parts", ds_answer_count(origin->parts));
+    ds_answer_coverage(a, a->root, w->observed_ns, origin->sensors, w->seconds);
+    return a->store->ops->windows(a->store, &range, DS_QUERY_LIMIT_MAX, each_name, &l, err);
+}
+
+int ds_answer_window(struct answer *a, struct ds_error *err)
+{
+    struct ds_window w;
+    struct ds_origin origin;
+    char time[DS_TIME_TEXT];
+    const char *sensor = a->range.sensor;
+    int found = a->store->ops->load(a->store, a->query->at_s, sensor, &w, &origin, err);
+    if (found < 0)
+        return -1;
+    if (found > 0)
+        return ds_error(err, DS_INPUT, "no window starts at %s; `windows` lists those there are",
+                        ds_time_print(a->query->at_s, time));
+    json_decref(a->root);
+    a->root = window_json(&w, sensor ? sensor : "all");
+    if (!origin.sources_exact || has_overflow(&w))
+        mark_all_inexact(a, a->root);
+    int result = write_origin(a, &w, &origin, err);
+    ds_window_finish(&w);
+    return result;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Top tables. What is not shown is added up exactly in "other", so shown + other = total.
+ */
+#include "answer.h"
+
+struct rows {
+    struct answer *answer;
+    json_t *array;
+    enum ds_by by;
+    struct ds_figures shown; /* sums of the rows */
+};
+
+static void write_key(struct answer *a, json_t *row, enum ds_by by, const struct ds_top_row *top)
+{
+    char proto[8], country[3];
+    if (by == DS_BY_PORT || by == DS_BY_CLASS)
+        ds_answer_set(a, row, "class", ds_answer_text(ds_class_name(top->cls)));
+    if (by == DS_BY_PORT || by == DS_BY_PROTOCOL)
+        ds_answer_set(a, row, "proto", json_string(ds_proto_name(top->proto, proto)));
+    if (by == DS_BY_PORT)
+        ds_answer_set(a, row, "port", json_integer(top->port));
+    if (by == DS_BY_COUNTRY)
+        ds_answer_set(a, row, "country", json_string(ds_country_name(top->country, country)));
+    if (by == DS_BY_TYPE)
+        ds_answer_set(a, row, "type", ds_answer_text(ds_type_name(top->type)));
+    if (by == DS_BY_SIGNATURE)
+        ds_answer_set(a, row, "id", ds_answer_text(top->signature));
+}
+
+static int each_row(void *arg, const struct ds_top_row *top)
+{
+    struct rows *r = arg;
+    struct answer *a = r->answer;
+    json_t *row = json_object();
+    ds_answer_set(a, row, "rank", json_integer((json_int_t)json_array_size(r->array) + 1));
+    write_key(a, row, r->by, top);
+    ds_answer_figures(a, row, &top->figures, true);
+    ds_answer_append(a, r->array, row);
+    r->shown.packets += top->figures.packets;
+    r->shown.bytes += top->figures.bytes;
+    r->shown.survey_packets += top->figures.survey_packets;
+    return 0;
+}
+
+static json_t *share(uint64_t part, uint64_t whole)
+{
+    return json_real(whole > 0 ? (double)part / (double)whole : 0);
+}
+
+int ds_answer_top_rows(struct answer *a, const char *key, enum ds_by by, uint64_t limit,
+                       struct ds_figures *shown, struct ds_figures *total, struct ds_error *err)
+{
+    struct rows r = {.answer = a, .array = ds_answer_array(a, a->root, key), .by = by};
+    if (a->store->ops->top(a->store, &a->range, &a->query->filter, by, limit, each_row, &r, total,
+                           err) < 0)
+        return -1;
+    size_t i;
+    json_t *row;
+    json_array_foreach(r.array, i, row)
+    {
+        json_int_t packets = json_integer_value(json_object_get(row, "packets"));
+        ds_answer_set(a, row, "share", share((uint64_t)packets, total->packets));
+    }
+    *shown = r.shown;
+    return 0;
+}
+
+/* A column's part that is not in the rows. */
+static struct ds_figures rest(const struct ds_figures *total, const struct ds_figures *shown)
+{
+    struct ds_figures other = *total;
+    other.packets -= shown->packets;
+    other.bytes -= shown->bytes;
+    other.survey_packets -= shown->survey_packets;
+    return other;
+}
+
+int ds_answer_top(struct answer *a, struct ds_error *err)
+{
+    const struct ds_query *q = a->query;
+    struct ds_figures shown, total;
+    struct ds_totals totals;
+    if (a->store->ops->totals(a->store, &a->range, &totals, err) < 0)
+        return -1;
+    ds_answer_head(a);
+    ds_answer_set(a, a->root, "by", json_string(ds_by_name(q->by)));
+    ds_answer_set(a, a->root, "sensors", ds_answer_count(totals.sensors));
+    if (ds_answer_top_rows(a, "rows", q->by, q->limit, &shown, &total, err) < 0)
+        return -1;
+    bool watched = totals.windows > 0;
+    if (q->by == DS_BY_SIGNATURE || !watched) {
+        ds_answer_set(a, a->root, "other", json_null());
+    } else {
+        struct ds_figures other = rest(&total, &shown);
+        json_t *row = ds_answer_object(a, a->root, "other");
+        ds_answer_figures(a, row, &other, true);
+        ds_answer_set(a, row, "share", share(other.packets, total.packets));
+    }
+    json_t *row = ds_answer_object(a, a->root, "total");
+    ds_answer_figures(a, row, &total, watched);
+    ds_answer_coverage(a, row, totals.observed_ns, totals.sensors, a->range.to_s - a->range.from_s);
+    return 0;
+}
