@@ -58,7 +58,8 @@ KNOWS = {
 
 # Stages that are plain functions of their arguments: no sockets, files, clocks, threads or logs.
 PURE = {
-    "common": {"columns", "decode", "encode", "message", "text", "types", "window", "wire"},
+    "common": {"columns", "cursor", "fields", "message", "text", "types", "window",
+               "window_fields"},
     "sensor": {"link", "tunnel", "timeline", "parse", "classify", "count", "gather", "monitor"},
     "aggregator": {"merge", "session"},
 }
