@@ -74,7 +74,8 @@ def check_statics(path, code, findings):
     for number, line in enumerate(code, 1):
         local = re.match(r"\s+static\s+(?!_Thread_local\b)([^=;(\[]*?)(\w+)\s*(=|;|\[)", line)
         if local and not is_constant(local[1]):
-            findings.add(path, number, f"{local[2]} keeps state between calls: put it into a struct")
+            findings.add(path, number,
+                         f"{local[2]} keeps state between calls: put it into a struct")
 
 
 def check_variable(tag, code, findings):
@@ -82,8 +83,9 @@ def check_variable(tag, code, findings):
         return
     if is_constant(declaration(code, tag["line"], tag["name"])):
         return
-    findings.add(tag["path"], tag["line"], f"{tag['name']} can change and is at file scope: make it "
-                 "const, put it into a struct, or list it with its reason in tests/lint/sizes.py")
+    findings.add(tag["path"], tag["line"], f"{tag['name']} can change and is at file scope: make "
+                 "it const, put it into a struct, or list it with its reason in "
+                 "tests/lint/sizes.py")
 
 
 def check_sets(file_lines, function_lines, findings):

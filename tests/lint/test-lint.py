@@ -48,6 +48,7 @@ BAD = [
     ("includes", "sensor/parse.c", SPDX + '#include "darkscope/log.h"\n', 2),
     ("includes", "sensor/parse.c", SPDX + "int a(void)\n{\n    return printf(\"\");\n}\n", 4),
     ("includes", "sensor/parse.c", SPDX + '#include "pcap.h"\n', 2),
+    ("includes", "tools/gen/a.c", SPDX + '#include "parse.h"\n', 2),
     ("sizes", "common/a.c", SPDX + "static int counter;\n", 2),
     ("sizes", "common/a.c", SPDX + "static const char *last = \"\";\n", 2),
     ("sizes", "common/a.c", SPDX + "static struct {\n    int a;\n} table[] = {{1}};\n", 4),
