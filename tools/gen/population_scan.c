@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Scanners: tools, bots and worms that send TCP SYNs, and survey scanners that also send UDP.
+ */
+#include "population.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+#define BYTES(array) ((struct ds_gen_bytes){array, sizeof(array)})
+
+/* Option layouts as p0f 3 lists them. */
+static const uint8_t option_mss[] = {2, 4, 0x05, 0xb4};
+static const uint8_t options_windows[] = {2, 4, 0x05, 0xb4, 1, 3, 3, 8, 1, 1, 4, 2};
+/* MSS, SACK permitted, time stamp, NOP, window scale 7. */
+static const uint8_t options_linux[] = {2,    4,    0x05, 0xb4, 4, 2, 8, 10, 0x00, 0x12,
+                                        0x34, 0x56, 0,    0,    0, 0, 1, 3,  3,    7};
+
+/* What differs between SYNs of one shape. */
+struct syn {
+    uint16_t port;
+    uint32_t seq;
+    uint16_t window;
+    struct ds_gen_bytes options;
+};
+
+static uint16_t ephemeral_port(struct ds_gen_world *w)
+{
+    return (uint16_t)(32768 + ds_gen_below(&w->random, 28232));
+}
+
+static void build_syn(struct ds_gen_packet *p, struct ds_gen_ip *ip, uint16_t source_port,
+                      const struct syn *s)
+{
+    const struct ds_gen_tcp tcp = {
+        .source_port = source_port,
+        .dest_port = s->port,
+        .seq = s->seq,
+        .flags = DS_GEN_SYN,
+        .window = s->window,
+        .options = s->options,
+    };
+    ds_gen_build_tcp(p, ip, &tcp);
+    ds_gen_claim(p, DS_TYPE_TCP_SYN, DS_CLASS_SCAN, s->port);
+}
+
+static uint32_t source_of(const struct ds_gen_ip *ip)
+{
+    return ds_gen_address4(&ip->source);
+}
+
+/* A port of the list, the first ones far more often: the smaller of two draws. */
+static uint16_t pick_port(struct ds_gen_world *w, const uint16_t *ports, size_t count)
+{
+    uint32_t a = ds_gen_below(&w->random, (uint32_t)count);
+    uint32_t b = ds_gen_below(&w->random, (uint32_t)count);
+    return ports[a < b ? a : b];
+}
+
+static uint16_t research_port(struct ds_gen_world *w)
+{
+    static const uint16_t ports[] = {443,  80,   22,   8080, 3389,  21,    25,   8443, 5900, 445,
+                                     3306, 6379, 5432, 8888, 27017, 11211, 9200, 2375, 102,  502};
+    return pick_port(w, ports, COUNT(ports));
+}
+
+/* Mirai scanner.c: seq is the destination, one source port a bot, random window and id, no
+ * options. One source in five carries an MSS, as real data show (darkvec: 16 of 76). */
+void ds_gen_build_mirai(struct ds_gen_world *w, struct ds_gen_packet *p)
+{
+    struct ds_gen_ip ip = ds_gen_route4(w, 64);
+    uint32_t source = source_of(&ip);
+    struct syn s = {
+        .port = ds_gen_chance(&w->random, 10) ? 2323 : 23,
+        .seq = ds_gen_address4(&ip.dest),
+        .window = ds_gen_random16(&w->random),
+    };
+    if (ds_gen_trait(w, source, 1, 5) == 0)
+        s.options = BYTES(option_mss);
+    build_syn(p, &ip, (uint16_t)(1024 + ds_gen_trait(w, source, 2, 64512)), &s);
+}
+
+/* Bots that use connect(): the SYN of their kernel, by version. */
+void ds_gen_build_bot(struct ds_gen_world *w, struct ds_gen_packet *p)
+{
+    static const uint16_t ports[] = {23,   8080, 80,   81,   22,    5555,  37215, 60001, 52869,
+                                     7547, 2222, 8081, 2323, 34567, 49152, 9527,  8291,  5358};
+    static const uint16_t windows[] = {29200, 64240, 14600, 5840};
+    struct ds_gen_ip ip = ds_gen_route4(w, 64);
+    ip.flags_offset = DS_GEN_DF;
+    const struct syn s = {
+        .port = pick_port(w, ports, COUNT(ports)),
+        .seq = ds_gen_random32(&w->random),
+        .window = windows[ds_gen_trait(w, source_of(&ip), 1, COUNT(windows))],
+        .options = BYTES(options_linux),
+    };
+    build_syn(p, &ip, ephemeral_port(w), &s);
+}
+
+void ds_gen_build_windows(struct ds_gen_world *w, struct ds_gen_packet *p)
+{
+    static const uint16_t windows[] = {8192, 64240, 65535};
+    struct ds_gen_ip ip = ds_gen_route4(w, 128);
+    ip.flags_offset = DS_GEN_DF;
+    const struct syn s = {
+        .port = ds_gen_chance(&w->random, 80) ? 445 : 3389,
+        .seq = ds_gen_random32(&w->random),
+        .window = windows[ds_gen_trait(w, source_of(&ip), 1, COUNT(windows))],
+        .options = BYTES(options_windows),
+    };
+    build_syn(p, &ip, (uint16_t)(49152 + ds_gen_below(&w->random, 16384)), &s);
+}
+
+/* v1 and v2 without options, v3 with an MSS. */
+void ds_gen_build_zmap_old(struct ds_gen_world *w, struct ds_gen_packet *p)
+{
+    struct ds_gen_ip ip = ds_gen_route4(w, 255);
+    ip.id = 54321;
+    struct syn s = {.port = research_port(w), .seq = ds_gen_random32(&w->random), .window = 65535};
+    if (ds_gen_trait(w, source_of(&ip), 1, 2) == 0)
+        s.options = BYTES(option_mss);
+    build_syn(p, &ip, ephemeral_port(w), &s);
+}
+
+void ds_gen_build_zmap_modern(struct ds_gen_world *w, struct ds_gen_packet *p)
+{
+    struct ds_gen_ip ip = ds_gen_route4(w, 64);
+    const struct syn s = {
+        .port = research_port(w),
+        .seq = ds_gen_random32(&w->random),
+        .window = 65535,
+        .options = BYTES(options_windows),
+    };
+    build_syn(p, &ip, ephemeral_port(w), &s);
+}
+
+static void build_masscan(struct ds_gen_world *w, struct ds_gen_packet *p, uint16_t window,
+                          struct ds_gen_bytes options)
+{
+    struct ds_gen_ip ip = ds_gen_route4(w, 255);
+    const struct syn s = {
+        .port = research_port(w),
+        .seq = ds_gen_random32(&w->random),
+        .window = window,
+        .options = options,
+    };
+    ip.id = (uint16_t)(ds_gen_address4(&ip.dest) ^ s.port ^ s.seq);
+    build_syn(p, &ip, (uint16_t)(40000 + ds_gen_trait(w, source_of(&ip), 1, 20000)), &s);
+}
+
+void ds_gen_build_masscan_old(struct ds_gen_world *w, struct ds_gen_packet *p)
+{
+    build_masscan(w, p, 1024, (struct ds_gen_bytes){0});
+}
+
+void ds_gen_build_masscan_modern(struct ds_gen_world *w, struct ds_gen_packet *p)
+{
+    build_masscan(w, p, 1025, BYTES(option_mss));
+}
+
+/* seq = (try << 16 | try) ^ mask of the session; TTL 37 to 59 at the source. */
+void ds_gen_build_nmap(struct ds_gen_world *w, struct ds_gen_packet *p)
+{
+    struct ds_gen_ip ip = ds_gen_route4(w, 64);
+    ip.ttl = (uint8_t)(37 + ds_gen_below(&w->random, 23) - ds_gen_trait(w, source_of(&ip), 0, 20));
+    uint32_t attempt = ds_gen_below(&w->random, 3);
+    const struct syn s = {
+        .port = research_port(w),
+        .seq = (attempt << 16 | attempt) ^ ds_gen_trait(w, source_of(&ip), 1, UINT32_MAX),
+        .window = 1024,
+        .options = BYTES(option_mss),
+    };
+    build_syn(p, &ip, ephemeral_port(w), &s);
+}
+
+/* seq ^ dst ^ (dport << 16) + sport is one key a session. */
+void ds_gen_build_unicornscan(struct ds_gen_world *w, struct ds_gen_packet *p)
+{
+    struct ds_gen_ip ip = ds_gen_route4(w, 255);
+    uint16_t source_port = ephemeral_port(w), port = research_port(w);
+    uint32_t key = ds_gen_trait(w, source_of(&ip), 1, UINT32_MAX);
+    const struct syn s = {
+        .port = port,
+        .seq = key ^ ds_gen_address4(&ip.dest) ^ (((uint32_t)port << 16) + source_port),
+        .window = 4128,
+        .options = BYTES(option_mss),
+    };
+    build_syn(p, &ip, source_port, &s);
+}
+
+static void build_survey_udp(struct ds_gen_world *w, struct ds_gen_packet *p, struct ds_gen_ip *ip)
+{
+    static const uint16_t ports[] = {53,   123,  161,   1900,  5060, 5683, 11211, 137, 389,
+                                     3283, 3702, 47808, 53413, 500,  623,  1434,  69,  443};
+    static const uint8_t probe[8] = {0};
+    uint16_t port = ds_gen_chance(&w->random, 50) ? pick_port(w, ports, COUNT(ports))
+                                                  : ds_gen_random16(&w->random);
+    struct ds_gen_bytes payload = {probe, ds_gen_below(&w->random, sizeof probe + 1)};
+    ds_gen_build_udp(p, ip, ephemeral_port(w), port, payload);
+    ds_gen_claim(p, DS_TYPE_UDP, DS_CLASS_SCAN, port);
+}
+
+/* One packet in eight is UDP. The TCP shape is a trait of the source. */
+void ds_gen_build_survey(struct ds_gen_world *w, struct ds_gen_packet *p)
+{
+    struct ds_gen_ip ip = ds_gen_route4(w, 64);
+    if (ds_gen_below(&w->random, 8) == 0) {
+        build_survey_udp(w, p, &ip);
+        return;
+    }
+    const struct ds_gen_bytes shapes[] = {BYTES(options_windows), BYTES(option_mss),
+                                          BYTES(options_linux)};
+    const struct syn s = {
+        .port = ds_gen_chance(&w->random, 30) ? research_port(w)
+                                              : (uint16_t)(1 + ds_gen_below(&w->random, 65535)),
+        .seq = ds_gen_random32(&w->random),
+        .window = 65535,
+        .options = shapes[ds_gen_trait(w, source_of(&ip), 1, COUNT(shapes))],
+    };
+    build_syn(p, &ip, ephemeral_port(w), &s);
+}
+
+/* Nobody answers for these sources: each packet comes from another one. */
+void ds_gen_build_flood(struct ds_gen_world *w, struct ds_gen_packet *p)
+{
+    struct ds_gen_ip ip = {
+        .source = ds_gen_from4(ds_gen_anywhere(w)),
+        .dest = ds_gen_target4(w),
+        .ttl = (uint8_t)(200 + ds_gen_below(&w->random, 56)),
+        .id = ds_gen_random16(&w->random),
+    };
+    const struct syn s = {
+        .port = ds_gen_chance(&w->random, 50) ? 80 : 443,
+        .seq = ds_gen_random32(&w->random),
+        .window = ds_gen_random16(&w->random),
+    };
+    build_syn(p, &ip, (uint16_t)(1024 + ds_gen_below(&w->random, 64512)), &s);
+}
