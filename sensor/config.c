@@ -8,6 +8,7 @@
 #include "pipeline.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* The file's form: the same settings, those of the capture in a mapping of their own. */

@@ -22,7 +22,8 @@ struct ds_hash_key ds_hash_key_random(void);
 /* Multiply and fold: the high half carries the well-mixed bits down. */
 static inline uint64_t ds_hash(const struct ds_hash_key *k, uint64_t x)
 {
-    unsigned __int128 product = (unsigned __int128)(x ^ k->add) * k->multiply;
+    __extension__ typedef unsigned __int128 wide;
+    wide product = (wide)(x ^ k->add) * k->multiply;
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 

@@ -4,8 +4,8 @@
  */
 #include "capture.h"
 #include "darkscope/log.h"
+#include "delivery.h"
 #include "options.h"
-#include "output.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -21,7 +21,7 @@ struct sensor {
     struct ds_sensor_file *file;
     struct ds_sensor_config config;
     struct ds_capture *capture;
-    struct ds_output output;
+    struct ds_delivery delivery;
     struct ds_pipeline *pipeline;
     sigset_t signals;
     int signal_fd;
@@ -64,7 +64,7 @@ static int build(struct sensor *s, struct ds_error *err)
     struct ds_geo *geo = NULL;
     if (c->country_db && ds_geo_create(c->country_db, &geo, err))
         return -1;
-    if (ds_output_init(&s->output, c, s->options.json, err) || open_capture(s, err)) {
+    if (ds_delivery_init(&s->delivery, c, s->options.json, err) || open_capture(s, err)) {
         ds_geo_destroy(geo);
         return -1;
     }
@@ -72,7 +72,7 @@ static int build(struct sensor *s, struct ds_error *err)
         .capture = s->capture,
         .monitor = c->monitor,
         .geo = geo,
-        .sink = ds_output_sink(&s->output),
+        .sink = ds_delivery_sink(&s->delivery),
         .workers = c->workers,
         .tunnels = c->tunnels,
         .window_ns = c->window_ns,
@@ -141,7 +141,7 @@ static int run(struct sensor *s, struct ds_error *err)
     wait_end(s);
     struct ds_error undelivered;
     int read = ds_pipeline_join(s->pipeline, err);
-    int delivered = ds_output_finish(&s->output, read ? &undelivered : err);
+    int delivered = ds_delivery_finish(&s->delivery, read ? &undelivered : err);
     if (read && delivered)
         ds_log(DS_LOG_ERROR, "%s", undelivered.text);
     return read || delivered ? -1 : 0;
@@ -152,7 +152,7 @@ static void tear_down(struct sensor *s)
     ds_pipeline_destroy(s->pipeline);
     if (s->capture)
         s->capture->ops->destroy(s->capture);
-    ds_output_destroy(&s->output);
+    ds_delivery_destroy(&s->delivery);
     ds_sensor_config_finish(&s->config);
     ds_sensor_file_free(s->file);
 }

@@ -4,6 +4,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 const char *argp_program_version = "darkscope-sensor " DARKSCOPE_VERSION;
 

@@ -6,6 +6,7 @@
 #include "gather.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -33,7 +34,7 @@ struct ds_pipeline {
 static void set_name(struct ds_pipeline *p, const struct ds_geo *geo)
 {
     pthread_mutex_lock(&p->name_lock);
-    strncpy(p->country_db, geo ? geo->name : "", DS_DATABASE_MAX);
+    snprintf(p->country_db, sizeof p->country_db, "%s", geo ? geo->name : "");
     pthread_mutex_unlock(&p->name_lock);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "output.h"
+#include "delivery.h"
 
 #include "darkscope/window_json.h"
 
@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-int ds_output_init(struct ds_output *o, const struct ds_sensor_config *c, bool json,
-                   struct ds_error *err)
+int ds_delivery_init(struct ds_delivery *o, const struct ds_sensor_config *c, bool json,
+                     struct ds_error *err)
 {
-    *o = (struct ds_output){.sensor = c->name, .json = json};
+    *o = (struct ds_delivery){.sensor = c->name, .json = json};
     if (!c->aggregator)
         return 0;
     /* The monitored set has no digest on the wire while there is no key to make it with: without
@@ -20,7 +20,7 @@ int ds_output_init(struct ds_output *o, const struct ds_sensor_config *c, bool j
     return ds_uplink_create(&settings, &o->uplink, err);
 }
 
-static int print(const struct ds_output *o, const struct ds_window *w, struct ds_error *err)
+static int print(const struct ds_delivery *o, const struct ds_window *w, struct ds_error *err)
 {
     if (ds_window_print_json(stdout, w, o->sensor) || fflush(stdout))
         return ds_error(err, DS_FAILURE, "cannot write to standard output: %s", strerror(errno));
@@ -29,7 +29,7 @@ static int print(const struct ds_output *o, const struct ds_window *w, struct ds
 
 static int put(void *self, struct ds_window *w, struct ds_error *err)
 {
-    struct ds_output *o = self;
+    struct ds_delivery *o = self;
     int failed = o->json ? print(o, w, err) : 0;
     if (failed || !o->uplink) {
         ds_window_finish(w);
@@ -41,20 +41,20 @@ static int put(void *self, struct ds_window *w, struct ds_error *err)
 
 static void service(void *self)
 {
-    struct ds_output *o = self;
+    struct ds_delivery *o = self;
     ds_uplink_service(o->uplink, 0);
 }
 
-struct ds_sink ds_output_sink(struct ds_output *o)
+struct ds_sink ds_delivery_sink(struct ds_delivery *o)
 {
     return (struct ds_sink){.self = o, .put = put, .service = o->uplink ? service : NULL};
 }
 
-int ds_output_finish(struct ds_output *o, struct ds_error *err)
+int ds_delivery_finish(struct ds_delivery *o, struct ds_error *err)
 {
     if (!o->uplink)
         return 0;
-    ds_uplink_finish(o->uplink, DS_OUTPUT_FINISH_MS);
+    ds_uplink_finish(o->uplink, DS_DELIVERY_FINISH_MS);
     struct ds_uplink_stats s;
     ds_uplink_read_stats(o->uplink, &s);
     if (s.acknowledged == s.accepted)
@@ -66,7 +66,7 @@ int ds_output_finish(struct ds_output *o, struct ds_error *err)
                     s.accepted - s.acknowledged, s.accepted, s.dropped, s.refused, s.waiting);
 }
 
-void ds_output_destroy(struct ds_output *o)
+void ds_delivery_destroy(struct ds_delivery *o)
 {
     ds_uplink_destroy(o->uplink);
     o->uplink = NULL;
