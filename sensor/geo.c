@@ -228,7 +228,7 @@ static void name(struct ds_geo *g)
     struct tm tm;
     char date[16] = "undated";
     if (gmtime_r(&built, &tm))
-        strftime(date, sizeof date, "%Y-%m-%d", &tm);
+        strftime(date, sizeof date, "%Y-%m", &tm);
     snprintf(g->name, sizeof g->name, "%.80s %s", g->database->metadata.database_type, date);
     /* It is printed and sent: keep to what every reader takes. */
     for (char *c = g->name; *c; c++)

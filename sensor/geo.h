@@ -42,7 +42,7 @@ struct ds_geo {
     uint16_t (*blocks)[256];
     size_t block_count;
     struct MMDB_s *database; /* for IPv6 and DS_GEO_ASK */
-    char name[96];           /* type and build date: "DBIP-Country 2026-06-01" */
+    char name[96];           /* type and build date: "DBIP-Country 2026-06" */
 };
 
 /* Reads and flattens the file. 0, or -1 with err (DS_DATABASE). */
