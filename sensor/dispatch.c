@@ -155,6 +155,7 @@ void ds_dispatch_end(struct ds_dispatch *d)
 void *ds_dispatch_run(void *arg)
 {
     struct ds_dispatch *d = arg;
+    pthread_setname_np(pthread_self(), "capture");
     struct ds_capture *c = d->settings.capture;
     struct ds_frame frames[DS_CAPTURE_BATCH];
     int n;

@@ -153,6 +153,7 @@ static void deliver(struct ds_pipeline *p, struct ds_set **sets)
 static void *run_uplink(void *arg)
 {
     struct ds_pipeline *p = arg;
+    pthread_setname_np(pthread_self(), "uplink");
     struct ds_set *sets[DS_PIPELINE_WORKERS_MAX];
     for (uint32_t epoch = 1;;) {
         bool ended = workers_ended(p); /* before the look: what they closed is then visible */

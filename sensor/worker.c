@@ -36,29 +36,43 @@ void ds_worker_finish(struct ds_worker *w)
     ds_gate_finish(&w->freed);
 }
 
-static void wait_free(struct ds_worker *w, struct ds_set *set)
+static struct ds_set *find_set(struct ds_worker *w, int state, uint32_t epoch)
 {
-    while (atomic_load(&set->state) == DS_SET_CLOSED) {
-        ds_gate_prepare(&w->freed);
-        if (atomic_load(&set->state) == DS_SET_CLOSED)
-            ds_gate_sleep(&w->freed, IDLE_NS);
-        else
-            ds_gate_cancel(&w->freed);
+    for (int i = 0; i < DS_WORKER_SETS; i++) {
+        struct ds_set *set = &w->sets[i];
+        if (atomic_load(&set->state) == state && (state == DS_SET_FREE || set->epoch == epoch))
+            return set;
     }
+    return NULL;
+}
+
+/* The first free set: so that in the long run two take turns and the others stay small. */
+static struct ds_set *wait_free_set(struct ds_worker *w)
+{
+    struct ds_set *set;
+    while (!(set = find_set(w, DS_SET_FREE, 0))) {
+        ds_gate_prepare(&w->freed);
+        if (find_set(w, DS_SET_FREE, 0))
+            ds_gate_cancel(&w->freed);
+        else
+            ds_gate_sleep(&w->freed, IDLE_NS);
+    }
+    return set;
 }
 
 /* The open set of an epoch, opened if this is its first packet. */
 static struct ds_set *open_set(struct ds_worker *w, uint32_t epoch)
 {
-    struct ds_set *set = &w->sets[epoch % DS_WORKER_SETS];
-    int state = atomic_load_explicit(&set->state, memory_order_acquire);
-    if (state == DS_SET_OPEN)
-        return set;
-    if (state == DS_SET_CLOSED)
-        wait_free(w, set);
-    set->epoch = epoch;
-    set->closes = 0;
-    atomic_store_explicit(&set->state, DS_SET_OPEN, memory_order_relaxed);
+    if (w->recent && w->recent->epoch == epoch)
+        return w->recent;
+    struct ds_set *set = find_set(w, DS_SET_OPEN, epoch);
+    if (!set) {
+        set = wait_free_set(w);
+        set->epoch = epoch;
+        set->closes = 0;
+        atomic_store_explicit(&set->state, DS_SET_OPEN, memory_order_relaxed);
+    }
+    w->recent = set;
     return set;
 }
 
@@ -75,6 +89,7 @@ static void close_set(struct ds_worker *w, const struct ds_close *from)
     }
     if (set->closes < w->ring_count)
         return;
+    w->recent = NULL;
     atomic_store(&set->state, DS_SET_CLOSED);
     ds_gate_signal(w->shared->closed);
 }
@@ -228,6 +243,7 @@ static void wait_data(struct ds_worker *w)
 void *ds_worker_run(void *arg)
 {
     struct ds_worker *w = arg;
+    pthread_setname_np(pthread_self(), "worker");
     for (unsigned ended = 0; ended < w->ring_count;) {
         bool idle = true;
         for (unsigned i = 0; i < w->ring_count; i++) {
@@ -250,10 +266,7 @@ void *ds_worker_run(void *arg)
 
 struct ds_set *ds_worker_closed(struct ds_worker *w, uint32_t epoch)
 {
-    struct ds_set *set = &w->sets[epoch % DS_WORKER_SETS];
-    if (atomic_load(&set->state) != DS_SET_CLOSED || set->epoch != epoch)
-        return NULL;
-    return set;
+    return find_set(w, DS_SET_CLOSED, epoch);
 }
 
 void ds_worker_free_set(struct ds_worker *w, struct ds_set *set)

@@ -3,9 +3,9 @@
  * A worker: takes packets out of its rings, parses, classifies and counts them in batches, and
  * hands over its counts of a window when the capture threads have closed it.
  *
- * Counts live in DS_WORKER_SETS sets. Epoch e uses set e % DS_WORKER_SETS: at most two are open
- * (timeline.h), one is being gathered by the uplink thread, one is spare, so counting pauses only
- * where the uplink thread is two whole windows behind.
+ * Counts live in DS_WORKER_SETS sets: at most two are open (timeline.h), one is being gathered by
+ * the uplink thread, one is spare, so counting pauses only where the uplink thread is two whole
+ * windows behind.
  */
 #ifndef DARKSCOPE_WORKER_H
 #define DARKSCOPE_WORKER_H
@@ -58,6 +58,7 @@ struct ds_worker {
     _Atomic bool ended;                      /* all rings have ended */
     pthread_t thread;
     struct ds_set sets[DS_WORKER_SETS];
+    struct ds_set *recent; /* the open set last counted into; NULL: none */
     struct ds_hit hits[DS_WORKER_BATCH];
 };
 
