@@ -101,19 +101,21 @@ static void refuses_bytes_behind_the_message(void **state)
 
 static void survives_every_changed_byte(void **state)
 {
+    /* Each bit alone, all of them, and what turns one kind of value into another. */
+    static const unsigned char changes[] = {1, 2, 4, 8, 16, 32, 64, 128, 255, 0x30, 0x60, 0xc0};
     struct bytes b = encode_window(NULL);
     size_t accepted = 0;
     for (size_t i = 0; i < b.size; i++) {
-        unsigned char original = b.data[i];
-        for (unsigned value = 0; value < 256; value++) {
-            b.data[i] = (unsigned char)value;
-            accepted += value != original && decode(b.data, b.size, NULL) == DS_DECODE_OK;
+        for (size_t c = 0; c < sizeof changes; c++) {
+            b.data[i] ^= changes[c];
+            accepted += decode(b.data, b.size, NULL) == DS_DECODE_OK;
+            b.data[i] ^= changes[c];
         }
-        b.data[i] = original;
     }
     /* Text, times and figures that are in no sum may change; the rest is noticed. */
-    print_message("# %zu of %zu changes leave a window that may be\n", accepted, b.size * 255);
-    assert_true(accepted < b.size * 255 / 3);
+    size_t tried = b.size * sizeof changes;
+    print_message("# %zu of %zu changes leave a window that may be\n", accepted, tried);
+    assert_true(accepted < tried / 3);
     free(b.data);
 }
 
