@@ -14,10 +14,11 @@
 /* A pcapng interface: time = ticks * multiplier >> shift / divisor + offset_ns. */
 struct ds_pcapng_interface {
     uint64_t multiplier;
-    uint64_t divisor;
+    uint64_t divisor; /* 0: none */
     int64_t offset_ns;
     uint32_t snaplen; /* 0: no limit */
     uint16_t link;
+    bool link_known;
     uint8_t shift;
 };
 

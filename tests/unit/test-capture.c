@@ -235,15 +235,15 @@ static void test_pcap_absurd(void **state)
     for (size_t i = 0; i < COUNT(lengths); i++) {
         struct build b = {0};
         pcap_header(&b, 0xa1b23c4d, 4, 1);
-        pcap_record(&b, 1, 1, 262144, 262144); /* the largest */
-        build_data(&b, 1, 262144);
-        pcap_record(&b, 1, 1, 4, 4);
-        build_data(&b, 1, 4);
+        for (int k = 0; k < 5; k++) { /* the largest, beyond what the buffer holds */
+            pcap_record(&b, 1, 1, 262144, 262144);
+            build_data(&b, 1, 262144);
+        }
         pcap_record(&b, 1, 1, lengths[i], 1500);
         build_data(&b, 1, 300000);
         struct outcome o = read_built(*state, &b);
-        assert_failed(&o, 2, DS_DAMAGED, "record 3 at byte 262204 claims ");
-        assert_non_null(strstr(o.err.text, "; all 2 packets before it were read"));
+        assert_failed(&o, 5, DS_DAMAGED, "record 6 at byte 1310824 claims ");
+        assert_non_null(strstr(o.err.text, "; all 5 packets before it were read"));
     }
 }
 
@@ -254,7 +254,7 @@ static void test_pcapng_absurd(void **state)
         struct {
             size_t at;
             uint32_t value;
-        } over[2];
+        } over[3];
         const char *text;
     } damages[] = {
         {{{4, 0}}, "claims a block of 0 bytes"},
@@ -272,6 +272,7 @@ static void test_pcapng_absurd(void **state)
         {{{0, 1}, {16, 255u << 16 | 2}}, "describes an interface by options that do not fit"},
         {{{0, 1}, {16, 2u << 16 | 9}}, "describes an interface by options that do not fit"},
         {{{0, 0x0a0d0d0a}}, "is a section of unknown byte order"},
+        {{{0, 0x0a0d0d0a}, {8, 0x1a2b3c4d}, {12, 2}}, "is a section of pcapng version 2"},
         {{{0, 0x0bad}, {4, 10}}, "claims a block of 10 bytes"},
         {{{0, 0x0bad}, {4, 0xfffffffc}}, "ends inside a block of 4294967292 bytes"},
     };
@@ -284,7 +285,7 @@ static void test_pcapng_absurd(void **state)
         size_t last = b.bytes;
         ng_packet(&b, 0, 3, 4, 4, 1);
         assert_int_equal(b.bytes - last, 44);
-        for (int k = 0; k < 2 && (k == 0 || damages[i].over[k].at); k++)
+        for (int k = 0; k < 3 && (k == 0 || damages[i].over[k].at); k++)
             memcpy(b.data + last + damages[i].over[k].at,
                    &(uint32_t){htole32(damages[i].over[k].value)}, 4);
         struct outcome o = read_built(*state, &b);
