@@ -42,6 +42,10 @@ KNOWS = {
         "gather": {"worker"},
         "pipeline": {"capture", "dispatch", "gather", "geo", "monitor", "worker"},
         "uplink": {"backlog"},
+        # What the user asked for.
+        "config": {"link", "monitor", "pipeline"},
+        "options": {"config"},
+        "output": {"config", "pipeline", "uplink"},
     },
     "aggregator": {
         "store": {"merge"},
@@ -72,9 +76,9 @@ IMPURE_CALL = re.compile(r"\b(f?open|fdopen|v?f?printf|f?puts|f?putc|fwrite|frea
 
 
 def module(path):
-    """sensor/capture/file.c -> (sensor, capture); sensor/capture.h the same."""
-    parts = path.split("/")
-    return parts[0], os.path.splitext(parts[1])[0] if len(parts) > 1 else ""
+    """sensor/capture/file.c -> (sensor, capture); sensor/capture.h and capture_none.c the same."""
+    folder, name = path.split("/")[:2]
+    return folder, os.path.splitext(name)[0].removesuffix("_none")
 
 
 def resolve(paths, path, name):

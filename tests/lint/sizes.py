@@ -18,10 +18,12 @@ import lint
 FILE_MAX = 700
 FILE_MEDIAN_MAX = 250
 FUNCTION_MAX = 80
+FUNCTION_MAX_TESTS = 120  # tables of cases
 FUNCTION_P95_MAX = 45
 PARAMETERS_MAX = 7
 
-# Variables at file scope that may change: (file, name) with the reason.
+# Variables that may change though they belong to no struct: (file, name) with the reason. Besides
+# these, a main.c may have one flag for its signal handler, and argp wants argp_program_version.
 MUTABLE = {
     ("common/log.c", "program_name"): "set once by ds_log_init before any thread",
     ("common/log.c", "lowest_level"): "set once by ds_log_init before any thread",
@@ -58,11 +60,16 @@ def declaration(code, number, name):
     return before
 
 
+def is_test(path):
+    return path.startswith("tests" + os.sep)
+
+
 def check_function(tag, code, findings):
     lines = sum(1 for line in code[tag["line"] - 1:tag["end"]] if line.strip())
-    if lines > FUNCTION_MAX:
+    most = FUNCTION_MAX_TESTS if is_test(tag["path"]) else FUNCTION_MAX
+    if lines > most:
         findings.add(tag["path"], tag["line"], f"{tag['name']} has {lines} code lines, at most "
-                     f"{FUNCTION_MAX} are allowed: split it")
+                     f"{most} are allowed: split it")
     count = parameters(tag.get("signature", "()"))
     if count > PARAMETERS_MAX:
         findings.add(tag["path"], tag["line"], f"{tag['name']} has {count} parameters, at most "
@@ -79,9 +86,12 @@ def check_statics(path, code, findings):
 
 
 def check_variable(tag, code, findings):
-    if (tag["path"], tag["name"]) in MUTABLE:
+    before = declaration(code, tag["line"], tag["name"])
+    if is_constant(before) or (tag["path"], tag["name"]) in MUTABLE or is_test(tag["path"]):
         return
-    if is_constant(declaration(code, tag["line"], tag["name"])):
+    if tag["name"] == "argp_program_version":
+        return
+    if tag["path"].endswith("/main.c") and before.split() == ["static", "volatile", "sig_atomic_t"]:
         return
     findings.add(tag["path"], tag["line"], f"{tag['name']} can change and is at file scope: make "
                  "it const, put it into a struct, or list it with its reason in "
@@ -111,14 +121,15 @@ def main():
         count = len(text.splitlines())
         if count > FILE_MAX:
             findings.add(path, count, f"more than {FILE_MAX} lines: one file does one thing")
-        check_statics(path, code[path], findings)
+        if not is_test(path):
+            check_statics(path, code[path], findings)
     lengths = []
     for tag in tags(root, paths):
         if tag["kind"] == "variable":
             check_variable(tag, code[tag["path"]], findings)
         elif "end" in tag:
             lines = check_function(tag, code[tag["path"]], findings)
-            if not tag["path"].startswith("tests" + os.sep):
+            if not is_test(tag["path"]):
                 lengths.append(lines)
     check_sets([len(text.splitlines()) for text in texts.values()], lengths, findings)
     findings.exit()
