@@ -148,7 +148,7 @@ static int open_socket(struct ds_uplink *u)
         {ZMQ_IMMEDIATE, 1},
         {ZMQ_LINGER, 0},
         {ZMQ_SNDHWM, SEND_HWM},
-        {ZMQ_IPV6, 1},
+        {ZMQ_IPV6, strchr(u->endpoint, '[') != NULL},
         {ZMQ_RECONNECT_IVL, (int)(u->timing.retry_min_ns / DS_NS_PER_MS)},
         {ZMQ_RECONNECT_IVL_MAX, (int)(u->timing.retry_max_ns / DS_NS_PER_MS)},
     };
