@@ -41,7 +41,7 @@ KNOWS = {
         "worker": {"classify", "count", "parse", "ring"},
         "gather": {"worker"},
         "pipeline": {"capture", "dispatch", "gather", "geo", "monitor", "worker"},
-        "uplink": {"backlog"},
+        "uplink": {"backlog", "dealer"},
     },
     "aggregator": {
         "store": {"merge"},
