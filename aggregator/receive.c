@@ -39,7 +39,7 @@ struct ds_receive {
     struct ds_receive_stats stats;
 };
 
-static int set_options(void *socket)
+static int set_options(void *socket, const char *endpoint)
 {
     const struct {
         int name, value;
@@ -53,7 +53,7 @@ static int set_options(void *socket)
         {ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS},
         {ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS},
         {ZMQ_HEARTBEAT_TIMEOUT, SILENCE_MS},
-        {ZMQ_IPV6, 1},
+        {ZMQ_IPV6, strchr(endpoint, '[') != NULL}, /* else 127.0.0.1 is bound as ::ffff: */
     };
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
         if (zmq_setsockopt(socket, options[i].name, &options[i].value, sizeof(int)) < 0)
@@ -113,7 +113,7 @@ int ds_receive_create(const char *endpoint, struct ds_ingest *ingest, struct ds_
     r->context = zmq_ctx_new();
     r->socket = r->context ? zmq_socket(r->context, ZMQ_ROUTER) : NULL;
     int failed = -1;
-    if (!r->sessions || !r->socket || set_options(r->socket) < 0)
+    if (!r->sessions || !r->socket || set_options(r->socket, endpoint) < 0)
         ds_error(err, DS_FAILURE, "cannot listen for sensors: %s", zmq_strerror(errno));
     else
         failed = bind_socket(r, endpoint, err);
@@ -205,7 +205,8 @@ static void log_malformed(struct ds_receive *r, const char *why, int64_t now_ns)
     uint64_t unsaid;
     r->stats.malformed++;
     if (ds_quiet_allows(&r->malformed, now_ns, &unsaid))
-        ds_log(DS_LOG_WARNING, "a message on %s is refused: %s (%" PRIu64 " more not logged)",
+        ds_log(DS_LOG_WARNING,
+               "a message on %s cannot be understood, wrong is: %s (%" PRIu64 " more not logged)",
                r->endpoint, why ? why : "not a darkscope message", unsaid);
 }
 
@@ -220,7 +221,7 @@ static void take_message(struct ds_receive *r, const struct ds_peer *from, zmq_m
         decoded = ds_message_decode(&m, zmq_msg_data(payload), zmq_msg_size(payload), &why);
     } else {
         memset(&m, 0, sizeof m);
-        why = "it has not exactly one part";
+        why = "number of parts";
     }
     if (decoded == DS_DECODE_MALFORMED)
         log_malformed(r, why, now_ns);

@@ -6,6 +6,7 @@
 #include "session.h"
 
 #include "darkscope/clock.h"
+#include "darkscope/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,22 +94,10 @@ static struct session *find_place(struct ds_sessions *s, int64_t now_ns)
     return oldest;
 }
 
-static bool is_name(const char *name)
-{
-    const char *alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    size_t first = strspn(name, alphanumeric);
-    if (first == 0)
-        return false;
-    const char *p = name + first;
-    while (*p && (strchr("._-", *p) || strchr(alphanumeric, *p)))
-        p++;
-    return *p == 0;
-}
-
 static enum ds_step greet(struct ds_sessions *s, const struct ds_peer *from,
                           const struct ds_hello *hello, int64_t now_ns, struct ds_message *answer)
 {
-    if (!is_name(hello->sensor))
+    if (!ds_name_valid(hello->sensor))
         return refuse(answer, DS_REFUSAL_NAME, 0,
                       "a sensor's name is letters, digits, '.', '_' and '-'");
     struct session *mine = find_peer(s, from);

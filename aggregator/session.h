@@ -14,7 +14,7 @@
 #define DS_SESSIONS_MAX          256
 #define DS_SESSION_IN_FLIGHT_MAX 8 /* windows of one sensor on their way to the store */
 /* Bytes of all windows on their way, as decoded: a bound on memory. A single window always fits
- * where no other is on its way (DS_CELLS_MAX cells are 448 MB). */
+ * where no other is on its way (DS_CELLS_MAX cells are 320 MB). */
 #define DS_SESSIONS_HELD_MAX     ((size_t)512 << 20)
 #define DS_PEER_ID_MAX           255 /* libzmq's bound of a routing id */
 

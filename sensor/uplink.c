@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A small state machine over a DEALER socket:
+ * A small state machine:
  *
  *   RESTING --pause over--> CONNECTING --HELLO sent--> GREETING --WELCOME--> READY
  *      ^                        ^                         |                    |
@@ -14,10 +14,10 @@
 
 #include "backlog.h"
 #include "darkscope/clock.h"
-#include "darkscope/endpoint.h"
 #include "darkscope/log.h"
 #include "darkscope/message.h"
 #include "darkscope/quiet.h"
+#include "dealer.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -25,12 +25,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <zmq.h>
 
-#define SEND_HWM      16 /* more than is ever in flight */
 #define RECEIVE_BATCH 64 /* answers taken in one go */
 #define BYE_LINGER_MS 500
-#define ANSWER_MAX    4096 /* bytes of a message from the aggregator */
 
 const struct ds_uplink_timing ds_uplink_timing_default = {
     .answer_ns = 5 * DS_NS_PER_S,
@@ -47,8 +44,7 @@ enum state { STATE_RESTING, STATE_CONNECTING, STATE_GREETING, STATE_READY };
 enum said { SAID_NOTHING, SAID_CONNECTED, SAID_SILENT, SAID_REFUSED, SAID_BUSY };
 
 struct ds_uplink {
-    void *context, *socket; /* socket: NULL while it is to be made anew */
-    char endpoint[DS_ENDPOINT_MAX + 1];
+    struct ds_dealer dealer; /* closed while it is to be made anew */
     struct ds_hello hello;
     struct ds_uplink_timing timing;
     struct ds_backlog backlog;
@@ -79,8 +75,8 @@ static void say(struct ds_uplink *u, enum said what, enum ds_log_level level, co
     if (u->said == what)
         return;
     u->said = what;
-    ds_log(level, "aggregator %s %s%s (%zu windows are kept in memory)", u->endpoint, texts[what],
-           detail, u->backlog.count);
+    ds_log(level, "aggregator %s %s%s (%zu windows are kept in memory)", u->dealer.endpoint,
+           texts[what], detail, u->backlog.count);
 }
 
 static void say_silent(struct ds_uplink *u)
@@ -124,61 +120,23 @@ static void rest(struct ds_uplink *u, int64_t now_ns, int64_t length_ns)
     u->asked_ns = 0;
 }
 
-static void close_socket(struct ds_uplink *u)
-{
-    if (u->socket)
-        zmq_close(u->socket);
-    u->socket = NULL;
-}
-
 static void lose_connection(struct ds_uplink *u, int64_t now_ns)
 {
     say_silent(u);
-    close_socket(u);
+    ds_dealer_close(&u->dealer, 0);
     rest(u, now_ns, next_pause_ns(u));
-}
-
-/* ZMQ_IMMEDIATE: nothing is queued for a peer that is not there, so that a HELLO is sent when, and
- * only when, somebody may answer it. */
-static int open_socket(struct ds_uplink *u)
-{
-    const struct {
-        int name, value;
-    } options[] = {
-        {ZMQ_IMMEDIATE, 1},
-        {ZMQ_LINGER, 0},
-        {ZMQ_SNDHWM, SEND_HWM},
-        {ZMQ_IPV6, 1},
-        {ZMQ_RECONNECT_IVL, (int)(u->timing.retry_min_ns / DS_NS_PER_MS)},
-        {ZMQ_RECONNECT_IVL_MAX, (int)(u->timing.retry_max_ns / DS_NS_PER_MS)},
-    };
-    u->socket = zmq_socket(u->context, ZMQ_DEALER);
-    if (!u->socket)
-        return -1;
-    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
-        if (zmq_setsockopt(u->socket, options[i].name, &options[i].value, sizeof(int)) < 0)
-            return -1;
-    int64_t answer_max = ANSWER_MAX;
-    if (zmq_setsockopt(u->socket, ZMQ_MAXMSGSIZE, &answer_max, sizeof answer_max) < 0)
-        return -1;
-    return zmq_connect(u->socket, u->endpoint);
 }
 
 /* ---- sending ---- */
 
 /* False where nobody takes it now. */
-static bool transmit(struct ds_uplink *u, const void *bytes, size_t size)
-{
-    return zmq_send(u->socket, bytes, size, ZMQ_DONTWAIT) >= 0;
-}
-
 static bool transmit_message(struct ds_uplink *u, const struct ds_message *m)
 {
     unsigned char *bytes;
     size_t size;
     if (ds_message_encode(m, &bytes, &size) < 0)
         return false;
-    bool is_sent = transmit(u, bytes, size);
+    bool is_sent = ds_dealer_send(&u->dealer, bytes, size);
     free(bytes);
     return is_sent;
 }
@@ -198,7 +156,7 @@ static void transmit_windows(struct ds_uplink *u, int64_t now_ns)
 {
     struct ds_backlog_entry *e;
     while (u->backlog.in_flight < u->in_flight_max && (e = ds_backlog_next(&u->backlog))) {
-        if (!transmit(u, e->bytes, e->size)) {
+        if (!ds_dealer_send(&u->dealer, e->bytes, e->size)) {
             enter(u, STATE_CONNECTING, now_ns);
             return;
         }
@@ -229,7 +187,7 @@ static void act_when_ready(struct ds_uplink *u, int64_t now_ns)
 static void act(struct ds_uplink *u, int64_t now_ns)
 {
     if (u->state == STATE_RESTING && now_ns >= u->rest_ns) {
-        if (!u->socket && open_socket(u) < 0) {
+        if (!ds_dealer_is_open(&u->dealer) && ds_dealer_open(&u->dealer) < 0) {
             lose_connection(u, now_ns);
             return;
         }
@@ -317,7 +275,7 @@ static void take_malformed(struct ds_uplink *u, uint64_t sequence, const char *r
         ds_log(DS_LOG_ERROR,
                "aggregator %s refuses window %" PRIu64 ", it is lost: %s (%" PRIu64
                " refused since the start)",
-               u->endpoint, sequence, reason, u->stats.refused);
+               u->dealer.endpoint, sequence, reason, u->stats.refused);
 }
 
 static void take_refusal(struct ds_uplink *u, struct ds_message *m, int64_t now_ns)
@@ -349,8 +307,10 @@ static void take_refusal(struct ds_uplink *u, struct ds_message *m, int64_t now_
     }
 }
 
-static void take_answer(struct ds_uplink *u, const void *bytes, size_t size, int64_t now_ns)
+static void take_answer(void *arg, const void *bytes, size_t size)
 {
+    struct ds_uplink *u = arg;
+    int64_t now_ns = ds_clock_steady_ns();
     struct ds_message m;
     enum ds_decode decoded = ds_message_decode(&m, bytes, size, NULL);
     /* RESTING: answers to what was sent before the doubt; only an ACK still tells something. */
@@ -369,17 +329,20 @@ static void take_answer(struct ds_uplink *u, const void *bytes, size_t size, int
     ds_message_finish(&m);
 }
 
-static void take_answers(struct ds_uplink *u, int64_t now_ns)
+/* What libzmq reconnects is a stranger to the aggregator, and what was on its way may be lost. */
+static void take_break(struct ds_uplink *u, int64_t now_ns)
 {
-    for (int i = 0; i < RECEIVE_BATCH && u->socket; i++) {
-        zmq_msg_t part;
-        zmq_msg_init(&part);
-        if (zmq_msg_recv(&part, u->socket, ZMQ_DONTWAIT) >= 0)
-            take_answer(u, zmq_msg_data(&part), zmq_msg_size(&part), now_ns);
-        else
-            i = RECEIVE_BATCH;
-        zmq_msg_close(&part);
-    }
+    u->asked_ns = 0;
+    if (u->state != STATE_RESTING)
+        enter(u, STATE_CONNECTING, now_ns);
+}
+
+static void take_events(struct ds_uplink *u)
+{
+    if (ds_dealer_broke(&u->dealer))
+        take_break(u, ds_clock_steady_ns());
+    for (int i = 0; i < RECEIVE_BATCH && ds_dealer_receive(&u->dealer, take_answer, u); i++)
+        ;
 }
 
 /* ---- the public face ---- */
@@ -395,7 +358,6 @@ int ds_uplink_create(const struct ds_uplink_settings *settings, struct ds_uplink
     u->timing = settings->timing ? *settings->timing : ds_uplink_timing_default;
     u->pause_ns = u->timing.retry_min_ns;
     u->in_flight_max = DS_UPLINK_IN_FLIGHT;
-    snprintf(u->endpoint, sizeof u->endpoint, "%s", settings->endpoint);
     u->hello = (struct ds_hello){.major = DS_PROTOCOL_MAJOR,
                                  .minor = DS_PROTOCOL_MINOR,
                                  .monitored_digest = settings->monitored_digest,
@@ -404,11 +366,11 @@ int ds_uplink_create(const struct ds_uplink_settings *settings, struct ds_uplink
     ds_backlog_init(&u->backlog,
                     settings->queue_bytes ? settings->queue_bytes : DS_UPLINK_QUEUE_BYTES,
                     DS_UPLINK_QUEUE_WINDOWS);
-    u->context = zmq_ctx_new();
-    if (!u->context || getrandom(&u->hello.boot, sizeof u->hello.boot, 0) < 0 ||
-        open_socket(u) < 0) {
-        ds_error(err, DS_NETWORK, "cannot connect to aggregator %s: %s", u->endpoint,
-                 zmq_strerror(errno));
+    if (ds_dealer_init(&u->dealer, settings->endpoint, u->timing.retry_min_ns,
+                       u->timing.retry_max_ns) < 0 ||
+        getrandom(&u->hello.boot, sizeof u->hello.boot, 0) < 0 || ds_dealer_open(&u->dealer) < 0) {
+        ds_error(err, DS_NETWORK, "cannot connect to aggregator %s: %s", settings->endpoint,
+                 strerror(errno));
         ds_uplink_destroy(u);
         return -1;
     }
@@ -422,9 +384,7 @@ void ds_uplink_destroy(struct ds_uplink *u)
 {
     if (!u)
         return;
-    close_socket(u);
-    if (u->context)
-        zmq_ctx_term(u->context);
+    ds_dealer_finish(&u->dealer);
     ds_backlog_finish(&u->backlog);
     free(u);
 }
@@ -472,14 +432,9 @@ void ds_uplink_service(struct ds_uplink *u, int timeout_ms)
     if (wait_ns < 0)
         wait_ns = 0;
     wait_ns = earlier(wait_ns, timeout_ms * DS_NS_PER_MS);
-    zmq_pollitem_t item = {
-        .socket = u->socket,
-        .events = (short)(ZMQ_POLLIN | (u->state == STATE_CONNECTING ? ZMQ_POLLOUT : 0))};
-    /* Rounded up, or the last millisecond before a deadline would be spent spinning. */
-    zmq_poll(&item, u->socket ? 1 : 0, (long)((wait_ns + DS_NS_PER_MS - 1) / DS_NS_PER_MS));
-    now_ns = ds_clock_steady_ns();
-    take_answers(u, now_ns);
-    act(u, now_ns);
+    ds_dealer_wait(&u->dealer, u->state == STATE_CONNECTING, wait_ns);
+    take_events(u);
+    act(u, ds_clock_steady_ns());
 }
 
 uint64_t ds_uplink_finish(struct ds_uplink *u, int timeout_ms)
@@ -491,13 +446,10 @@ uint64_t ds_uplink_finish(struct ds_uplink *u, int timeout_ms)
             break;
         ds_uplink_service(u, (int)(left_ns / DS_NS_PER_MS) + 1);
     }
-    if (u->backlog.count == 0 && u->state == STATE_READY) {
-        const struct ds_message bye = {.kind = DS_MESSAGE_BYE};
-        const int linger_ms = BYE_LINGER_MS;
+    const struct ds_message bye = {.kind = DS_MESSAGE_BYE};
+    if (u->backlog.count == 0 && u->state == STATE_READY)
         transmit_message(u, &bye);
-        zmq_setsockopt(u->socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
-    }
-    close_socket(u);
+    ds_dealer_close(&u->dealer, BYE_LINGER_MS);
     return u->backlog.count;
 }
 

@@ -41,11 +41,11 @@ KNOWS = {
         "worker": {"classify", "count", "parse", "ring"},
         "gather": {"worker"},
         "pipeline": {"capture", "dispatch", "gather", "geo", "monitor", "worker"},
-        "uplink": {"backlog"},
+        "uplink": {"backlog", "dealer"},
         # What the user asked for.
         "config": {"link", "monitor", "pipeline"},
         "options": {"config"},
-        "output": {"config", "pipeline", "uplink"},
+        "delivery": {"config", "pipeline", "uplink"},
     },
     "aggregator": {
         "store": {"merge"},

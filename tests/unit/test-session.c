@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Sessions, among them the orders of messages that no honest sensor sends.
+ */
+#include "session.h"
+
+#include "darkscope/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SECOND DS_NS_PER_S
+
+struct fixture {
+    struct ds_sessions *sessions;
+    int64_t now_ns;
+    struct ds_message answer;
+    struct ds_ticket ticket;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    f->sessions = ds_sessions_create();
+    f->now_ns = 1000 * SECOND;
+    *state = f;
+    return f->sessions ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    ds_sessions_destroy(f->sessions);
+    free(f);
+    return 0;
+}
+
+static struct ds_peer peer(const char *id)
+{
+    struct ds_peer p = {.bytes = (uint8_t)strlen(id)};
+    memcpy(p.id, id, p.bytes);
+    return p;
+}
+
+static enum ds_step give(struct fixture *f, const char *from, const struct ds_message *m)
+{
+    struct ds_peer p = peer(from);
+    return ds_sessions_message(f->sessions, &p, DS_DECODE_OK, m, f->now_ns, &f->answer, &f->ticket);
+}
+
+static enum ds_step hello(struct fixture *f, const char *from, const char *sensor, uint64_t boot)
+{
+    struct ds_message m = {.kind = DS_MESSAGE_HELLO, .hello = {.major = DS_PROTOCOL_MAJOR}};
+    snprintf(m.hello.sensor, sizeof m.hello.sensor, "%s", sensor);
+    m.hello.boot = boot;
+    return give(f, from, &m);
+}
+
+static enum ds_step window(struct fixture *f, const char *from, uint64_t sequence)
+{
+    const struct ds_message m = {.kind = DS_MESSAGE_WINDOW, .sequence = sequence};
+    return give(f, from, &m);
+}
+
+static void assert_welcome(struct fixture *f, const char *from, const char *sensor, uint64_t boot)
+{
+    assert_int_equal(hello(f, from, sensor, boot), DS_STEP_ANSWER);
+    assert_int_equal(f->answer.kind, DS_MESSAGE_WELCOME);
+}
+
+static void assert_refusal(const struct fixture *f, enum ds_step step, enum ds_refusal refusal,
+                           uint64_t sequence)
+{
+    assert_int_equal(step, DS_STEP_ANSWER);
+    assert_int_equal(f->answer.kind, DS_MESSAGE_REFUSE);
+    assert_int_equal(f->answer.refusal, refusal);
+    assert_int_equal(f->answer.sequence, sequence);
+    assert_string_not_equal(f->answer.reason, "");
+}
+
+static void window_is_stored_and_acknowledged(void **state)
+{
+    struct fixture *f = *state;
+    assert_welcome(f, "p1", "tokyo", 7);
+    assert_int_equal(window(f, "p1", 1), DS_STEP_STORE);
+    assert_string_equal(f->ticket.sensor, "tokyo");
+    assert_int_equal(f->ticket.boot, 7);
+    assert_int_equal(f->ticket.sequence, 1);
+    struct ds_peer to;
+    assert_int_equal(
+        ds_sessions_settle(f->sessions, &f->ticket, DS_OUTCOME_COMMITTED, NULL, &to, &f->answer),
+        DS_STEP_ANSWER);
+    assert_int_equal(f->answer.kind, DS_MESSAGE_ACK);
+    assert_int_equal(f->answer.sequence, 1);
+    assert_memory_equal(to.id, "p1", 2);
+}
+
+static void every_outcome_has_its_answer(void **state)
+{
+    static const struct {
+        enum ds_outcome outcome;
+        enum ds_message_kind kind;
+        enum ds_refusal refusal;
+    } cases[] = {
+        {DS_OUTCOME_DUPLICATE, DS_MESSAGE_ACK, 0},
+        {DS_OUTCOME_REFUSED, DS_MESSAGE_REFUSE, DS_REFUSAL_MALFORMED},
+        {DS_OUTCOME_FAILED, DS_MESSAGE_REFUSE, DS_REFUSAL_BUSY},
+    };
+    struct fixture *f = *state;
+    assert_welcome(f, "p1", "tokyo", 7);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct ds_peer to;
+        assert_int_equal(window(f, "p1", i + 1), DS_STEP_STORE);
+        ds_sessions_settle(f->sessions, &f->ticket, cases[i].outcome, "why", &to, &f->answer);
+        assert_int_equal(f->answer.kind, cases[i].kind);
+        assert_int_equal(f->answer.sequence, i + 1);
+        if (cases[i].kind == DS_MESSAGE_REFUSE) {
+            assert_int_equal(f->answer.refusal, cases[i].refusal);
+            assert_string_equal(f->answer.reason, "why");
+        }
+    }
+}
+
+static void window_before_hello_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    assert_refusal(f, window(f, "p1", 9), DS_REFUSAL_ORDER, 9);
+    assert_welcome(f, "p2", "tokyo", 7);
+    assert_refusal(f, window(f, "p1", 9), DS_REFUSAL_ORDER, 9);
+}
+
+static void window_after_bye_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    const struct ds_message bye = {.kind = DS_MESSAGE_BYE};
+    assert_int_equal(give(f, "p1", &bye), DS_STEP_SILENT); /* before any hello */
+    assert_welcome(f, "p1", "tokyo", 7);
+    assert_int_equal(give(f, "p1", &bye), DS_STEP_SILENT);
+    assert_int_equal(give(f, "p1", &bye), DS_STEP_SILENT);
+    assert_refusal(f, window(f, "p1", 1), DS_REFUSAL_ORDER, 1);
+    assert_int_equal(ds_sessions_count_live(f->sessions, f->now_ns), 0);
+}
+
+static void other_version_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct ds_peer p = peer("p1");
+    struct ds_message m = {.kind = DS_MESSAGE_KIND_COUNT};
+    assert_refusal(f,
+                   ds_sessions_message(f->sessions, &p, DS_DECODE_VERSION, &m, f->now_ns,
+                                       &f->answer, &f->ticket),
+                   DS_REFUSAL_VERSION, 0);
+    m = (struct ds_message){.kind = DS_MESSAGE_HELLO,
+                            .hello = {.major = DS_PROTOCOL_MAJOR + 1, .sensor = "tokyo"}};
+    assert_refusal(f, give(f, "p1", &m), DS_REFUSAL_VERSION, 0);
+    assert_int_equal(ds_sessions_count_live(f->sessions, f->now_ns), 0);
+}
+
+static void undecodable_message_is_refused_with_what_is_known(void **state)
+{
+    struct fixture *f = *state;
+    struct ds_peer p = peer("p1");
+    struct ds_message m = {.kind = DS_MESSAGE_WINDOW, .sequence = 5};
+    assert_refusal(f,
+                   ds_sessions_message(f->sessions, &p, DS_DECODE_MALFORMED, &m, f->now_ns,
+                                       &f->answer, &f->ticket),
+                   DS_REFUSAL_MALFORMED, 5);
+    assert_refusal(f,
+                   ds_sessions_message(f->sessions, &p, DS_DECODE_NO_MEMORY, &m, f->now_ns,
+                                       &f->answer, &f->ticket),
+                   DS_REFUSAL_BUSY, 5);
+    m.kind = DS_MESSAGE_KIND_COUNT;
+    assert_refusal(f,
+                   ds_sessions_message(f->sessions, &p, DS_DECODE_MALFORMED, &m, f->now_ns,
+                                       &f->answer, &f->ticket),
+                   DS_REFUSAL_MALFORMED, 0);
+}
+
+static void words_of_an_aggregator_are_refused(void **state)
+{
+    static const enum ds_message_kind kinds[] = {DS_MESSAGE_WELCOME, DS_MESSAGE_REFUSE,
+                                                 DS_MESSAGE_ACK};
+    struct fixture *f = *state;
+    assert_welcome(f, "p1", "tokyo", 7);
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        const struct ds_message m = {.kind = kinds[i], .sequence = 1};
+        assert_refusal(f, give(f, "p1", &m), DS_REFUSAL_ORDER, 0);
+    }
+}
+
+static void bad_names_are_refused(void **state)
+{
+    static const char *const names[] = {"",       ".tokyo",       "-",  "to kyo",
+                                        "to/kyo", "t\xc3\xb8kyo", "a\n"};
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        assert_refusal(f, hello(f, "p1", names[i], 7), DS_REFUSAL_NAME, 0);
+    assert_int_equal(ds_sessions_count_live(f->sessions, f->now_ns), 0);
+}
+
+static void second_live_sensor_of_a_name_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    assert_welcome(f, "p1", "tokyo", 7);
+    assert_refusal(f, hello(f, "p2", "tokyo", 8), DS_REFUSAL_NAME, 0);
+    f->now_ns += DS_SILENCE_S * SECOND;
+    assert_refusal(f, hello(f, "p2", "tokyo", 8), DS_REFUSAL_NAME, 0);
+    f->now_ns += 1;
+    assert_welcome(f, "p2", "tokyo", 8);
+    /* The first is now the intruder. */
+    assert_refusal(f, window(f, "p1", 1), DS_REFUSAL_ORDER, 1);
+    assert_refusal(f, hello(f, "p1", "tokyo", 7), DS_REFUSAL_NAME, 0);
+}
+
+static void heartbeats_and_windows_keep_a_name(void **state)
+{
+    struct fixture *f = *state;
+    assert_welcome(f, "p1", "tokyo", 7);
+    for (int i = 0; i < 4; i++) {
+        f->now_ns += DS_SILENCE_S * SECOND;
+        if (i % 2)
+            assert_welcome(f, "p1", "tokyo", 7);
+        else
+            assert_int_equal(window(f, "p1", (uint64_t)i + 1), DS_STEP_STORE);
+        assert_refusal(f, hello(f, "p2", "tokyo", 8), DS_REFUSAL_NAME, 0);
+    }
+}
+
+static void bye_frees_the_name(void **state)
+{
+    struct fixture *f = *state;
+    const struct ds_message bye = {.kind = DS_MESSAGE_BYE};
+    assert_welcome(f, "p1", "tokyo", 7);
+    assert_int_equal(give(f, "p2", &bye), DS_STEP_SILENT); /* somebody else's */
+    assert_refusal(f, hello(f, "p2", "tokyo", 8), DS_REFUSAL_NAME, 0);
+    give(f, "p1", &bye);
+    assert_welcome(f, "p2", "tokyo", 8);
+}
+
+static void same_boot_takes_over_and_gets_the_answer(void **state)
+{
+    struct fixture *f = *state;
+    assert_welcome(f, "p1", "tokyo", 7);
+    assert_int_equal(window(f, "p1", 1), DS_STEP_STORE);
+    assert_welcome(f, "p2", "tokyo", 7);
+    assert_refusal(f, window(f, "p1", 2), DS_REFUSAL_ORDER, 2);
+    struct ds_peer to;
+    assert_int_equal(
+        ds_sessions_settle(f->sessions, &f->ticket, DS_OUTCOME_COMMITTED, NULL, &to, &f->answer),
+        DS_STEP_ANSWER);
+    assert_memory_equal(to.id, "p2", 2);
+    assert_int_equal(ds_sessions_count_live(f->sessions, f->now_ns), 1);
+}
+
+static void answer_of_a_former_boot_goes_nowhere(void **state)
+{
+    struct fixture *f = *state;
+    assert_welcome(f, "p1", "tokyo", 7);
+    assert_int_equal(window(f, "p1", 1), DS_STEP_STORE);
+    assert_welcome(f, "p1", "tokyo", 8); /* same connection, restarted */
+    struct ds_peer to;
+    assert_int_equal(
+        ds_sessions_settle(f->sessions, &f->ticket, DS_OUTCOME_COMMITTED, NULL, &to, &f->answer),
+        DS_STEP_SILENT);
+}
+
+static void one_connection_is_one_sensor(void **state)
+{
+    struct fixture *f = *state;
+    assert_welcome(f, "p1", "tokyo", 7);
+    assert_welcome(f, "p1", "osaka", 7);
+    assert_int_equal(ds_sessions_count_live(f->sessions, f->now_ns), 1);
+    assert_welcome(f, "p2", "tokyo", 8);
+    /* A takeover from a connection that was another sensor leaves one session. */
+    assert_welcome(f, "p2", "osaka", 7);
+    assert_int_equal(ds_sessions_count_live(f->sessions, f->now_ns), 1);
+}
+
+static void windows_in_flight_are_bounded(void **state)
+{
+    struct fixture *f = *state;
+    assert_welcome(f, "p1", "tokyo", 7);
+    assert_welcome(f, "p2", "osaka", 7);
+    for (uint64_t i = 1; i <= DS_SESSION_IN_FLIGHT_MAX; i++)
+        assert_int_equal(window(f, "p1", i), DS_STEP_STORE);
+    struct ds_ticket ticket = f->ticket;
+    assert_refusal(f, window(f, "p1", 100), DS_REFUSAL_BUSY, 100);
+    assert_int_equal(window(f, "p2", 1), DS_STEP_STORE); /* the other one is not held up */
+    struct ds_peer to;
+    ds_sessions_settle(f->sessions, &ticket, DS_OUTCOME_FAILED, NULL, &to, &f->answer);
+    assert_int_equal(window(f, "p1", 100), DS_STEP_STORE);
+}
+
+static void bytes_in_flight_are_bounded(void **state)
+{
+    struct fixture *f = *state;
+    struct ds_message huge = {.kind = DS_MESSAGE_WINDOW, .sequence = 1};
+    huge.window.cell_count = DS_CELLS_MAX; /* only counted here, never looked at */
+    assert_welcome(f, "p1", "tokyo", 7);
+    assert_int_equal(give(f, "p1", &huge), DS_STEP_STORE);
+    struct ds_ticket first = f->ticket;
+    huge.sequence = 2;
+    assert_refusal(f, give(f, "p1", &huge), DS_REFUSAL_BUSY, 2);
+    struct ds_peer to;
+    ds_sessions_settle(f->sessions, &first, DS_OUTCOME_COMMITTED, NULL, &to, &f->answer);
+    assert_int_equal(give(f, "p1", &huge), DS_STEP_STORE);
+}
+
+static void sequence_zero_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    assert_welcome(f, "p1", "tokyo", 7);
+    assert_refusal(f, window(f, "p1", 0), DS_REFUSAL_MALFORMED, 0);
+}
+
+static void sessions_are_bounded_and_the_silent_make_room(void **state)
+{
+    struct fixture *f = *state;
+    char name[16];
+    for (int i = 0; i < DS_SESSIONS_MAX; i++) {
+        snprintf(name, sizeof name, "s%d", i);
+        assert_welcome(f, name, name, 1);
+        f->now_ns += 1;
+    }
+    assert_refusal(f, hello(f, "late", "late", 1), DS_REFUSAL_BUSY, 0);
+    f->now_ns += DS_SILENCE_S * SECOND;
+    assert_welcome(f, "s0", "s0", 1); /* all but this one are silent for too long */
+    assert_welcome(f, "late", "late", 1);
+    assert_refusal(f, window(f, "s1", 1), DS_REFUSAL_ORDER, 1); /* the one silent longest */
+    assert_int_equal(window(f, "s0", 1), DS_STEP_STORE);
+    assert_int_equal(window(f, "s2", 1), DS_STEP_STORE);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(window_is_stored_and_acknowledged),
+        TEST(every_outcome_has_its_answer),
+        TEST(window_before_hello_is_refused),
+        TEST(window_after_bye_is_refused),
+        TEST(other_version_is_refused),
+        TEST(undecodable_message_is_refused_with_what_is_known),
+        TEST(words_of_an_aggregator_are_refused),
+        TEST(bad_names_are_refused),
+        TEST(second_live_sensor_of_a_name_is_refused),
+        TEST(heartbeats_and_windows_keep_a_name),
+        TEST(bye_frees_the_name),
+        TEST(same_boot_takes_over_and_gets_the_answer),
+        TEST(answer_of_a_former_boot_goes_nowhere),
+        TEST(one_connection_is_one_sensor),
+        TEST(windows_in_flight_are_bounded),
+        TEST(bytes_in_flight_are_bounded),
+        TEST(sequence_zero_is_refused),
+        TEST(sessions_are_bounded_and_the_silent_make_room),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
