@@ -78,9 +78,6 @@ int ds_query_run(const struct ds_query *query, struct ds_store *store, json_t **
 /* The flags with which answers are printed: json_dumps(answer, DS_QUERY_JSON). */
 #define DS_QUERY_JSON (JSON_COMPACT | JSON_REAL_PRECISION(15))
 
-/* An error as the API's body, {"error": "text", "status": 2}; NULL without memory. */
-json_t *ds_query_error_json(const struct ds_error *err);
-
 /* The HTTP status for an error: 400 usage, 404 not there, 503 store, 500 else. */
 int ds_query_http_status(enum ds_status status);
 

@@ -289,12 +289,6 @@ int ds_query_set(struct ds_query *query, const char *name, const char *value, st
 
 /* ---- errors ---- */
 
-json_t *ds_query_error_json(const struct ds_error *err)
-{
-    json_t *text = ds_answer_text(err->text);
-    return json_pack("{s:o, s:i}", "error", text, "status", (int)err->status);
-}
-
 int ds_query_http_status(enum ds_status status)
 {
     switch (status) {

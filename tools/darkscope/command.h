@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The subcommands of darkscope. A subcommand is a kind of question (aggregator/query.h), its help,
+ * and how its answer looks as a table and as CSV. The answer is the same JSON whether it comes from
+ * a store or from an aggregator's API, so one code formats both.
+ */
+#ifndef DARKSCOPE_COMMAND_H
+#define DARKSCOPE_COMMAND_H
+
+#include "query.h"
+
+#include <stdio.h>
+
+enum format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON, FORMAT_COUNT };
+
+struct command {
+    const char *name;
+    enum ds_query_kind kind;
+    const char *positional; /* name of the pair that an argument without -- gives; NULL: none */
+    enum format format;     /* where --format is not given */
+    const char *summary;    /* one line */
+    const char *help;       /* options and examples */
+    void (*table)(FILE *to, const json_t *answer);
+    void (*csv)(FILE *to, const json_t *answer);
+};
+
+extern const struct command command_query, command_top, command_summary, command_sensors,
+    command_windows, command_window;
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Options are "--name value" or "--name=value", before or behind the subcommand. All but the
+ * general ones are the names of a question; the query engine knows them and their errors, so this
+ * file has no list of its own.
+ */
+#include "options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct command *const commands[] = {
+    &command_query,   &command_top,     &command_summary,
+    &command_sensors, &command_windows, &command_window,
+};
+
+#define COMMAND_COUNT (sizeof commands / sizeof commands[0])
+
+static const char *const format_names[FORMAT_COUNT] = {
+    [FORMAT_TABLE] = "table", [FORMAT_CSV] = "csv", [FORMAT_JSON] = "json"};
+
+static const char general_help[] =
+    "General options:\n"
+    "  --store DIR        read the store in DIR (or $DARKSCOPE_STORE)\n"
+    "  --url URL          ask an aggregator (or $DARKSCOPE_URL; default " DEFAULT_URL ")\n"
+    "  --format FORMAT    table, csv or json\n"
+    "  --help, --version\n"
+    "\n"
+    "Times are UTC: 2026-01-31 or 2026-01-31T10:20:00Z.\n"
+    "A figure is - (empty in CSV, null in JSON) where nobody watched or it cannot be known,\n"
+    "and 0 where somebody watched and saw nothing.\n";
+
+static void program_help(FILE *to)
+{
+    fputs("darkscope: ask a darknet telescope's figures\n\n"
+          "Usage: darkscope COMMAND [OPTION...]\n\nCommands:\n",
+          to);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    fputs("\nExamples:\n"
+          "  darkscope top ports                         the 20 ports with most packets\n"
+          "  darkscope top countries --port 23/tcp       who scans telnet\n"
+          "  darkscope query --port 23/tcp --step hour   telnet, hour by hour\n"
+          "  darkscope summary --from 2026-01-01 --to 2026-02-01\n"
+          "  darkscope COMMAND --help                    more about one command\n\n",
+          to);
+    fputs(general_help, to);
+}
+
+void options_help(FILE *to, const struct command *command)
+{
+    if (!command) {
+        program_help(to);
+        return;
+    }
+    fprintf(to, "darkscope %s: %s\n\n%s\n%s", command->name, command->summary, command->help,
+            general_help);
+}
+
+static int find_command(struct options *o, const char *name, struct ds_error *err)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(commands[i]->name, name) == 0) {
+            o->command = commands[i];
+            return 0;
+        }
+    return ds_error(err, DS_USAGE,
+                    "no command %.40s; there are query, top, summary, sensors, windows, window "
+                    "(--help explains them)",
+                    name);
+}
+
+static int set_format(struct options *o, const char *value, struct ds_error *err)
+{
+    for (int i = 0; i < FORMAT_COUNT; i++)
+        if (strcmp(format_names[i], value) == 0) {
+            o->format = (enum format)i;
+            return 0;
+        }
+    return ds_error(err, DS_USAGE, "format %.40s: not table, csv or json", value);
+}
+
+static int add_pair(struct options *o, const char *name, const char *value, struct ds_error *err)
+{
+    if (o->pair_count == PAIRS_MAX)
+        return ds_error(err, DS_USAGE, "too many options");
+    o->pairs[o->pair_count++] = (struct pair){name, value};
+    return 0;
+}
+
+/* One option; name is without the dashes. */
+static int set_option(struct options *o, const char *name, const char *value, struct ds_error *err)
+{
+    if (strcmp(name, "store") == 0)
+        o->store = value;
+    else if (strcmp(name, "url") == 0)
+        o->url = value;
+    else if (strcmp(name, "format") == 0)
+        return set_format(o, value, err);
+    else
+        return add_pair(o, name, value, err);
+    return 0;
+}
+
+/* The option at argv[*i]; moves *i to its last argument. */
+static int take_option(struct options *o, char **argv, int *i, struct ds_error *err)
+{
+    char *name = argv[*i] + 2;
+    if (strcmp(name, "help") == 0) {
+        o->wants_help = true;
+        return 0;
+    }
+    if (strcmp(name, "version") == 0) {
+        o->wants_version = true;
+        return 0;
+    }
+    char *value = strchr(name, '=');
+    if (value)
+        *value++ = 0;
+    else
+        value = argv[*i + 1] ? argv[++*i] : NULL;
+    if (!value)
+        return ds_error(err, DS_USAGE, "option --%.40s needs a value", name);
+    return set_option(o, name, value, err);
+}
+
+static int take_word(struct options *o, const char *word, struct ds_error *err)
+{
+    if (!o->command)
+        return find_command(o, word, err);
+    if (o->command->positional)
+        return add_pair(o, o->command->positional, word, err);
+    return ds_error(err, DS_USAGE, "%s: what is %.40s? options begin with --", o->command->name,
+                    word);
+}
+
+static int set_query(struct options *o, struct ds_error *err)
+{
+    ds_query_init(&o->query, o->command->kind);
+    for (size_t i = 0; i < o->pair_count; i++)
+        if (ds_query_set(&o->query, o->pairs[i].name, o->pairs[i].value, err) < 0)
+            return -1;
+    return 0;
+}
+
+/* Options win over the environment, a store over a URL. */
+static int choose_source(struct options *o, struct ds_error *err)
+{
+    if (o->store && o->url)
+        return ds_error(err, DS_USAGE, "give --store or --url, not both");
+    if (!o->store && !o->url)
+        o->store = getenv("DARKSCOPE_STORE");
+    if (!o->store && !o->url)
+        o->url = getenv("DARKSCOPE_URL");
+    if (!o->store && !o->url)
+        o->url = DEFAULT_URL;
+    return 0;
+}
+
+int options_parse(struct options *o, int argc, char **argv, struct ds_error *err)
+{
+    memset(o, 0, sizeof *o);
+    o->format = FORMAT_COUNT;
+    for (int i = 1; i < argc; i++) {
+        bool is_help = strcmp(argv[i], "-h") == 0;
+        o->wants_help = o->wants_help || is_help;
+        if (is_help)
+            continue;
+        int result = strncmp(argv[i], "--", 2) == 0 ? take_option(o, argv, &i, err)
+                                                    : take_word(o, argv[i], err);
+        if (result < 0)
+            return -1;
+    }
+    if (o->wants_help || o->wants_version)
+        return 0;
+    if (!o->command)
+        return ds_error(err, DS_USAGE,
+                        "which command? query, top, summary, sensors, windows or window (--help "
+                        "explains them)");
+    if (o->format == FORMAT_COUNT)
+        o->format = o->command->format;
+    if (choose_source(o, err) < 0)
+        return -1;
+    return set_query(o, err);
+}

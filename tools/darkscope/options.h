@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The command line: where to ask, how to print, and the question's name=value pairs.
+ */
+#ifndef DARKSCOPE_OPTIONS_H
+#define DARKSCOPE_OPTIONS_H
+
+#include "command.h"
+
+#define DEFAULT_URL "http://127.0.0.1:7180"
+#define PAIRS_MAX   16
+
+struct pair {
+    const char *name, *value; /* borrowed from the arguments */
+};
+
+struct options {
+    const struct command *command; /* NULL: only help or version was asked for */
+    bool wants_help, wants_version;
+    const char *store; /* NULL: ask url */
+    const char *url;
+    enum format format;
+    struct ds_query query;
+    struct pair pairs[PAIRS_MAX]; /* those of query, for a URL */
+    size_t pair_count;
+};
+
+/* Reads arguments and the environment (DARKSCOPE_STORE, DARKSCOPE_URL). 0, or -1 with err. */
+int options_parse(struct options *o, int argc, char **argv, struct ds_error *err);
+
+/* The text of --help: of the command, or (NULL) of the program. */
+void options_help(FILE *to, const struct command *command);
+
+#endif

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * darkscope summary: everything added up; and darkscope window, which has the same names for one
+ * window with complete tables.
+ */
+#include "command.h"
+#include "table.h"
+
+#include <string.h>
+
+#define ROWS_SHOWN 20 /* of a complete table, to a person */
+
+/* ---- as tables ---- */
+
+static void print_map(FILE *to, const json_t *answer, const char *key, const char *title)
+{
+    char count[TABLE_CELL];
+    const char *name;
+    json_t *value;
+    const json_t *map = json_object_get(answer, key);
+    if (!json_is_object(map))
+        return;
+    fprintf(to, "\n%s\n", title);
+    json_object_foreach((json_t *)map, name, value)
+    {
+        if (json_is_integer(value) && json_integer_value(value) != 0)
+            fprintf(to, "  %-18.40s %18s\n", name, table_count(value, count));
+    }
+}
+
+static const struct column port_columns[] = {
+    {"class", "class", COLUMN_TEXT},
+    {"port", "port", COLUMN_PORT},
+    {"packets", "packets", COLUMN_COUNT},
+    {"bytes", "bytes", COLUMN_COUNT},
+    {"sources", "sources", COLUMN_COUNT},
+    {"sources_peak", "sources peak", COLUMN_COUNT},
+    {"survey_packets", "by surveys", COLUMN_COUNT},
+    {"packets", "", COLUMN_BAR},
+};
+
+static const struct column named_columns[] = {
+    {"class", "class", COLUMN_TEXT},
+    {"country", "country", COLUMN_TEXT},
+    {"id", "signature", COLUMN_TEXT},
+    {"packets", "packets", COLUMN_COUNT},
+    {"bytes", "bytes", COLUMN_COUNT},
+    {"sources", "sources", COLUMN_COUNT},
+    {"sources_peak", "sources peak", COLUMN_COUNT},
+    {"confirmed_sources", "confirmed", COLUMN_COUNT},
+    {"packets", "", COLUMN_BAR},
+};
+
+#define COUNT(array) (sizeof array / sizeof array[0])
+
+/* Rows of an array, at most ROWS_SHOWN; the caller releases them. */
+static json_t *first_rows(const json_t *all)
+{
+    json_t *rows = json_array();
+    for (size_t i = 0; i < json_array_size(all) && i < ROWS_SHOWN; i++)
+        json_array_append(rows, json_array_get(all, i));
+    return rows;
+}
+
+/* {"scan": {...}} as rows with the key in them. */
+static json_t *class_rows(const json_t *answer)
+{
+    const char *name;
+    json_t *tally, *rows = json_array();
+    json_object_foreach(json_object_get(answer, "classes"), name, tally)
+    {
+        json_t *row = json_pack("{s:s}", "class", name);
+        json_object_update(row, tally);
+        json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
+static void print_rows(FILE *to, json_t *rows, const char *title, const struct column *columns,
+                       size_t count)
+{
+    if (json_array_size(rows) > 0) {
+        fprintf(to, "\n%s\n", title);
+        table_print(to, rows, columns, count);
+    }
+    json_decref(rows);
+}
+
+static void print_scalars(FILE *to, const json_t *answer)
+{
+    static const char *const keys[][2] = {
+        {"bytes", "bytes"},
+        {"sources", "sources"},
+        {"sources_peak", "sources peak"},
+        {"destinations", "destinations"},
+        {"addresses", "addresses"},
+        {"windows", "windows"},
+        {"split_windows", "split windows"},
+    };
+    char text[TABLE_CELL];
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        const json_t *value = json_object_get(answer, keys[i][0]);
+        if (value)
+            fprintf(to, "%-20s %18s\n", keys[i][1], table_count(value, text));
+    }
+    size_t i;
+    json_t *name;
+    json_array_foreach(json_object_get(answer, "country_dbs"), i, name)
+        fprintf(to, "countries by %s\n", table_text(name, text));
+}
+
+static void print_body(FILE *to, const json_t *answer)
+{
+    print_scalars(to, answer);
+    print_map(to, answer, "packets", "Packets");
+    print_map(to, answer, "malformed", "Malformed, by reason");
+    print_map(to, answer, "overflow", "Beyond the tables' bounds");
+    print_map(to, answer, "types", "Types");
+    print_map(to, answer, "protocols", "IP protocols");
+    print_rows(to, class_rows(answer), "Classes", named_columns, COUNT(named_columns));
+    print_rows(to, first_rows(json_object_get(answer, "ports")), "Top ports", port_columns,
+               COUNT(port_columns));
+    print_rows(to, first_rows(json_object_get(answer, "countries")), "Top countries", named_columns,
+               COUNT(named_columns));
+    print_rows(to, first_rows(json_object_get(answer, "signatures")), "Signatures", named_columns,
+               COUNT(named_columns));
+}
+
+static void print_summary(FILE *to, const json_t *answer)
+{
+    fputs("Summary\n", to);
+    table_period(to, answer, answer);
+    print_body(to, answer);
+}
+
+static void print_window(FILE *to, const json_t *answer)
+{
+    char start[TABLE_CELL], percent[TABLE_CELL];
+    fprintf(to, "Window of %s, %" JSON_INTEGER_FORMAT " s, coverage %s\n\n",
+            table_text(json_object_get(answer, "start"), start),
+            json_integer_value(json_object_get(answer, "seconds")),
+            table_percent(json_object_get(answer, "coverage"), percent));
+    print_body(to, answer);
+}
+
+/* ---- as CSV: one table of all figures ---- */
+
+static void csv_line(FILE *to, const char *section, const char *name, const json_t *packets,
+                     const json_t *row)
+{
+    static const char *const keys[] = {"bytes", "sources", "sources_peak"};
+    json_t *text = json_string(name);
+    fprintf(to, "%s,", section);
+    csv_field(to, text);
+    fputc(',', to);
+    csv_field(to, packets);
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        fputc(',', to);
+        csv_field(to, json_object_get(row, keys[i]));
+    }
+    fputc('\n', to);
+    json_decref(text);
+}
+
+static void csv_map(FILE *to, const json_t *answer, const char *section)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(json_object_get(answer, section), name, value) csv_line(
+        to, section, name, json_is_object(value) ? json_object_get(value, "packets") : value,
+        json_is_object(value) ? value : NULL);
+}
+
+static void csv_rows(FILE *to, const json_t *answer, const char *section)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(answer, section), i, row)
+    {
+        char name[TABLE_CELL], text[TABLE_CELL];
+        const json_t *port = json_object_get(row, "port");
+        if (port) {
+            char proto[TABLE_CELL];
+            snprintf(name, sizeof name, "%.20s %" JSON_INTEGER_FORMAT "/%.20s",
+                     table_text(json_object_get(row, "class"), text), json_integer_value(port),
+                     table_text(json_object_get(row, "proto"), proto));
+        } else {
+            const json_t *country = json_object_get(row, "country");
+            table_text(country ? country : json_object_get(row, "id"), name);
+        }
+        csv_line(to, section, name, json_object_get(row, "packets"), row);
+    }
+}
+
+static void print_csv(FILE *to, const json_t *answer)
+{
+    static const char *const maps[] = {"packets", "malformed", "overflow",
+                                       "types",   "classes",   "protocols"};
+    static const char *const tables[] = {"ports", "countries", "signatures"};
+    fputs("section,name,packets,bytes,sources,sources_peak\n", to);
+    csv_line(to, "total", "counted", json_object_get(json_object_get(answer, "packets"), "counted"),
+             answer);
+    for (size_t i = 0; i < COUNT(maps); i++)
+        csv_map(to, answer, maps[i]);
+    for (size_t i = 0; i < COUNT(tables); i++)
+        csv_rows(to, answer, tables[i]);
+}
+
+const struct command command_summary = {
+    .name = "summary",
+    .kind = DS_QUERY_SUMMARY,
+    .format = FORMAT_TABLE,
+    .summary = "all figures of a period added up, with what was lost",
+    .help = "Usage: darkscope summary [OPTION...]\n\n"
+            "  --from TIME --to TIME   (without: all that is stored)\n"
+            "  --sensor NAME      one sensor (without: all together)\n"
+            "  --limit N          rows of each top table (default 5)\n\n"
+            "Examples:\n"
+            "  darkscope summary --from 2026-01-01 --to 2026-02-01\n"
+            "  darkscope summary --sensor tokyo-1 --format json\n",
+    .table = print_summary,
+    .csv = print_csv,
+};
+
+const struct command command_window = {
+    .name = "window",
+    .kind = DS_QUERY_WINDOW,
+    .positional = "at",
+    .format = FORMAT_JSON,
+    .summary = "one window as JSON, with complete tables",
+    .help = "Usage: darkscope window --at TIME [OPTION...]\n\n"
+            "  --at TIME          when the window starts (`darkscope windows` lists them)\n"
+            "  --sensor NAME      one sensor (without: all, merged into one window)\n\n"
+            "Prints the JSON that `darkscope-sensor --json` prints. Of several sensors, or of a\n"
+            "sensor that restarted, unique sources are not known: null, with the largest count\n"
+            "beside it as sources_peak.\n\n"
+            "Example:\n"
+            "  darkscope window --at 2026-01-31T10:20:00Z --sensor tokyo-1\n",
+    .table = print_window,
+    .csv = print_csv,
+};

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * darkscope top: the rows with most packets.
+ */
+#include "command.h"
+#include "table.h"
+
+static const struct column columns[] = {
+    {"rank", "rank", COLUMN_COUNT},
+    {"class", "class", COLUMN_TEXT},
+    {"port", "port", COLUMN_PORT},
+    {"country", "country", COLUMN_TEXT},
+    {"type", "type", COLUMN_TEXT},
+    {"id", "signature", COLUMN_TEXT},
+    {"packets", "packets", COLUMN_COUNT},
+    {"share", "share", COLUMN_SHARE},
+    {"bytes", "bytes", COLUMN_COUNT},
+    {"sources", "sources", COLUMN_COUNT},
+    {"sources_peak", "sources peak", COLUMN_COUNT},
+    {"survey_packets", "by surveys", COLUMN_COUNT},
+    {"packets", "", COLUMN_BAR},
+};
+
+/* Protocols have no port to stand beside. */
+static const struct column protocol_columns[] = {
+    {"rank", "rank", COLUMN_COUNT},       {"proto", "protocol", COLUMN_TEXT},
+    {"packets", "packets", COLUMN_COUNT}, {"share", "share", COLUMN_SHARE},
+    {"packets", "", COLUMN_BAR},
+};
+
+#define COUNT(array) (sizeof array / sizeof array[0])
+
+static bool is_protocols(const json_t *rows)
+{
+    const json_t *row = json_array_get(rows, 0);
+    return json_object_get(row, "proto") && !json_object_get(row, "port");
+}
+
+static void print_rest(FILE *to, const json_t *answer)
+{
+    char packets[TABLE_CELL], share[TABLE_CELL], total[TABLE_CELL];
+    const json_t *other = json_object_get(answer, "other");
+    const json_t *all = json_object_get(answer, "total");
+    fputc('\n', to);
+    if (json_is_object(other))
+        fprintf(to, "other %s packets (%s), ",
+                table_count(json_object_get(other, "packets"), packets),
+                table_percent(json_object_get(other, "share"), share));
+    fprintf(to, "total %s packets\n", table_count(json_object_get(all, "packets"), total));
+}
+
+static void print_table(FILE *to, const json_t *answer)
+{
+    char by[TABLE_CELL];
+    const json_t *rows = json_object_get(answer, "rows");
+    fprintf(to, "Top %s by packets\n", table_text(json_object_get(answer, "by"), by));
+    table_period(to, answer, json_object_get(answer, "total"));
+    if (is_protocols(rows))
+        table_print(to, rows, protocol_columns, COUNT(protocol_columns));
+    else
+        table_print(to, rows, columns, COUNT(columns));
+    print_rest(to, answer);
+}
+
+static void print_csv(FILE *to, const json_t *answer)
+{
+    const json_t *rows = json_object_get(answer, "rows");
+    if (is_protocols(rows))
+        csv_print(to, rows, protocol_columns, COUNT(protocol_columns));
+    else
+        csv_print(to, rows, columns, COUNT(columns));
+}
+
+const struct command command_top = {
+    .name = "top",
+    .kind = DS_QUERY_TOP,
+    .positional = "by",
+    .format = FORMAT_TABLE,
+    .summary = "the ports, countries, types ... with most packets",
+    .help = "Usage: darkscope top [WHAT] [OPTION...]\n\n"
+            "WHAT: ports (default), countries, types, classes, protocols, signatures\n\n"
+            "  --limit N          rows, 1 to 10000 (default 20)\n"
+            "  --class CLASS      scan, backscatter or other only\n"
+            "  --proto PROTO      tcp, udp, ... only\n"
+            "  --port PORT        of one port, such as 23/tcp\n"
+            "  --country CC       of one country\n"
+            "  --from TIME --to TIME   (without: all that is stored)\n"
+            "  --sensor NAME      one sensor (without: all together)\n\n"
+            "A row of ports is a (class, protocol, port). Rows and `other` add up to the total.\n"
+            "Signatures are independent marks: a packet may carry several or none.\n\n"
+            "Examples:\n"
+            "  darkscope top ports --class scan --limit 10\n"
+            "  darkscope top countries --port 23/tcp --from 2026-01-01 --to 2026-02-01\n"
+            "  darkscope top types --format csv\n",
+    .table = print_table,
+    .csv = print_csv,
+};

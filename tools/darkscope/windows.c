@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * darkscope windows: the list of stored windows.
+ */
+#include "command.h"
+#include "table.h"
+
+static const struct column columns[] = {
+    {"start", "start (UTC)", COLUMN_TEXT},
+    {"sensor", "sensor", COLUMN_TEXT},
+    {"seconds", "length s", COLUMN_COUNT},
+    {"observed_seconds", "observed s", COLUMN_SECONDS},
+    {"coverage", "coverage", COLUMN_SHARE},
+    {"parts", "parts", COLUMN_COUNT},
+    {"received", "received", COLUMN_COUNT},
+    {"counted", "counted", COLUMN_COUNT},
+    {"outside", "outside", COLUMN_COUNT},
+    {"malformed", "malformed", COLUMN_COUNT},
+    {"late", "late", COLUMN_COUNT},
+    {"dropped", "dropped", COLUMN_COUNT},
+    {"bytes", "bytes", COLUMN_COUNT},
+    {"sources", "sources", COLUMN_COUNT},
+    {"sources_peak", "sources peak", COLUMN_COUNT},
+};
+
+#define COLUMNS (sizeof columns / sizeof columns[0])
+
+static void print_table(FILE *to, const json_t *answer)
+{
+    table_print(to, json_object_get(answer, "windows"), columns, COLUMNS);
+    if (json_is_true(json_object_get(answer, "more")))
+        fputs("\nThere are more: narrow --from and --to, or raise --limit.\n", to);
+}
+
+static void print_csv(FILE *to, const json_t *answer)
+{
+    csv_print(to, json_object_get(answer, "windows"), columns, COLUMNS);
+}
+
+const struct command command_windows = {
+    .name = "windows",
+    .kind = DS_QUERY_WINDOWS,
+    .format = FORMAT_TABLE,
+    .summary = "the stored windows with their books, oldest first",
+    .help = "Usage: darkscope windows [OPTION...]\n\n"
+            "  --limit N          rows, 1 to 10000 (default 100)\n"
+            "  --from TIME --to TIME   (without: all that is stored)\n"
+            "  --sensor NAME      one sensor (without: all, a row each)\n\n"
+            "received = counted + outside + malformed; late ones are counted, dropped ones were\n"
+            "never received. More than one part: the sensor restarted inside the window.\n\n"
+            "Example:\n"
+            "  darkscope windows --from 2026-01-31T10:00:00Z --limit 60\n",
+    .table = print_table,
+    .csv = print_csv,
+};
