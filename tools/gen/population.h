@@ -45,4 +45,26 @@ void ds_gen_build_unicornscan(struct ds_gen_world *w, struct ds_gen_packet *p);
 void ds_gen_build_survey(struct ds_gen_world *w, struct ds_gen_packet *p);
 void ds_gen_build_flood(struct ds_gen_world *w, struct ds_gen_packet *p);
 
+/* population_backscatter.c: answers to spoofed packets. */
+void ds_gen_build_backscatter_synack(struct ds_gen_world *w, struct ds_gen_packet *p);
+void ds_gen_build_backscatter_rst(struct ds_gen_world *w, struct ds_gen_packet *p);
+void ds_gen_build_backscatter_icmp(struct ds_gen_world *w, struct ds_gen_packet *p);
+
+/* population_udp.c */
+void ds_gen_build_amplification(struct ds_gen_world *w, struct ds_gen_packet *p);
+void ds_gen_build_reflection(struct ds_gen_world *w, struct ds_gen_packet *p);
+
+/* population_odd.c, population_v6.c, population_malformed.c: the rest. */
+void ds_gen_build_icmp_echo(struct ds_gen_world *w, struct ds_gen_packet *p);
+void ds_gen_build_other_tcp(struct ds_gen_world *w, struct ds_gen_packet *p);
+void ds_gen_build_other_proto(struct ds_gen_world *w, struct ds_gen_packet *p);
+void ds_gen_build_fragments(struct ds_gen_world *w, struct ds_gen_packet *p);
+void ds_gen_build_vlan(struct ds_gen_world *w, struct ds_gen_packet *p);
+void ds_gen_build_options(struct ds_gen_world *w, struct ds_gen_packet *p);
+void ds_gen_build_truncated(struct ds_gen_world *w, struct ds_gen_packet *p);
+void ds_gen_build_outside(struct ds_gen_world *w, struct ds_gen_packet *p);
+void ds_gen_build_late(struct ds_gen_world *w, struct ds_gen_packet *p);
+void ds_gen_build_ipv6(struct ds_gen_world *w, struct ds_gen_packet *p);
+void ds_gen_build_malformed(struct ds_gen_world *w, struct ds_gen_packet *p);
+
 #endif

@@ -3,9 +3,7 @@
  * Scanners: tools, bots and worms that send TCP SYNs, and survey scanners that also send UDP.
  */
 #include "population.h"
-
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-#define BYTES(array) ((struct ds_gen_bytes){array, sizeof(array)})
+#include "shapes.h"
 
 /* Option layouts as p0f 3 lists them. */
 static const uint8_t option_mss[] = {2, 4, 0x05, 0xb4};
@@ -21,11 +19,6 @@ struct syn {
     uint16_t window;
     struct ds_gen_bytes options;
 };
-
-static uint16_t ephemeral_port(struct ds_gen_world *w)
-{
-    return (uint16_t)(32768 + ds_gen_below(&w->random, 28232));
-}
 
 static void build_syn(struct ds_gen_packet *p, struct ds_gen_ip *ip, uint16_t source_port,
                       const struct syn *s)
@@ -47,19 +40,11 @@ static uint32_t source_of(const struct ds_gen_ip *ip)
     return ds_gen_address4(&ip->source);
 }
 
-/* A port of the list, the first ones far more often: the smaller of two draws. */
-static uint16_t pick_port(struct ds_gen_world *w, const uint16_t *ports, size_t count)
-{
-    uint32_t a = ds_gen_below(&w->random, (uint32_t)count);
-    uint32_t b = ds_gen_below(&w->random, (uint32_t)count);
-    return ports[a < b ? a : b];
-}
-
 static uint16_t research_port(struct ds_gen_world *w)
 {
     static const uint16_t ports[] = {443,  80,   22,   8080, 3389,  21,    25,   8443, 5900, 445,
                                      3306, 6379, 5432, 8888, 27017, 11211, 9200, 2375, 102,  502};
-    return pick_port(w, ports, COUNT(ports));
+    return ds_gen_pick_port(w, ports, DS_GEN_COUNT(ports));
 }
 
 /* Mirai scanner.c: seq is the destination, one source port a bot, random window and id, no
@@ -74,7 +59,7 @@ void ds_gen_build_mirai(struct ds_gen_world *w, struct ds_gen_packet *p)
         .window = ds_gen_random16(&w->random),
     };
     if (ds_gen_trait(w, source, 1, 5) == 0)
-        s.options = BYTES(option_mss);
+        s.options = DS_GEN_BYTES(option_mss);
     build_syn(p, &ip, (uint16_t)(1024 + ds_gen_trait(w, source, 2, 64512)), &s);
 }
 
@@ -87,12 +72,12 @@ void ds_gen_build_bot(struct ds_gen_world *w, struct ds_gen_packet *p)
     struct ds_gen_ip ip = ds_gen_route4(w, 64);
     ip.flags_offset = DS_GEN_DF;
     const struct syn s = {
-        .port = pick_port(w, ports, COUNT(ports)),
+        .port = ds_gen_pick_port(w, ports, DS_GEN_COUNT(ports)),
         .seq = ds_gen_random32(&w->random),
-        .window = windows[ds_gen_trait(w, source_of(&ip), 1, COUNT(windows))],
-        .options = BYTES(options_linux),
+        .window = windows[ds_gen_trait(w, source_of(&ip), 1, DS_GEN_COUNT(windows))],
+        .options = DS_GEN_BYTES(options_linux),
     };
-    build_syn(p, &ip, ephemeral_port(w), &s);
+    build_syn(p, &ip, ds_gen_ephemeral_port(w), &s);
 }
 
 void ds_gen_build_windows(struct ds_gen_world *w, struct ds_gen_packet *p)
@@ -103,8 +88,8 @@ void ds_gen_build_windows(struct ds_gen_world *w, struct ds_gen_packet *p)
     const struct syn s = {
         .port = ds_gen_chance(&w->random, 80) ? 445 : 3389,
         .seq = ds_gen_random32(&w->random),
-        .window = windows[ds_gen_trait(w, source_of(&ip), 1, COUNT(windows))],
-        .options = BYTES(options_windows),
+        .window = windows[ds_gen_trait(w, source_of(&ip), 1, DS_GEN_COUNT(windows))],
+        .options = DS_GEN_BYTES(options_windows),
     };
     build_syn(p, &ip, (uint16_t)(49152 + ds_gen_below(&w->random, 16384)), &s);
 }
@@ -116,8 +101,8 @@ void ds_gen_build_zmap_old(struct ds_gen_world *w, struct ds_gen_packet *p)
     ip.id = 54321;
     struct syn s = {.port = research_port(w), .seq = ds_gen_random32(&w->random), .window = 65535};
     if (ds_gen_trait(w, source_of(&ip), 1, 2) == 0)
-        s.options = BYTES(option_mss);
-    build_syn(p, &ip, ephemeral_port(w), &s);
+        s.options = DS_GEN_BYTES(option_mss);
+    build_syn(p, &ip, ds_gen_ephemeral_port(w), &s);
 }
 
 void ds_gen_build_zmap_modern(struct ds_gen_world *w, struct ds_gen_packet *p)
@@ -127,9 +112,9 @@ void ds_gen_build_zmap_modern(struct ds_gen_world *w, struct ds_gen_packet *p)
         .port = research_port(w),
         .seq = ds_gen_random32(&w->random),
         .window = 65535,
-        .options = BYTES(options_windows),
+        .options = DS_GEN_BYTES(options_windows),
     };
-    build_syn(p, &ip, ephemeral_port(w), &s);
+    build_syn(p, &ip, ds_gen_ephemeral_port(w), &s);
 }
 
 static void build_masscan(struct ds_gen_world *w, struct ds_gen_packet *p, uint16_t window,
@@ -153,7 +138,7 @@ void ds_gen_build_masscan_old(struct ds_gen_world *w, struct ds_gen_packet *p)
 
 void ds_gen_build_masscan_modern(struct ds_gen_world *w, struct ds_gen_packet *p)
 {
-    build_masscan(w, p, 1025, BYTES(option_mss));
+    build_masscan(w, p, 1025, DS_GEN_BYTES(option_mss));
 }
 
 /* seq = (try << 16 | try) ^ mask of the session; TTL 37 to 59 at the source. */
@@ -166,22 +151,22 @@ void ds_gen_build_nmap(struct ds_gen_world *w, struct ds_gen_packet *p)
         .port = research_port(w),
         .seq = (attempt << 16 | attempt) ^ ds_gen_trait(w, source_of(&ip), 1, UINT32_MAX),
         .window = 1024,
-        .options = BYTES(option_mss),
+        .options = DS_GEN_BYTES(option_mss),
     };
-    build_syn(p, &ip, ephemeral_port(w), &s);
+    build_syn(p, &ip, ds_gen_ephemeral_port(w), &s);
 }
 
 /* seq ^ dst ^ (dport << 16) + sport is one key a session. */
 void ds_gen_build_unicornscan(struct ds_gen_world *w, struct ds_gen_packet *p)
 {
     struct ds_gen_ip ip = ds_gen_route4(w, 255);
-    uint16_t source_port = ephemeral_port(w), port = research_port(w);
+    uint16_t source_port = ds_gen_ephemeral_port(w), port = research_port(w);
     uint32_t key = ds_gen_trait(w, source_of(&ip), 1, UINT32_MAX);
     const struct syn s = {
         .port = port,
         .seq = key ^ ds_gen_address4(&ip.dest) ^ (((uint32_t)port << 16) + source_port),
         .window = 4128,
-        .options = BYTES(option_mss),
+        .options = DS_GEN_BYTES(option_mss),
     };
     build_syn(p, &ip, source_port, &s);
 }
@@ -191,10 +176,10 @@ static void build_survey_udp(struct ds_gen_world *w, struct ds_gen_packet *p, st
     static const uint16_t ports[] = {53,   123,  161,   1900,  5060, 5683, 11211, 137, 389,
                                      3283, 3702, 47808, 53413, 500,  623,  1434,  69,  443};
     static const uint8_t probe[8] = {0};
-    uint16_t port = ds_gen_chance(&w->random, 50) ? pick_port(w, ports, COUNT(ports))
+    uint16_t port = ds_gen_chance(&w->random, 50) ? ds_gen_pick_port(w, ports, DS_GEN_COUNT(ports))
                                                   : ds_gen_random16(&w->random);
     struct ds_gen_bytes payload = {probe, ds_gen_below(&w->random, sizeof probe + 1)};
-    ds_gen_build_udp(p, ip, ephemeral_port(w), port, payload);
+    ds_gen_build_udp(p, ip, ds_gen_ephemeral_port(w), port, payload);
     ds_gen_claim(p, DS_TYPE_UDP, DS_CLASS_SCAN, port);
 }
 
@@ -206,16 +191,16 @@ void ds_gen_build_survey(struct ds_gen_world *w, struct ds_gen_packet *p)
         build_survey_udp(w, p, &ip);
         return;
     }
-    const struct ds_gen_bytes shapes[] = {BYTES(options_windows), BYTES(option_mss),
-                                          BYTES(options_linux)};
+    const struct ds_gen_bytes shapes[] = {DS_GEN_BYTES(options_windows), DS_GEN_BYTES(option_mss),
+                                          DS_GEN_BYTES(options_linux)};
     const struct syn s = {
         .port = ds_gen_chance(&w->random, 30) ? research_port(w)
                                               : (uint16_t)(1 + ds_gen_below(&w->random, 65535)),
         .seq = ds_gen_random32(&w->random),
         .window = 65535,
-        .options = shapes[ds_gen_trait(w, source_of(&ip), 1, COUNT(shapes))],
+        .options = shapes[ds_gen_trait(w, source_of(&ip), 1, DS_GEN_COUNT(shapes))],
     };
-    build_syn(p, &ip, ephemeral_port(w), &s);
+    build_syn(p, &ip, ds_gen_ephemeral_port(w), &s);
 }
 
 /* Nobody answers for these sources: each packet comes from another one. */
