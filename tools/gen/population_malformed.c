@@ -159,7 +159,7 @@ static const struct {
     {DS_MALFORMED_UDP_LENGTH, udp_length, 0, false},
     {DS_MALFORMED_ICMP_SHORT, icmp_short, 0, false},
 };
-_Static_assert(DS_GEN_COUNT(defects) == DS_MALFORMED_COUNT, "every reason has its defect");
+_Static_assert(DS_GEN_COUNT(defects) == DS_MALFORMED_OTHER, "every reason has its defect");
 
 void ds_gen_build_malformed(struct ds_gen_world *w, struct ds_gen_packet *p)
 {
