@@ -62,63 +62,24 @@ void ds_counts_clear(struct ds_counts *c)
     ds_table_clear(&c->destinations);
 }
 
-/* Where the cells are full the packet goes to its port's rest, for which there is always room
- * unless memory itself ran out. */
-static struct ds_count_cell *find_cell(const struct ds_hit *h)
+struct ds_count_cell *ds_count_rest_cell(const struct ds_hit *h)
 {
     struct ds_counts *c = h->counts;
     bool is_new;
-    struct ds_count_cell *cell =
-        ds_table_upsert(&c->cells, h->cell_key, h->cell_hash, sizeof *cell, &is_new);
-    if (cell)
-        return cell;
+    uint64_t key = (h->cell_key & ~DS_COUNT_KEY_COUNTRY) | DS_GEO_REST;
     c->overflow[DS_OVERFLOW_CELLS]++;
-    uint64_t key = (h->cell_key & ~UINT64_C(0x3ff)) | DS_GEO_REST;
-    return ds_table_upsert(&c->rest_cells, key, ds_hash(c->rest_cells.key, key), sizeof *cell,
-                           &is_new);
+    c->rest[h->country].packets++;
+    c->rest[h->country].bytes += h->bytes;
+    return ds_table_upsert(&c->rest_cells, key, ds_hash(c->rest_cells.key, key),
+                           sizeof(struct ds_count_cell), &is_new);
 }
 
-static void count_cell(const struct ds_hit *h)
+void ds_count_far_destination(const struct ds_hit *h)
 {
     struct ds_counts *c = h->counts;
-    bool is_new = false;
-    if (!ds_table_upsert(&c->pairs, h->pair_key, h->pair_hash, sizeof(struct ds_pair), &is_new))
-        c->overflow[DS_OVERFLOW_PAIRS]++;
-    struct ds_count_cell *cell = find_cell(h);
-    if (!cell)
-        return;
-    cell->packets++;
-    cell->bytes += h->bytes;
-    cell->sources += is_new;
-}
-
-static void count_destination(const struct ds_hit *h)
-{
-    struct ds_counts *c = h->counts;
-    if (h->dest_index != DS_MONITOR_OUTSIDE) {
-        c->destination_bits[h->dest_index / 64] |= UINT64_C(1) << (h->dest_index % 64);
-        return;
-    }
     bool is_new;
     uint64_t hash = ds_hash(c->destinations.key, h->dest_key);
     if (!ds_table_upsert(&c->destinations, h->dest_key, hash, sizeof(struct ds_destination),
                          &is_new))
         c->overflow[DS_OVERFLOW_DESTINATIONS]++;
-}
-
-void ds_count_packet(const struct ds_hit *h)
-{
-    struct ds_counts *c = h->counts;
-    c->books[DS_BOOK_COUNTED]++;
-    c->bytes += h->bytes;
-    c->types[h->type]++;
-    c->class_packets[h->cls]++;
-    c->class_bytes[h->cls] += h->bytes;
-    c->protocols[h->proto]++;
-    c->countries[h->country].packets++;
-    c->countries[h->country].bytes += h->bytes;
-    for (uint32_t left = h->signatures; left; left &= left - 1)
-        c->signature_packets[__builtin_ctz(left)]++;
-    count_cell(h);
-    count_destination(h);
 }

@@ -9,7 +9,7 @@
 #ifndef DARKSCOPE_COUNT_H
 #define DARKSCOPE_COUNT_H
 
-#include "darkscope/types.h"
+#include "darkscope/window.h"
 #include "geo.h"
 #include "monitor.h"
 #include "table.h"
@@ -50,22 +50,15 @@ struct ds_count_cell {
 _Static_assert(sizeof(struct ds_source) == 32 && sizeof(struct ds_count_cell) == 32,
                "two entries in a cache line");
 
-struct ds_country_count {
-    uint64_t packets;
-    uint64_t bytes;
-};
-
+/* Packets and bytes, counted ones, classes and countries are sums over the cells (gather.h). */
 struct ds_counts {
-    uint64_t books[DS_BOOK_COUNT]; /* received and dropped_* are the capture thread's: ds_close */
+    uint64_t books[DS_BOOK_COUNT]; /* outside, malformed, late, fragment, truncated only */
     uint64_t malformed[DS_MALFORMED_COUNT];
     uint64_t overflow[DS_OVERFLOW_COUNT];
-    uint64_t bytes;
     uint64_t types[DS_TYPE_COUNT];
-    uint64_t class_packets[DS_CLASS_COUNT];
-    uint64_t class_bytes[DS_CLASS_COUNT];
     uint64_t protocols[256];
     uint64_t signature_packets[DS_SIGNATURE_COUNT];
-    struct ds_country_count countries[DS_GEO_COUNT];
+    struct ds_tally rest[DS_GEO_COUNT]; /* by country: what the cells under ** hold */
     struct ds_table sources, pairs, cells, rest_cells;
     struct ds_table destinations; /* IPv6; all of them where the monitored set is everything */
     uint64_t *destination_bits;   /* by monitor index; NULL where there are none */
@@ -96,7 +89,8 @@ void ds_counts_finish(struct ds_counts *c);
 /* Empty again, memory kept. */
 void ds_counts_clear(struct ds_counts *c);
 
-#define DS_COUNT_KEY_SET (UINT64_C(1) << 62)
+#define DS_COUNT_KEY_SET     (UINT64_C(1) << 62)
+#define DS_COUNT_KEY_COUNTRY UINT64_C(0x3ff) /* the country's bits of a cell's key */
 
 static inline uint64_t ds_count_cell_key(uint8_t cls, uint8_t proto, uint16_t port,
                                          uint16_t country)
@@ -144,7 +138,41 @@ static inline void ds_count_source(const struct ds_hit *h)
     s->seen |= h->signatures;
 }
 
+/* Where the cells are full: counts the packet under its port's rest, for which there is always room
+ * unless memory itself ran out. */
+struct ds_count_cell *ds_count_rest_cell(const struct ds_hit *h);
+/* A destination that has no place in the monitored set's bitmap. */
+void ds_count_far_destination(const struct ds_hit *h);
+
+static inline void ds_count_destination(const struct ds_hit *h)
+{
+    if (h->dest_index == DS_MONITOR_OUTSIDE)
+        ds_count_far_destination(h);
+    else
+        h->counts->destination_bits[h->dest_index / 64] |= UINT64_C(1) << (h->dest_index % 64);
+}
+
 /* Second step: everything else. */
-void ds_count_packet(const struct ds_hit *h);
+static inline void ds_count_packet(const struct ds_hit *h)
+{
+    struct ds_counts *c = h->counts;
+    bool new_pair = false, new_cell;
+    c->types[h->type]++;
+    c->protocols[h->proto]++;
+    for (uint32_t left = h->signatures; left; left &= left - 1)
+        c->signature_packets[__builtin_ctz(left)]++;
+    if (!ds_table_upsert(&c->pairs, h->pair_key, h->pair_hash, sizeof(struct ds_pair), &new_pair))
+        c->overflow[DS_OVERFLOW_PAIRS]++;
+    struct ds_count_cell *cell =
+        ds_table_upsert(&c->cells, h->cell_key, h->cell_hash, sizeof *cell, &new_cell);
+    if (!cell)
+        cell = ds_count_rest_cell(h);
+    if (cell) {
+        cell->packets++;
+        cell->bytes += h->bytes;
+        cell->sources += new_pair;
+    }
+    ds_count_destination(h);
+}
 
 #endif

@@ -69,6 +69,16 @@ static void advance(struct ds_dispatch *d, int64_t time_ns)
         close_window(d, &closed);
 }
 
+/* The window of a packet; closes those that its time is past. */
+static uint32_t find_epoch(struct ds_dispatch *d, int64_t time_ns, bool *late)
+{
+    *late = false;
+    if (ds_timeline_is_oldest(&d->timeline, time_ns))
+        return d->timeline.oldest;
+    advance(d, time_ns);
+    return ds_timeline_assign(&d->timeline, time_ns, late);
+}
+
 /* The worker all of whose packets have this source. What has no readable source goes to the first:
  * it is only counted. */
 static unsigned worker_of(const struct ds_dispatch *d, const struct ds_network *n)
@@ -98,10 +108,9 @@ static struct ds_slot *reserve(struct ds_dispatch *d, struct ds_ring *r)
 static void dispatch(struct ds_dispatch *d, const struct ds_frame *f)
 {
     struct ds_network n;
-    enum ds_malformed reason = ds_link_strip(f, d->settings.tunnels, &n);
+    enum ds_malformed reason = ds_link_strip_fast(f, d->settings.tunnels, &n);
     bool ok = reason == DS_MALFORMED_COUNT, late;
-    advance(d, f->time_ns);
-    uint32_t epoch = ds_timeline_assign(&d->timeline, f->time_ns, &late);
+    uint32_t epoch = find_epoch(d, f->time_ns, &late);
     struct ds_ring *r = d->settings.rings[ok ? worker_of(d, &n) : 0];
     struct ds_close *open = &d->open[epoch % DS_WORKER_SETS];
     struct ds_slot *s = reserve(d, r);

@@ -29,25 +29,20 @@ static void gather_sums(const struct ds_counts *c, struct ds_window *w)
     add(w->overflow, c->overflow, DS_OVERFLOW_COUNT);
     add(w->types, c->types, DS_TYPE_COUNT);
     add(w->protocols, c->protocols, 256);
-    w->bytes += c->bytes;
     w->sources += c->sources.used;
-    for (int i = 0; i < DS_CLASS_COUNT; i++) {
-        w->classes[i].packets += c->class_packets[i];
-        w->classes[i].bytes += c->class_bytes[i];
-    }
 }
 
-/* What only the source table knows: unique sources by class, country and signature. */
-struct per_source {
-    uint64_t countries[DS_GEO_COUNT];
+/* By country and signature. Their unique sources are known to the source table only. */
+struct breakdown {
+    struct ds_tally countries[DS_GEO_COUNT];
     struct ds_signature_tally signatures[DS_SIGNATURE_COUNT];
 };
 
-static void gather_sources(const struct ds_counts *c, struct per_source *out, struct ds_window *w)
+static void gather_sources(const struct ds_counts *c, struct breakdown *out, struct ds_window *w)
 {
     size_t i = 0;
     for (const struct ds_source *s; (s = ds_table_next(&c->sources, &i));) {
-        out->countries[s->country]++;
+        out->countries[s->country].sources++;
         for (int cls = 0; cls < DS_CLASS_COUNT; cls++)
             w->classes[cls].sources += s->classes >> cls & 1;
         for (uint32_t left = s->seen; left; left &= left - 1) {
@@ -66,21 +61,42 @@ static int by_country(const void *a, const void *b)
     return (x->country > y->country) - (x->country < y->country);
 }
 
-static int gather_countries(struct ds_set *const *sets, unsigned workers,
-                            const struct per_source *sources, struct ds_window *w)
+/* What the cells that found no room would have added to their countries. */
+static void gather_rest(const struct ds_counts *c, struct breakdown *out)
+{
+    for (int i = 0; i < DS_GEO_COUNT; i++) {
+        out->countries[i].packets += c->rest[i].packets;
+        out->countries[i].bytes += c->rest[i].bytes;
+    }
+}
+
+/* Everything that is a sum over cells. */
+static void sum_cells(struct breakdown *out, struct ds_window *w)
+{
+    for (size_t i = 0; i < w->cell_count; i++) {
+        const struct ds_cell *c = &w->cells[i];
+        struct ds_tally *cls = &w->classes[c->cls];
+        cls->packets += c->packets;
+        cls->bytes += c->bytes;
+        w->books[DS_BOOK_COUNTED] += c->packets;
+        w->bytes += c->bytes;
+        if (c->country == DS_COUNTRY_REST)
+            continue;
+        struct ds_tally *country = &out->countries[ds_geo_index(c->country)];
+        country->packets += c->packets;
+        country->bytes += c->bytes;
+    }
+}
+
+static int list_countries(const struct breakdown *from, struct ds_window *w)
 {
     w->countries = calloc(DS_GEO_COUNT, sizeof *w->countries);
     if (!w->countries)
         return -1;
-    for (uint16_t i = 0; i < DS_GEO_COUNT; i++) {
-        struct ds_tally tally = {.sources = sources->countries[i]};
-        for (unsigned worker = 0; worker < workers; worker++) {
-            tally.packets += sets[worker]->counts.countries[i].packets;
-            tally.bytes += sets[worker]->counts.countries[i].bytes;
-        }
-        if (tally.packets)
-            w->countries[w->country_count++] = (struct ds_country_tally){ds_geo_country(i), tally};
-    }
+    for (uint16_t i = 0; i < DS_GEO_COUNT; i++)
+        if (from->countries[i].packets)
+            w->countries[w->country_count++] =
+                (struct ds_country_tally){ds_geo_country(i), from->countries[i]};
     qsort(w->countries, w->country_count, sizeof *w->countries, by_country);
     return 0;
 }
@@ -91,16 +107,16 @@ static int by_id(const void *a, const void *b)
     return strcmp(x->id, y->id);
 }
 
-static int gather_signatures(const struct per_source *sources, struct ds_window *w)
+static int list_signatures(const struct breakdown *from, struct ds_window *w)
 {
     w->signatures = calloc(DS_SIGNATURE_COUNT, sizeof *w->signatures);
     if (!w->signatures)
         return -1;
     for (unsigned i = 0; i < DS_SIGNATURE_COUNT; i++) {
-        if (!sources->signatures[i].packets)
+        if (!from->signatures[i].packets)
             continue;
         struct ds_signature_tally *to = &w->signatures[w->signature_count++];
-        *to = sources->signatures[i];
+        *to = from->signatures[i];
         strcpy(to->id, ds_signature_name(i));
     }
     qsort(w->signatures, w->signature_count, sizeof *w->signatures, by_id);
@@ -204,20 +220,22 @@ int ds_gather(struct ds_set *const *sets, unsigned workers, const struct ds_moni
               struct ds_window *out)
 {
     ds_window_init(out);
-    struct per_source *sources = calloc(1, sizeof *sources);
-    if (!sources)
+    struct breakdown *breakdown = calloc(1, sizeof *breakdown);
+    if (!breakdown)
         return -1;
+    int failed = gather_cells(sets, workers, out);
     gather_destinations(sets, workers, out);
     for (unsigned i = 0; i < workers; i++) {
         gather_sums(&sets[i]->counts, out);
-        gather_sources(&sets[i]->counts, sources, out);
+        gather_sources(&sets[i]->counts, breakdown, out);
+        gather_rest(&sets[i]->counts, breakdown);
     }
+    sum_cells(breakdown, out);
     gather_close(&sets[0]->close, out);
     out->addresses_known = !ds_monitor_is_everything(monitor);
     out->addresses = ds_monitor_addresses(monitor);
-    int failed = gather_countries(sets, workers, sources, out) || gather_signatures(sources, out) ||
-                 gather_cells(sets, workers, out);
-    free(sources);
+    failed = failed || list_countries(breakdown, out) || list_signatures(breakdown, out);
+    free(breakdown);
     if (failed)
         ds_window_finish(out);
     return failed ? -1 : 0;

@@ -10,7 +10,6 @@
 
 enum linktype {
     LINK_NULL = 0,
-    LINK_ETHERNET = 1,
     LINK_PPP = 9,
     LINK_PPP_HDLC = 50,
     LINK_PPP_ETHER = 51,
@@ -37,7 +36,6 @@ enum {
     PPP_IPV4 = 0x0021,
     PPP_IPV6 = 0x0057,
     PPP_MPLS = 0x0281,
-    ETHER_HEADER = 14,
     SLL_HEADER = 16,
     SLL2_HEADER = 20,
     PPPOE_HEADER = 6,
@@ -63,7 +61,6 @@ static bool skip(struct walk *w, uint32_t bytes)
     }
     w->at.data += bytes;
     w->at.captured -= bytes;
-    w->at.wire -= bytes;
     return true;
 }
 
@@ -182,7 +179,7 @@ static bool begin_loopback(struct walk *w)
 static bool begin(struct walk *w, uint16_t link)
 {
     switch (link) {
-    case LINK_ETHERNET:
+    case DS_LINK_ETHERNET:
         w->next = NEXT_ETHERNET;
         return true;
     case LINK_RAW:
@@ -237,7 +234,7 @@ static bool step(struct walk *w, unsigned tunnels)
 {
     switch (w->next) {
     case NEXT_ETHERNET:
-        return step_typed(w, ETHER_HEADER, 12);
+        return step_typed(w, DS_LINK_ETHERNET_BYTES, 12);
     case NEXT_ETHERTYPE:
         return step_ethertype(w);
     case NEXT_PPP:
@@ -257,9 +254,7 @@ static bool step(struct walk *w, unsigned tunnels)
 enum ds_malformed ds_link_strip(const struct ds_frame *frame, unsigned tunnels,
                                 struct ds_network *out)
 {
-    struct walk w = {.at = {frame->data, frame->captured, frame->wire}};
-    if (w.at.wire < w.at.captured)
-        w.at.wire = w.at.captured;
+    struct walk w = {.at = {frame->data, frame->captured}};
     bool ok = begin(&w, frame->link);
     for (unsigned depth = 0; ok && w.next != NEXT_DONE; depth++)
         ok = depth < 2 * DS_LINK_DEPTH_MAX ? step(&w, tunnels) : fail(&w, DS_MALFORMED_LINK_DEEP);

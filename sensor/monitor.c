@@ -1,35 +1,15 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * IPv4 is kept as sorted ranges with the number of the first address of each. A lookup goes by the
- * upper half of the address to the first range that can hold it: one step for any telescope whose
- * prefixes are not shorter than a few addresses each.
- */
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor.h"
 
 #include "bytes.h"
 
 #include <stdlib.h>
 
-struct range {
-    uint32_t first, last; /* both included */
-    uint64_t base;        /* index of first */
-};
-
-struct ds_monitor {
-    bool everything;
-    uint64_t addresses;
-    struct range *ranges; /* sorted, disjoint */
-    size_t range_count;
-    uint32_t start[65537]; /* by upper 16 bits: the first range whose last is not below */
-    struct ds_prefix *inside6, *outside6;
-    size_t inside6_count, outside6_count;
-};
-
-static struct range range_of(const struct ds_prefix *p)
+static struct ds_monitor_range range_of(const struct ds_prefix *p)
 {
     uint32_t first = ds_load32_be(p->address);
     uint32_t host_mask = p->bits ? (uint32_t)((UINT64_C(1) << (32 - p->bits)) - 1) : UINT32_MAX;
-    return (struct range){first, first | host_mask, 0};
+    return (struct ds_monitor_range){first, first | host_mask, 0};
 }
 
 static bool prefix_has(const struct ds_prefix *p, const uint8_t *address)
@@ -62,11 +42,11 @@ static int refuse_overlap(const struct ds_prefix *list, size_t count, const char
 
 static int by_first(const void *a, const void *b)
 {
-    const struct range *x = a, *y = b;
+    const struct ds_monitor_range *x = a, *y = b;
     return (x->first > y->first) - (x->first < y->first);
 }
 
-static size_t collect4(const struct ds_prefix *list, size_t count, struct range *out)
+static size_t collect4(const struct ds_prefix *list, size_t count, struct ds_monitor_range *out)
 {
     size_t n = 0;
     for (size_t i = 0; i < count; i++)
@@ -87,8 +67,9 @@ static size_t collect6(const struct ds_prefix *list, size_t count, struct ds_pre
 
 /* inside minus outside, both sorted and disjoint. Each exclusion splits at most one range, so out
  * has room for the sum of both counts. */
-static size_t subtract(const struct range *inside, size_t inside_count, const struct range *outside,
-                       size_t outside_count, struct range *out)
+static size_t subtract(const struct ds_monitor_range *inside, size_t inside_count,
+                       const struct ds_monitor_range *outside, size_t outside_count,
+                       struct ds_monitor_range *out)
 {
     size_t n = 0;
     for (size_t i = 0; i < inside_count; i++) {
@@ -97,11 +78,11 @@ static size_t subtract(const struct range *inside, size_t inside_count, const st
             if (outside[j].last < at)
                 continue;
             if (outside[j].first > at)
-                out[n++] = (struct range){(uint32_t)at, outside[j].first - 1, 0};
+                out[n++] = (struct ds_monitor_range){(uint32_t)at, outside[j].first - 1, 0};
             at = (uint64_t)outside[j].last + 1;
         }
         if (at <= inside[i].last)
-            out[n++] = (struct range){(uint32_t)at, inside[i].last, 0};
+            out[n++] = (struct ds_monitor_range){(uint32_t)at, inside[i].last, 0};
     }
     return n;
 }
@@ -124,7 +105,8 @@ static int build(struct ds_monitor *m, const struct ds_prefix *prefixes, size_t 
                  const struct ds_prefix *exclusions, size_t exclusion_count)
 {
     size_t most = count + exclusion_count + 1;
-    struct range *inside = calloc(most, sizeof *inside), *outside = calloc(most, sizeof *outside);
+    struct ds_monitor_range *inside = calloc(most, sizeof *inside),
+                            *outside = calloc(most, sizeof *outside);
     m->ranges = calloc(most, sizeof *m->ranges);
     m->inside6 = calloc(most, sizeof *m->inside6);
     m->outside6 = calloc(most, sizeof *m->outside6);
@@ -184,16 +166,6 @@ bool ds_monitor_is_everything(const struct ds_monitor *m)
 uint64_t ds_monitor_addresses(const struct ds_monitor *m)
 {
     return m->addresses;
-}
-
-int64_t ds_monitor_index4(const struct ds_monitor *m, uint32_t address)
-{
-    size_t i = m->start[address >> 16];
-    while (i < m->range_count && m->ranges[i].last < address)
-        i++;
-    if (i == m->range_count || m->ranges[i].first > address)
-        return DS_MONITOR_OUTSIDE;
-    return (int64_t)(m->ranges[i].base + (address - m->ranges[i].first));
 }
 
 bool ds_monitor_has6(const struct ds_monitor *m, const uint8_t address[static 16])

@@ -11,7 +11,23 @@
 
 #include <stddef.h>
 
-struct ds_monitor;
+struct ds_monitor_range {
+    uint32_t first, last; /* both included */
+    uint64_t base;        /* index of first */
+};
+
+/* IPv4 is kept as sorted ranges with the number of the first address of each. A lookup goes by the
+ * upper half of the address to the first range that can hold it: one step for any telescope whose
+ * prefixes are not shorter than a few addresses each. */
+struct ds_monitor {
+    bool everything;
+    uint64_t addresses;
+    struct ds_monitor_range *ranges; /* sorted, disjoint */
+    size_t range_count;
+    uint32_t start[UINT16_MAX + 1]; /* by upper 16 bits: the first range whose last is not below */
+    struct ds_prefix *inside6, *outside6;
+    size_t inside6_count, outside6_count;
+};
 
 /* Makes the set of prefixes without those of exclusions, which may lie anywhere. No prefix may
  * overlap another of its own list; err then names both by their number in the list, from 1, never
@@ -28,7 +44,15 @@ uint64_t ds_monitor_addresses(const struct ds_monitor *m);
 #define DS_MONITOR_OUTSIDE (-1)
 /* The place of an IPv4 address among the monitored ones, 0 .. addresses-1 in order, or
  * DS_MONITOR_OUTSIDE. Not for a set that is everything. */
-int64_t ds_monitor_index4(const struct ds_monitor *m, uint32_t address);
+static inline int64_t ds_monitor_index4(const struct ds_monitor *m, uint32_t address)
+{
+    size_t i = m->start[address >> 16];
+    while (i < m->range_count && m->ranges[i].last < address)
+        i++;
+    if (i == m->range_count || m->ranges[i].first > address)
+        return DS_MONITOR_OUTSIDE;
+    return (int64_t)(m->ranges[i].base + (address - m->ranges[i].first));
+}
 /* Is the IPv6 address (network order) ours? Not for a set that is everything. */
 bool ds_monitor_has6(const struct ds_monitor *m, const uint8_t address[static 16]);
 

@@ -30,16 +30,15 @@ enum ds_slot_kind {
     DS_SLOT_END,       /* nothing more will come */
 };
 
-/* One ring slot: three cache lines, of which a bare SYN touches two. */
+/* One ring slot: three cache lines, of which a bare SYN fills the first exactly. */
 struct ds_slot {
     int64_t time_ns;
     uint32_t epoch;    /* ordinal of the window it is counted into, from 1 */
     uint16_t captured; /* bytes in snap */
-    uint16_t wire;     /* bytes of the IP packet on the wire, saturating */
     uint8_t kind;      /* enum ds_slot_kind */
     uint8_t reason;    /* enum ds_malformed */
     uint8_t late;      /* older than its window */
-    uint8_t pad[5];
+    uint8_t pad[7];
     uint8_t snap[DS_SNAP_BYTES];
 };
 _Static_assert(sizeof(struct ds_slot) == 192, "a slot is three cache lines");

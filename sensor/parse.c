@@ -312,41 +312,10 @@ enum ds_malformed ds_parse_careful(const uint8_t *data, uint32_t captured,
     }
 }
 
-/* IPv4 without options, unfragmented, TCP with enough captured: nine packets of ten. */
-static bool parse_fast(const uint8_t *data, uint32_t captured, struct ds_packet *p)
-{
-    if (captured < IP4_HEADER + 16 || data[0] != 0x45 || data[9] != DS_PROTO_TCP ||
-        ds_load16_be(data + 6) & (IP4_OFFSET_MASK | IP4_MORE_FRAGMENTS))
-        return false;
-    const uint8_t *tcp = data + IP4_HEADER;
-    uint32_t total = ds_load16_be(data + 2), header = (tcp[12] >> 4) * 4u;
-    if (header < TCP_HEADER || IP4_HEADER + header > total)
-        return false;
-    uint32_t source = ds_load32_be(data + 12), dest = ds_load32_be(data + 16);
-    *p = (struct ds_packet){
-        .source_key = source,
-        .dest_key = dest,
-        .source4 = source,
-        .dest4 = dest,
-        .seq = ds_load32_be(tcp + 4),
-        .total_bytes = (uint16_t)total,
-        .ip_id = ds_load16_be(data + 4),
-        .source_port = ds_load16_be(tcp),
-        .dest_port = ds_load16_be(tcp + 2),
-        .window = ds_load16_be(tcp + 14),
-        .proto = DS_PROTO_TCP,
-        .tcp_flags = tcp[13],
-        .tcp_header = (uint8_t)header,
-        .ttl = data[8],
-        .has_addresses = true,
-    };
-    return true;
-}
-
 enum ds_malformed ds_parse(const uint8_t *data, uint32_t captured, const struct ds_hash_key *key,
                            struct ds_packet *p)
 {
-    if (parse_fast(data, captured, p))
+    if (ds_parse_fast(data, captured, p))
         return DS_MALFORMED_COUNT;
     return ds_parse_careful(data, captured, key, p);
 }

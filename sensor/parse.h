@@ -9,6 +9,7 @@
 #ifndef DARKSCOPE_PARSE_H
 #define DARKSCOPE_PARSE_H
 
+#include "bytes.h"
 #include "hash.h"
 #include "packet.h"
 
@@ -24,7 +25,40 @@
 enum ds_malformed ds_parse(const uint8_t *data, uint32_t captured, const struct ds_hash_key *key,
                            struct ds_packet *p);
 
-/* The same without the fast path for ordinary packets; tests prove both equal. */
+/* The same for what nearly every packet is: TCP in IPv4 without options, unfragmented, enough
+ * captured. False, and *p untouched, for any other; tests prove it equal to ds_parse_careful. */
+static inline bool ds_parse_fast(const uint8_t *data, uint32_t captured, struct ds_packet *p)
+{
+    enum { IP4 = 20, TCP_TO_WINDOW = 16, TCP = 20, FRAGMENT_MASK = 0x3fff };
+    if (captured < IP4 + TCP_TO_WINDOW || data[0] != 0x45 || data[9] != DS_PROTO_TCP ||
+        ds_load16_be(data + 6) & FRAGMENT_MASK)
+        return false;
+    const uint8_t *tcp = data + IP4;
+    uint32_t total = ds_load16_be(data + 2), header = (tcp[12] >> 4) * 4u;
+    if (header < TCP || IP4 + header > total)
+        return false;
+    uint32_t source = ds_load32_be(data + 12), dest = ds_load32_be(data + 16);
+    *p = (struct ds_packet){
+        .source_key = source,
+        .dest_key = dest,
+        .source4 = source,
+        .dest4 = dest,
+        .seq = ds_load32_be(tcp + 4),
+        .total_bytes = (uint16_t)total,
+        .ip_id = ds_load16_be(data + 4),
+        .source_port = ds_load16_be(tcp),
+        .dest_port = ds_load16_be(tcp + 2),
+        .window = ds_load16_be(tcp + 14),
+        .proto = DS_PROTO_TCP,
+        .tcp_flags = tcp[13],
+        .tcp_header = (uint8_t)header,
+        .ttl = data[8],
+        .has_addresses = true,
+    };
+    return true;
+}
+
+/* The same without the fast path. */
 enum ds_malformed ds_parse_careful(const uint8_t *data, uint32_t captured,
                                    const struct ds_hash_key *key, struct ds_packet *p);
 

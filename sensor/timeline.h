@@ -51,6 +51,18 @@ bool ds_timeline_advance(struct ds_timeline *c, int64_t time_ns, struct ds_epoch
 /* After ds_timeline_advance: the number of the packet's window. */
 uint32_t ds_timeline_assign(struct ds_timeline *c, int64_t time_ns, bool *late);
 
+/* Both at once, in line, for a packet of the oldest open window, which nearly every packet is:
+ * true, and its number is t->oldest. False: ask the functions above. */
+static inline bool ds_timeline_is_oldest(struct ds_timeline *t, int64_t time_ns)
+{
+    if (!t->started || time_ns < t->start_ns || time_ns >= t->start_ns + t->length_ns)
+        return false;
+    if (time_ns > t->newest_ns)
+        t->newest_ns = time_ns;
+    t->behind = 0;
+    return true;
+}
+
 /* At the end: until it returns false, each true is a window to close. */
 bool ds_timeline_finish(struct ds_timeline *c, struct ds_epoch *closed);
 

@@ -53,7 +53,6 @@ static enum ds_tunnel_enter enter(struct ds_network *at, uint32_t header, enum d
         return DS_TUNNEL_NONE;
     at->data += header;
     at->captured -= header;
-    at->wire -= header;
     return kind;
 }
 

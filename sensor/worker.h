@@ -10,13 +10,12 @@
 #ifndef DARKSCOPE_WORKER_H
 #define DARKSCOPE_WORKER_H
 
-#include "count.h"
+#include "batch.h"
 #include "ring.h"
 
 #include <pthread.h>
 
-#define DS_WORKER_SETS  4
-#define DS_WORKER_BATCH 64
+#define DS_WORKER_SETS 4
 
 /* What the capture threads say of a window when they close it; travels in the CLOSE slot. */
 struct ds_close {
@@ -59,7 +58,7 @@ struct ds_worker {
     pthread_t thread;
     struct ds_set sets[DS_WORKER_SETS];
     struct ds_set *recent; /* the open set last counted into; NULL: none */
-    struct ds_hit hits[DS_WORKER_BATCH];
+    struct ds_batch batch;
 };
 
 /* rings is where the pipeline will keep this worker's rings; they are initialised with w->data

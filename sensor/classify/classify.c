@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "classify/classify.h"
 
-enum {
-    TCP_FIN = 0x01,
-    TCP_SYN = 0x02,
-    TCP_RST = 0x04,
-    TCP_PSH = 0x08,
-    TCP_ACK = 0x10,
-};
-
 /* UDP services with a published amplification factor (US-CERT TA14-017A and later reports): a
  * packet from one of these ports is the answer to a request in the telescope's name. */
 static bool is_reflection_port(uint16_t port)
@@ -34,37 +26,6 @@ static bool is_reflection_port(uint16_t port)
         return true;
     default:
         return false;
-    }
-}
-
-/* NICTER's legend; the first rule that fits wins. */
-static enum ds_type tcp_type(uint8_t flags)
-{
-    if (flags & TCP_RST)
-        return DS_TYPE_TCP_RST;
-    if ((flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK))
-        return DS_TYPE_TCP_SYNACK;
-    if (flags & TCP_SYN)
-        return flags & TCP_FIN ? DS_TYPE_TCP_OTHER : DS_TYPE_TCP_SYN;
-    if (flags & TCP_FIN)
-        return DS_TYPE_TCP_FIN;
-    if (flags & TCP_PSH)
-        return DS_TYPE_TCP_PUSH;
-    return flags & TCP_ACK ? DS_TYPE_TCP_ACK : DS_TYPE_TCP_OTHER;
-}
-
-static void classify_tcp(const struct ds_packet *p, struct ds_verdict *v)
-{
-    v->type = (uint8_t)tcp_type(p->tcp_flags);
-    if (v->type == DS_TYPE_TCP_RST || v->type == DS_TYPE_TCP_SYNACK) {
-        v->cls = DS_CLASS_BACKSCATTER;
-        v->port = p->source_port;
-        return;
-    }
-    v->port = p->dest_port;
-    if (v->type == DS_TYPE_TCP_SYN) {
-        v->cls = DS_CLASS_SCAN;
-        v->signatures = ds_classify_signatures(p);
     }
 }
 
@@ -138,7 +99,7 @@ void ds_classify(const struct ds_packet *p, struct ds_verdict *out)
     }
     switch (p->proto) {
     case DS_PROTO_TCP:
-        classify_tcp(p, out);
+        ds_classify_tcp(p, out);
         break;
     case DS_PROTO_UDP:
         classify_udp(p, out);

@@ -18,8 +18,58 @@ struct ds_verdict {
 
 void ds_classify(const struct ds_packet *p, struct ds_verdict *out);
 
-/* Tool and malware marks on a TCP SYN; docs/signatures in docs/statistics.md. IPv4 only: the
- * formulas are on IPv4 addresses and the IPv4 id. */
-uint32_t ds_classify_signatures(const struct ds_packet *p);
+/* Tool and malware marks on a TCP SYN: relations between fields that no kernel would choose. One
+ * packet in 65,536 has a given id by chance: a source is confirmed by its second packet (count.h).
+ * IPv4 only: the formulas are on IPv4 addresses and the IPv4 id.
+ *
+ * Mirai: its scanner.c and all known descendants send the destination as sequence number.
+ * Masscan, every version: the id is a fold of destination, port and sequence number.
+ * ZMap up to 4.0 writes 54321 into every id (probe_modules/packet.h). */
+static inline uint32_t ds_classify_signatures(const struct ds_packet *p)
+{
+    enum { ZMAP_IP_ID = 54321 };
+    if (p->is_v6)
+        return 0;
+    bool mirai = p->seq == p->dest4;
+    bool masscan = p->ip_id == (uint16_t)(p->dest4 ^ p->dest_port ^ p->seq);
+    bool zmap = p->ip_id == ZMAP_IP_ID;
+    return (uint32_t)mirai << DS_SIGNATURE_MIRAI | (uint32_t)masscan << DS_SIGNATURE_MASSCAN |
+           (uint32_t)zmap << DS_SIGNATURE_ZMAP;
+}
+
+/* NICTER's legend; the first rule that fits wins. */
+static inline enum ds_type ds_classify_tcp_type(uint8_t flags)
+{
+    enum { FIN = 0x01, SYN = 0x02, RST = 0x04, PSH = 0x08, ACK = 0x10 };
+    if (flags & RST)
+        return DS_TYPE_TCP_RST;
+    if (flags & SYN) {
+        if (flags & ACK)
+            return DS_TYPE_TCP_SYNACK;
+        return flags & FIN ? DS_TYPE_TCP_OTHER : DS_TYPE_TCP_SYN;
+    }
+    if (flags & FIN)
+        return DS_TYPE_TCP_FIN;
+    if (flags & PSH)
+        return DS_TYPE_TCP_PUSH;
+    return flags & ACK ? DS_TYPE_TCP_ACK : DS_TYPE_TCP_OTHER;
+}
+
+/* The part of ds_classify for TCP with its whole header; in line for the packet path. */
+static inline void ds_classify_tcp(const struct ds_packet *p, struct ds_verdict *out)
+{
+    enum ds_type type = ds_classify_tcp_type(p->tcp_flags);
+    bool backscatter = type == DS_TYPE_TCP_RST || type == DS_TYPE_TCP_SYNACK;
+    bool scan = type == DS_TYPE_TCP_SYN;
+    *out = (struct ds_verdict){
+        .type = (uint8_t)type,
+        .cls = backscatter ? DS_CLASS_BACKSCATTER
+               : scan      ? DS_CLASS_SCAN
+                           : DS_CLASS_OTHER,
+        .proto = DS_PROTO_TCP,
+        .port = backscatter ? p->source_port : p->dest_port,
+        .signatures = scan ? ds_classify_signatures(p) : 0,
+    };
+}
 
 #endif

@@ -154,7 +154,7 @@ static size_t first_pass(struct stages *s, enum stage stage, const struct ds_fra
         struct ds_network net;
         struct ds_packet p;
         struct ds_verdict v = {0};
-        if (ds_link_strip(&frames[i], 0, &net) != DS_MALFORMED_COUNT)
+        if (ds_link_strip_fast(&frames[i], 0, &net) != DS_MALFORMED_COUNT)
             continue;
         s->sum += net.captured;
         if (stage < STAGE_PARSE ||

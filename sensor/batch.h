@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The inner loop: parses, classifies and counts up to DS_BATCH packets side by side. Pure.
+ */
+#ifndef DARKSCOPE_BATCH_H
+#define DARKSCOPE_BATCH_H
+
+#include "count.h"
+#include "packet.h"
+
+#define DS_BATCH 64
+
+struct ds_batch {
+    const struct ds_monitor *monitor; /* borrowed, as all pointers here */
+    const struct ds_hash_key *key;
+    const struct ds_geo *geo; /* NULL: no countries */
+    /* The counts of the open windows, at most two and consecutive: by epoch modulo 2. */
+    struct ds_counts *counts[DS_TIMELINE_OPEN_MAX];
+    struct ds_hit hits[DS_BATCH]; /* scratch */
+};
+
+/* Counts n <= DS_BATCH slots of kind PACKET or MALFORMED, whose epochs have their counts set. */
+void ds_batch_count(struct ds_batch *b, const struct ds_slot *slots, size_t n);
+
+#endif
