@@ -4,6 +4,7 @@
 #include "config_check.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,36 +14,40 @@ static const cyaml_config_t yaml_settings = {
     .flags = CYAML_CFG_NO_ALIAS,
 };
 
-/* The whole file in fresh memory. */
-static int read_file(const char *path, unsigned char **out, size_t *size, struct ds_error *err)
+/* The whole file in fresh memory; NULL with err. */
+static unsigned char *read_file(const char *path, size_t *size, struct ds_error *err)
 {
     FILE *file = fopen(path, "rbe");
-    if (!file)
-        return ds_error(err, DS_CONFIG, "%s: cannot open: %s", path, strerror(errno));
+    if (!file) {
+        ds_error(err, DS_CONFIG, "%s: cannot open: %s", path, strerror(errno));
+        return NULL;
+    }
     unsigned char *text = malloc(DS_CONFIG_BYTES_MAX + 1);
-    int rc = 0;
     *size = text ? fread(text, 1, DS_CONFIG_BYTES_MAX + 1, file) : 0;
+    bool is_good = false;
     if (!text)
-        rc = ds_error(err, DS_FAILURE, "%s: no memory", path);
+        ds_error(err, DS_FAILURE, "%s: no memory", path);
     else if (ferror(file))
-        rc = ds_error(err, DS_CONFIG, "%s: cannot read: %s", path, strerror(errno));
+        ds_error(err, DS_CONFIG, "%s: cannot read: %s", path, strerror(errno));
     else if (*size > DS_CONFIG_BYTES_MAX)
-        rc = ds_error(err, DS_CONFIG, "%s: longer than %u bytes; is it a configuration file?", path,
-                      DS_CONFIG_BYTES_MAX);
-    fclose(file);
-    if (rc)
-        free(text);
+        ds_error(err, DS_CONFIG, "%s: longer than %u bytes; is it a configuration file?", path,
+                 DS_CONFIG_BYTES_MAX);
     else
-        *out = text;
-    return rc;
+        is_good = true;
+    fclose(file);
+    if (!is_good) {
+        free(text);
+        text = NULL;
+    }
+    return text;
 }
 
 int ds_config_load(const char *path, const struct cyaml_schema_value *schema,
                    const struct ds_config_rule *rules, void **out, struct ds_error *err)
 {
-    unsigned char *text;
-    size_t size;
-    if (read_file(path, &text, &size, err))
+    size_t size = 0;
+    unsigned char *text = read_file(path, &size, err);
+    if (!text)
         return -1;
     int rc = ds_config_check(path, text, size, schema, rules, err);
     if (rc == 0) {
