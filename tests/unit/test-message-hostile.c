@@ -122,7 +122,7 @@ static void survives_every_changed_byte(void **state)
 static void survives_changed_bytes_in_a_large_window(void **state)
 {
     struct ds_message m = {.kind = DS_MESSAGE_WINDOW, .sequence = 3};
-    sample_traffic(&m.window, 99, 3000);
+    sample_traffic(&m.window, 99, 600);
     struct bytes b = encode(&m);
     ds_message_finish(&m);
     for (size_t i = 0; i < b.size; i++) {
