@@ -5,7 +5,6 @@
  */
 #include "darkscope/message.h"
 
-#include "columns.h"
 #include "sample.h"
 
 #include <setjmp.h>
@@ -13,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zstd.h>
 
 #include <cmocka.h>
 
@@ -478,106 +476,6 @@ static void refuses_a_table_twice(void **state)
     free(b.data);
 }
 
-static enum ds_decode unpack(const void *bytes, size_t size, const char **why)
-{
-    struct ds_cell *cells = NULL;
-    size_t n = 0;
-    *why = NULL;
-    enum ds_decode result = ds_columns_unpack(bytes, size, &cells, &n, why);
-    assert_true((result == DS_DECODE_OK) == (cells != NULL));
-    free(cells);
-    return result;
-}
-
-static void refuses_columns_that_cannot_be(void **state)
-{
-    static const struct {
-        const char *bytes;
-        size_t size;
-        const char *why;
-    } cases[] = {
-        {S(""), "cells: columns end early"},
-        {S("\x80"), "cells: columns end early"},
-        {S("\x01"), "cells: more of them than bytes"},
-        {S("\x02\x00\x00\x00\x00\x00\x00"), "cells: more of them than bytes"},
-        {S("\x81\x80\x80\x04"), "cells: a value is out of range"}, /* 8 Mi + 1 cells */
-        {S("\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"), "cells: a value is out of range"},
-        {S("\x00\x00"), "cells: bytes behind the last column"},
-        {S("\x01\x00\x01\x00\x00\x00\x00"), "cells: not a country"},
-        {S("\x01\xbf\x7e\x00\x00\x00\x00\x00"), "cells: a cell without packets"},
-        {S("\x01\xbf\x7e\x01\x28\x01\x00\x00"), "cells: a value is out of range"}, /* remainder */
-        {S("\x01\xbf\x7e\x01\x28\x00\x02\x00"), "cells: a value is out of range"}, /* repeats */
-        {S("\x01\xbf\x7e\x01\x28\x00\x00\x02"), "cells: a value is out of range"}, /* survey */
-        {S("\x01\xbf\x7e\x81\x80\x80\x80\x80\x80\x80\x10\x28\x00\x00\x00"),
-         "cells: a value is out of range"}, /* 2^53 + 1 packets */
-        {S("\x01\xbf\x7e\x80\x80\x80\x80\x80\x80\x80\x10\x02\x00\x00\x00"),
-         "cells: a value is out of range"}, /* 2^54 bytes */
-        {S("\x02\xbf\x7e\xff\xff\x03\x01\x80\x80\x80\x80\x80\x80\x80\x10\x01\x01\x00\x00\x00\x00"
-           "\x00\x00"),
-         "cells: their sum is out of range"},
-        {S("\x01\xbf\xfe\x80\x80\x80\x60\x01\x00\x00\x00\x00"),
-         "cells: a value is out of range"}, /* class 3 */
-        {S("\x01\xbf\x7e\x01\x28\x00\x00"), "cells: columns end early"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        unsigned char frame[256];
-        size_t size = ZSTD_compress(frame, sizeof frame, cases[i].bytes, cases[i].size, 1);
-        assert_false(ZSTD_isError(size));
-        const char *why;
-        assert_int_equal(unpack(frame, size, &why), DS_DECODE_MALFORMED);
-        assert_string_equal(why, cases[i].why);
-    }
-    unsigned char frame[64];
-    const char *why;
-    size_t size = ZSTD_compress(frame, sizeof frame, S("\x01\xbf\x7e\x01\x28\x00\x00\x01"), 1);
-    assert_int_equal(unpack(frame, size, &why), DS_DECODE_OK);
-}
-
-static void refuses_frames_that_lie(void **state)
-{
-    const char *why;
-    static const struct {
-        const char *bytes;
-        size_t size;
-    } liars[] = {
-        {S("")},
-        {S("not zstd")},
-        {S("\x28\xb5\x2f\xfd")},
-        {S("\x28\xb5\x2f\xfd\x00\x00\x01\x00\x00")},                         /* no size */
-        {S("\x28\xb5\x2f\xfd\xe0\xff\xff\xff\xff\xff\xff\xff\xff\x01\0\0")}, /* 2^64 - 1 */
-        {S("\x28\xb5\x2f\xfd\xe0\x00\x00\x00\x20\0\0\0\0\x01\0\0")}, /* 512 MB in 16 bytes */
-    };
-    for (size_t i = 0; i < sizeof liars / sizeof liars[0]; i++) {
-        assert_int_equal(unpack(liars[i].bytes, liars[i].size, &why), DS_DECODE_MALFORMED);
-        assert_string_equal(why, "cells: not a zstd frame of an acceptable size");
-    }
-    /* Says 2 bytes and holds 1. */
-    assert_int_equal(unpack(S("\x28\xb5\x2f\xfd\x20\x02\x09\x00\x00\x00"), &why),
-                     DS_DECODE_MALFORMED);
-    assert_string_equal(why, "cells: damaged zstd frame");
-}
-
-/* 64 MB of zeros in 8 KB: it says 0 cells, so nothing is allocated for them; 8 million of key 0
- * would be no country. */
-static void survives_a_bomb(void **state)
-{
-    size_t raw_size = 64u << 20, room = ZSTD_compressBound(raw_size);
-    unsigned char *raw = calloc(raw_size, 1), *frame = malloc(room);
-    assert_non_null(raw);
-    assert_non_null(frame);
-    const char *why;
-    size_t size = ZSTD_compress(frame, room, raw, raw_size, 1);
-    assert_true(size < 10000);
-    assert_int_equal(unpack(frame, size, &why), DS_DECODE_MALFORMED);
-    assert_string_equal(why, "cells: bytes behind the last column");
-    memcpy(raw, "\x80\x80\x80\x04", 4);
-    size = ZSTD_compress(frame, room, raw, raw_size, 1);
-    assert_int_equal(unpack(frame, size, &why), DS_DECODE_MALFORMED);
-    assert_string_equal(why, "cells: not a country");
-    free(raw);
-    free(frame);
-}
-
 static void refuses_a_message_that_is_too_long(void **state)
 {
     size_t size = (size_t)DS_MESSAGE_MAX + 1;
@@ -607,9 +505,6 @@ int main(void)
         cmocka_unit_test(refuses_windows_that_cannot_be),
         cmocka_unit_test(skips_the_rest_of_a_row),
         cmocka_unit_test(refuses_a_table_twice),
-        cmocka_unit_test(refuses_columns_that_cannot_be),
-        cmocka_unit_test(refuses_frames_that_lie),
-        cmocka_unit_test(survives_a_bomb),
         cmocka_unit_test(refuses_a_message_that_is_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
