@@ -2,7 +2,7 @@
  *
  * A capture file: chooses the reader by the content, and words what goes wrong.
  */
-#include "link.h"
+#include "linktype.h"
 #include "reader.h"
 
 #include <inttypes.h>
@@ -84,7 +84,7 @@ int ds_reader_damaged(const struct ds_reader *r, struct ds_error *err, const cha
 int ds_reader_link_unknown(const struct ds_reader *r, uint16_t link, struct ds_error *err)
 {
     return ds_error(err, DS_INPUT,
-                    "%s: link type %u is not read, only " DS_LINK_LIST
+                    "%s: link type %u is not read, only " DS_LINKTYPE_LIST
                     "; convert it with \"tcprewrite --dlt=enet\"",
                     r->name, link);
 }

@@ -4,7 +4,7 @@
  * and the variant of Alexey Kuznetsov's patched libpcap, whose record headers are 8 bytes longer.
  * Times are unsigned seconds: they end in 2106.
  */
-#include "link.h"
+#include "linktype.h"
 #include "reader.h"
 
 #include <inttypes.h>
@@ -127,7 +127,7 @@ int ds_pcap_start(struct ds_reader *r, struct ds_error *err)
                         r->name, major, minor);
     r->lengths_swapped = minor < 4;
     /* The upper half holds the length of the frame check sequence, which nobody here needs. */
-    r->link = ds_link_normal((uint16_t)ds_reader_u32(at + 20, r->swapped));
+    r->link = ds_linktype_normal((uint16_t)ds_reader_u32(at + 20, r->swapped));
     if (!ds_capture_link_known(r->link))
         return ds_reader_link_unknown(r, r->link, err);
     r->source.at += FILE_HEADER_BYTES;

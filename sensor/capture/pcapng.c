@@ -5,7 +5,7 @@
  * blocks are skipped. Refused are blocks whose two lengths differ, and packet, interface and
  * section blocks larger than the source's buffer.
  */
-#include "link.h"
+#include "linktype.h"
 #include "reader.h"
 
 #include <inttypes.h>
@@ -165,7 +165,7 @@ static enum ds_record parse_interface(struct ds_reader *r, uint32_t length, bool
     }
     const uint8_t *at = r->source.at;
     struct ds_pcapng_interface i = {
-        .link = ds_link_normal(ds_reader_u16(at + 8, swapped)),
+        .link = ds_linktype_normal(ds_reader_u16(at + 8, swapped)),
         .snaplen = ds_reader_u32(at + 12, swapped),
     };
     i.link_known = ds_capture_link_known(i.link);
