@@ -114,7 +114,10 @@ int ds_pcap_start(struct ds_reader *r, struct ds_error *err)
     r->swapped = !read_magic(r, ds_reader_u32(at, false));
     if (r->swapped && !read_magic(r, ds_reader_u32(at, true)))
         return 1;
-    if (ds_source_fill(&r->source, FILE_HEADER_BYTES) != DS_SOURCE_READY)
+    enum ds_source_result result = ds_source_fill(&r->source, FILE_HEADER_BYTES);
+    if (result == DS_SOURCE_STOPPED)
+        return DS_CAPTURE_ENDED;
+    if (result != DS_SOURCE_READY)
         return ds_error(err, DS_INPUT, "%s: ends inside its pcap file header; capture it again",
                         r->name);
     at = r->source.at;

@@ -354,8 +354,14 @@ int ds_pcapng_start(struct ds_reader *r, struct ds_error *err)
     if (!r->interfaces)
         return ds_error(err, DS_FAILURE, "%s: cannot read: out of memory", r->name);
     enum ds_record result = need(r, BLOCK_BYTES_MIN);
-    while (result == DS_RECORD_SHORT && ds_source_fill(&r->source, r->need) == DS_SOURCE_READY)
+    while (result == DS_RECORD_SHORT) {
+        enum ds_source_result filled = ds_source_fill(&r->source, r->need);
+        if (filled == DS_SOURCE_STOPPED)
+            return DS_CAPTURE_ENDED;
+        if (filled != DS_SOURCE_READY)
+            break;
         result = parse_section(r, NULL);
+    }
     if (result != DS_RECORD_SECTION)
         return ds_error(err, DS_INPUT,
                         "%s: is not a capture: its pcapng section header is %s; capture it again",
