@@ -52,7 +52,8 @@ struct ds_capture {
 bool ds_capture_link_known(uint16_t link);
 
 /* pcap or pcapng, either byte order, micro- or nanoseconds, plain, .gz or .zst by content (not by
- * name); path "-" is standard input. *out is written last. 0, or -1 with err. */
+ * name); path "-" is standard input. *out is written last. 0, or -1 with err. Of a pipe, whose
+ * first bytes may be long in coming, the first read looks at the content. */
 int ds_capture_open_file(const char *path, struct ds_capture **out, struct ds_error *err);
 
 struct ds_capture_live {

@@ -2,7 +2,7 @@
  *
  * A capture file: chooses the reader by the content, and words what goes wrong.
  */
-#include "link.h"
+#include "linktype.h"
 #include "reader.h"
 
 #include <inttypes.h>
@@ -22,46 +22,6 @@ struct ds_file {
     struct ds_reader reader;
     bool failed;
     char name[NAME_BYTES];
-};
-
-static int file_read(struct ds_capture *c, struct ds_frame *frames, size_t most,
-                     struct ds_error *err)
-{
-    struct ds_file *f = (struct ds_file *)c;
-    if (f->failed)
-        return ds_error(err, DS_DAMAGED, "%s: nothing can be read behind the damage", f->name);
-    if (atomic_load_explicit(&f->reader.source.stopped, memory_order_relaxed))
-        return DS_CAPTURE_ENDED;
-    int n = f->reader.read(&f->reader, frames, most, err);
-    f->failed = n == DS_CAPTURE_FAILED;
-    return n;
-}
-
-static void file_loss(struct ds_capture *c, struct ds_capture_loss *out)
-{
-    *out = (struct ds_capture_loss){0};
-}
-
-static void file_stop(struct ds_capture *c)
-{
-    ds_source_stop(&((struct ds_file *)c)->reader.source);
-}
-
-static void file_destroy(struct ds_capture *c)
-{
-    if (!c)
-        return;
-    struct ds_file *f = (struct ds_file *)c;
-    ds_pcapng_finish(&f->reader);
-    ds_source_finish(&f->reader.source);
-    free(f);
-}
-
-static const struct ds_capture_ops file_ops = {
-    .read = file_read,
-    .loss = file_loss,
-    .stop = file_stop,
-    .destroy = file_destroy,
 };
 
 int ds_reader_damaged(const struct ds_reader *r, struct ds_error *err, const char *format, ...)
@@ -84,7 +44,7 @@ int ds_reader_damaged(const struct ds_reader *r, struct ds_error *err, const cha
 int ds_reader_link_unknown(const struct ds_reader *r, uint16_t link, struct ds_error *err)
 {
     return ds_error(err, DS_INPUT,
-                    "%s: link type %u is not read, only " DS_LINK_LIST
+                    "%s: link type %u is not read, only " DS_LINKTYPE_LIST
                     "; convert it with \"tcprewrite --dlt=enet\"",
                     r->name, link);
 }
@@ -132,15 +92,20 @@ static int not_a_capture(const struct ds_reader *r, struct ds_error *err)
                     r->name, at[0], at[1], at[2], at[3]);
 }
 
+/* By the first bytes. 0, or what read has to return. */
 static int choose_reader(struct ds_reader *r, struct ds_error *err)
 {
-    switch (ds_source_fill(&r->source, MAGIC_BYTES)) {
+    enum ds_source_result result = ds_source_start(&r->source);
+    if (result == DS_SOURCE_READY)
+        result = ds_source_fill(&r->source, MAGIC_BYTES);
+    switch (result) {
     case DS_SOURCE_READY:
         break;
-    case DS_SOURCE_FAULT:
-        return ds_error(err, DS_INPUT, "%s: cannot be unpacked: %s", r->name, r->source.fault);
-    case DS_SOURCE_ENDED:
     case DS_SOURCE_STOPPED:
+        return DS_CAPTURE_ENDED;
+    case DS_SOURCE_FAULT:
+        return ds_error(err, DS_INPUT, "%s: cannot be read: %s", r->name, r->source.fault);
+    case DS_SOURCE_ENDED:
         if (r->source.at == r->source.end)
             return ds_error(err, DS_INPUT, "%s: is empty; name a capture with packets", r->name);
         return ds_error(err, DS_INPUT,
@@ -151,6 +116,48 @@ static int choose_reader(struct ds_reader *r, struct ds_error *err)
         rc = ds_pcapng_start(r, err);
     return rc > 0 ? not_a_capture(r, err) : rc;
 }
+
+static int file_read(struct ds_capture *c, struct ds_frame *frames, size_t most,
+                     struct ds_error *err)
+{
+    struct ds_file *f = (struct ds_file *)c;
+    if (f->failed)
+        return ds_error(err, DS_DAMAGED, "%s: nothing can be read behind the damage", f->name);
+    if (atomic_load_explicit(&f->reader.source.stopped, memory_order_relaxed))
+        return DS_CAPTURE_ENDED;
+    int n = f->reader.read ? 0 : choose_reader(&f->reader, err);
+    if (n == 0)
+        n = f->reader.read(&f->reader, frames, most, err);
+    f->failed = n == DS_CAPTURE_FAILED;
+    return n;
+}
+
+static void file_loss(struct ds_capture *c, struct ds_capture_loss *out)
+{
+    *out = (struct ds_capture_loss){0};
+}
+
+static void file_stop(struct ds_capture *c)
+{
+    ds_source_stop(&((struct ds_file *)c)->reader.source);
+}
+
+static void file_destroy(struct ds_capture *c)
+{
+    if (!c)
+        return;
+    struct ds_file *f = (struct ds_file *)c;
+    ds_pcapng_finish(&f->reader);
+    ds_source_finish(&f->reader.source);
+    free(f);
+}
+
+static const struct ds_capture_ops file_ops = {
+    .read = file_read,
+    .loss = file_loss,
+    .stop = file_stop,
+    .destroy = file_destroy,
+};
 
 /* The end of a long path tells more than its beginning. */
 static void name_for_messages(const char *path, char out[static NAME_BYTES])
@@ -176,11 +183,11 @@ int ds_capture_open_file(const char *path, struct ds_capture **out, struct ds_er
         free(f);
         return -1;
     }
-    if (choose_reader(&f->reader, err) < 0) {
+    /* What may have to be waited for is left to the first read, which stop can end. */
+    if (f->reader.source.is_regular && choose_reader(&f->reader, err) < 0) {
         file_destroy(&f->capture);
         return -1;
     }
-    f->reader.source.opening = false;
     *out = &f->capture;
     return 0;
 }

@@ -9,7 +9,7 @@
  */
 #include "../capture.h"
 #include "darkscope/log.h"
-#include "link.h"
+#include "linktype.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -233,11 +233,11 @@ static int activate(struct ds_live *l, const struct ds_capture_live *o, struct d
 
 static int check_link(struct ds_live *l, struct ds_error *err)
 {
-    l->link = ds_link_normal((uint16_t)pcap_datalink(l->pcap));
+    l->link = ds_linktype_normal((uint16_t)pcap_datalink(l->pcap));
     if (ds_capture_link_known(l->link))
         return 0;
     return ds_error(err, DS_INPUT,
-                    "interface %s: link type %u is not read, only " DS_LINK_LIST
+                    "interface %s: link type %u is not read, only " DS_LINKTYPE_LIST
                     "; capture from another interface",
                     l->interface, l->link);
 }

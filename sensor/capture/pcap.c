@@ -4,7 +4,7 @@
  * and the variant of Alexey Kuznetsov's patched libpcap, whose record headers are 8 bytes longer.
  * Times are unsigned seconds: they end in 2106.
  */
-#include "link.h"
+#include "linktype.h"
 #include "reader.h"
 
 #include <inttypes.h>
@@ -114,7 +114,10 @@ int ds_pcap_start(struct ds_reader *r, struct ds_error *err)
     r->swapped = !read_magic(r, ds_reader_u32(at, false));
     if (r->swapped && !read_magic(r, ds_reader_u32(at, true)))
         return 1;
-    if (ds_source_fill(&r->source, FILE_HEADER_BYTES) != DS_SOURCE_READY)
+    enum ds_source_result result = ds_source_fill(&r->source, FILE_HEADER_BYTES);
+    if (result == DS_SOURCE_STOPPED)
+        return DS_CAPTURE_ENDED;
+    if (result != DS_SOURCE_READY)
         return ds_error(err, DS_INPUT, "%s: ends inside its pcap file header; capture it again",
                         r->name);
     at = r->source.at;
@@ -127,7 +130,7 @@ int ds_pcap_start(struct ds_reader *r, struct ds_error *err)
                         r->name, major, minor);
     r->lengths_swapped = minor < 4;
     /* The upper half holds the length of the frame check sequence, which nobody here needs. */
-    r->link = ds_link_normal((uint16_t)ds_reader_u32(at + 20, r->swapped));
+    r->link = ds_linktype_normal((uint16_t)ds_reader_u32(at + 20, r->swapped));
     if (!ds_capture_link_known(r->link))
         return ds_reader_link_unknown(r, r->link, err);
     r->source.at += FILE_HEADER_BYTES;

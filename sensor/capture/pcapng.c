@@ -5,7 +5,7 @@
  * blocks are skipped. Refused are blocks whose two lengths differ, and packet, interface and
  * section blocks larger than the source's buffer.
  */
-#include "link.h"
+#include "linktype.h"
 #include "reader.h"
 
 #include <inttypes.h>
@@ -165,7 +165,7 @@ static enum ds_record parse_interface(struct ds_reader *r, uint32_t length, bool
     }
     const uint8_t *at = r->source.at;
     struct ds_pcapng_interface i = {
-        .link = ds_link_normal(ds_reader_u16(at + 8, swapped)),
+        .link = ds_linktype_normal(ds_reader_u16(at + 8, swapped)),
         .snaplen = ds_reader_u32(at + 12, swapped),
     };
     i.link_known = ds_capture_link_known(i.link);
@@ -354,8 +354,14 @@ int ds_pcapng_start(struct ds_reader *r, struct ds_error *err)
     if (!r->interfaces)
         return ds_error(err, DS_FAILURE, "%s: cannot read: out of memory", r->name);
     enum ds_record result = need(r, BLOCK_BYTES_MIN);
-    while (result == DS_RECORD_SHORT && ds_source_fill(&r->source, r->need) == DS_SOURCE_READY)
+    while (result == DS_RECORD_SHORT) {
+        enum ds_source_result filled = ds_source_fill(&r->source, r->need);
+        if (filled == DS_SOURCE_STOPPED)
+            return DS_CAPTURE_ENDED;
+        if (filled != DS_SOURCE_READY)
+            break;
         result = parse_section(r, NULL);
+    }
     if (result != DS_RECORD_SECTION)
         return ds_error(err, DS_INPUT,
                         "%s: is not a capture: its pcapng section header is %s; capture it again",

@@ -27,7 +27,7 @@ struct ds_pcapng_interface {
 
 struct ds_reader {
     struct ds_source source;
-    /* The format's: as ds_capture_ops. */
+    /* The format's: as ds_capture_ops. NULL until it is known. */
     int (*read)(struct ds_reader *r, struct ds_frame *frames, size_t most, struct ds_error *err);
     const char *name; /* for messages; borrowed */
     uint64_t packets; /* delivered */
@@ -56,8 +56,8 @@ enum ds_record {
     DS_RECORD_SKIP,    /* pcapng: not needed, and perhaps larger than the buffer */
 };
 
-/* Set up the reader where the first bytes are the format's magic: 0; 1 where they are not; -1 with
- * err. */
+/* Set up the reader where the first bytes are the format's magic: 0; 1 where they are not; or what
+ * read has to return: DS_CAPTURE_FAILED with err, DS_CAPTURE_ENDED when stopped. */
 int ds_pcap_start(struct ds_reader *r, struct ds_error *err);
 int ds_pcapng_start(struct ds_reader *r, struct ds_error *err);
 void ds_pcapng_finish(struct ds_reader *r);

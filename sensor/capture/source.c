@@ -29,7 +29,7 @@ static size_t read_input(struct ds_source *s, uint8_t *to, size_t room)
         }
         if (n >= 0)
             return (size_t)n;
-        if (errno == EAGAIN || (errno == EINTR && !s->opening))
+        if (errno == EAGAIN || errno == EINTR)
             continue;
         s->fault = strerror(errno);
         break;
@@ -127,7 +127,7 @@ static int open_failed(const char *name, struct ds_error *err)
     return ds_error(err, DS_INPUT, "%s: cannot open: %s", name, strerror(errno));
 }
 
-static int open_input(const char *path, const char *name, struct ds_error *err)
+static int open_input(const char *path, const char *name, bool *is_regular, struct ds_error *err)
 {
     bool is_stdin = !strcmp(path, "-");
     /* Not blocking, so that a named pipe is opened before its writer comes: reads wait by poll. */
@@ -135,8 +135,10 @@ static int open_input(const char *path, const char *name, struct ds_error *err)
                       : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return open_failed(name, err);
-    struct stat st;
-    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+    struct stat st = {0};
+    fstat(fd, &st);
+    *is_regular = S_ISREG(st.st_mode);
+    if (S_ISDIR(st.st_mode)) {
         close(fd);
         return ds_error(err, DS_INPUT, "%s: is a directory; name one capture file in it", name);
     }
@@ -166,30 +168,34 @@ static int start_unpacking(struct ds_source *s, enum ds_unpack_kind kind)
     return 0;
 }
 
+enum ds_source_result ds_source_start(struct ds_source *s)
+{
+    enum ds_source_result result = ds_source_fill(s, MAGIC_BYTES);
+    if (result == DS_SOURCE_FAULT || result == DS_SOURCE_STOPPED)
+        return result;
+    enum ds_unpack_kind kind = ds_unpack_detect(s->at, (size_t)(s->end - s->at));
+    if (kind == DS_UNPACK_NONE)
+        return result;
+    if (start_unpacking(s, kind) == 0)
+        return DS_SOURCE_READY;
+    s->fault = strerror(ENOMEM);
+    return DS_SOURCE_FAULT;
+}
+
 int ds_source_open(struct ds_source *s, const char *path, const char *name, struct ds_error *err)
 {
-    *s = (struct ds_source){.fd = -1, .wake_fd = -1, .opening = true};
-    s->fd = open_input(path, name, err);
+    *s = (struct ds_source){.wake_fd = -1};
+    s->fd = open_input(path, name, &s->is_regular, err);
     if (s->fd < 0)
         return -1;
     s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     s->buffer = malloc(DS_SOURCE_BYTES);
-    if (s->wake_fd < 0 || !s->buffer)
-        goto no_memory;
     s->at = s->end = s->buffer;
-    if (ds_source_fill(s, MAGIC_BYTES) == DS_SOURCE_FAULT) {
-        ds_error(err, DS_INPUT, "%s: cannot read: %s", name, s->fault);
-        ds_source_finish(s);
-        return -1;
-    }
-    enum ds_unpack_kind kind = ds_unpack_detect(s->at, (size_t)(s->end - s->at));
-    if (kind != DS_UNPACK_NONE && start_unpacking(s, kind) < 0)
-        goto no_memory;
-    return 0;
-
-no_memory:
+    if (s->wake_fd >= 0 && s->buffer)
+        return 0;
+    ds_error(err, DS_FAILURE, "%s: cannot read: %s", name, strerror(errno));
     ds_source_finish(s);
-    return ds_error(err, DS_FAILURE, "%s: cannot read: %s", name, strerror(ENOMEM));
+    return -1;
 }
 
 void ds_source_finish(struct ds_source *s)

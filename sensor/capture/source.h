@@ -32,7 +32,7 @@ struct ds_source {
     uint64_t buffer_offset; /* where buffer[0] stands in the unpacked bytes */
     const char *fault;      /* static text */
     bool ended;
-    bool opening; /* a signal ends the wait, as nobody can call stop yet */
+    bool is_regular; /* a file: reading it never waits */
 
     int fd;
     int wake_fd; /* eventfd that ends a wait for bytes */
@@ -44,10 +44,14 @@ struct ds_source {
     bool packed_ended;
 };
 
-/* path "-" is standard input; name is how messages call it. Recognises packed bytes. 0, or -1 with
- * err and nothing to finish. */
+/* path "-" is standard input; name is how messages call it. Reads nothing yet. 0, or -1 with err
+ * and nothing to finish. */
 int ds_source_open(struct ds_source *s, const char *path, const char *name, struct ds_error *err);
 void ds_source_finish(struct ds_source *s);
+
+/* To be called once before all below: looks whether the bytes are packed. ENDED where there are too
+ * few to tell, which are then plain. */
+enum ds_source_result ds_source_start(struct ds_source *s);
 
 /* Makes need bytes (at most DS_SOURCE_BYTES) stand at s->at, waiting for them if it must. Moves
  * what is in the buffer: views into it end here. */

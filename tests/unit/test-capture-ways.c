@@ -210,9 +210,10 @@ static void test_refused_content(void **state)
     } contents[] = {
         {"", 0, "is empty"},
         {"\xd4", 1, "too short"},
+        {"\x1f\x8b", 2, "the compressed data ends too early"},
         {"#include", 8, "is not a capture: begins with 23 69 6e 63"},
         {"\xfd\x37zXZ\0", 6, "xzcat"},
-        {"\x1f\x8b\x08xxxxxxxxxxxxx", 16, "cannot be unpacked"},
+        {"\x1f\x8b\x08xxxxxxxxxxxxx", 16, "cannot be read: "},
         {"\xd4\xc3\xb2\xa1\x03\0\4\0xxxxxxxxxxxxxxxx", 24, "is pcap version 3.4"},
         {"\x0a\x0d\x0d\x0a\x1c\0\0\0\x1a\x2b\x3c\x4e................", 28, "header is damaged"},
     };
@@ -222,6 +223,18 @@ static void test_refused_content(void **state)
         assert_refused(&o, DS_INPUT, contents[i].text);
         assert_non_null(strstr(o.err.text, p->path));
     }
+}
+
+/* A pipe is looked at by the first read. */
+static void test_refused_pipe(void **state)
+{
+    struct build b = {0};
+    struct outcome o = read_stdin(&b, 1);
+    assert_failed(&o, 0, DS_INPUT, "standard input: is empty");
+    build_data(&b, 1, 30);
+    o = read_stdin(&b, 1);
+    assert_failed(&o, 0, DS_INPUT, "standard input: is not a capture: begins with 01 02 03 04");
+    free(b.data);
 }
 
 static void test_refused_path(void **state)
@@ -259,33 +272,49 @@ static void *stop_capture(void *arg)
     return NULL;
 }
 
-/* A pipe that stays silent: stop ends the read, whether it waits already or not. */
+/* A pipe that falls silent after some bytes of a capture of 5 packets: stop ends the read, whether
+ * it waits already or not. */
+static void check_stop(const char *path, const struct build *b, size_t bytes, int packets)
+{
+    struct ds_capture *c;
+    struct ds_frame frames[DS_CAPTURE_BATCH];
+    struct ds_error err;
+    pthread_t thread;
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, b->data, bytes), bytes);
+    assert_int_equal(ds_capture_open_file(path, &c, &err), 0);
+    if (packets)
+        assert_int_equal(c->ops->read(c, frames, DS_CAPTURE_BATCH, &err), packets);
+    assert_int_equal(pthread_create(&thread, NULL, stop_capture, c), 0);
+    assert_int_equal(c->ops->read(c, frames, DS_CAPTURE_BATCH, &err), DS_CAPTURE_ENDED);
+    pthread_join(thread, NULL);
+    assert_int_equal(c->ops->read(c, frames, DS_CAPTURE_BATCH, &err), DS_CAPTURE_ENDED);
+    c->ops->destroy(c);
+    close(fd);
+}
+
 static void test_stop(void **state)
 {
     const struct place *p = *state;
-    struct build b = {0};
+    struct build b = {0}, ng = {0}, packed = {0};
     build_small(&b);
+    ng_section(&ng);
+    put_gzip(&packed, b.data, b.bytes);
     unlink(p->path);
     assert_int_equal(mkfifo(p->path, 0600), 0);
     for (int i = 0; i < 50; i++) {
-        int fd = open(p->path, O_RDWR);
-        assert_true(fd >= 0);
-        assert_int_equal(write(fd, b.data, b.bytes), b.bytes);
-        struct ds_capture *c;
-        struct ds_frame frames[DS_CAPTURE_BATCH];
-        struct ds_error err;
-        pthread_t thread;
-        assert_int_equal(ds_capture_open_file(p->path, &c, &err), 0);
-        assert_int_equal(c->ops->read(c, frames, DS_CAPTURE_BATCH, &err), 5);
-        assert_int_equal(pthread_create(&thread, NULL, stop_capture, c), 0);
-        assert_int_equal(c->ops->read(c, frames, DS_CAPTURE_BATCH, &err), DS_CAPTURE_ENDED);
-        pthread_join(thread, NULL);
-        assert_int_equal(c->ops->read(c, frames, DS_CAPTURE_BATCH, &err), DS_CAPTURE_ENDED);
-        c->ops->destroy(c);
-        close(fd);
+        check_stop(p->path, &b, b.bytes, 5);
+        check_stop(p->path, &b, b.bytes - 1, 4);
+        check_stop(p->path, &b, 10, 0);
+        check_stop(p->path, &b, 0, 0);
+        check_stop(p->path, &ng, 20, 0);
+        check_stop(p->path, &packed, 20, 0);
     }
     unlink(p->path);
     free(b.data);
+    free(ng.data);
+    free(packed.data);
 }
 
 static void test_fake(void **state)
@@ -331,6 +360,7 @@ int main(void)
         cmocka_unit_test(test_packed_cuts),
         cmocka_unit_test(test_packed_damage),
         cmocka_unit_test(test_refused_content),
+        cmocka_unit_test(test_refused_pipe),
         cmocka_unit_test(test_refused_path),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_fake),

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "link.h"
+#include "linktype.h"
 #include "../capture.h"
 
 #define LINK_RAW 101
 
-uint16_t ds_link_normal(uint16_t number)
+uint16_t ds_linktype_normal(uint16_t number)
 {
     return number == 12 || number == 14 ? LINK_RAW : number;
 }
