@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counts the tests of one `meson test` run, TAP subtests one by one, and prints
 "PASSED FAILED SKIPPED". A test that failed without a failed subtest (crash, timeout, leak found at
-its end) counts as one failed. Names of what was skipped go to standard error.
+its end) counts as one failed, and so does one that says nothing at all. Names of what was skipped go to
+standard error.
 
 usage: tally.py BUILD/meson-logs/testlog.json
 """
@@ -16,7 +17,7 @@ GOOD = {"OK", "EXPECTEDFAIL"}
 def count(test):
     """passed, failed, skipped of one test of the log."""
     if test["result"] == "SKIP":
-        return 0, 0, 1
+        return (0, 0, 1) if test.get("stdout", "").strip() else (0, 1, 0)
     points = re.findall(r"^(not )?ok\b(.*)$", test.get("stdout", ""), re.M)
     skipped = sum(bool(re.search(r"# *skip", text, re.I)) for _, text in points)
     failed = sum(bool(bad) and not re.search(r"# *(skip|todo)", text, re.I) for bad, text in points)
