@@ -225,12 +225,10 @@ static int write_headers(struct ds_request *q)
         lws_add_http_header_by_name(q->wsi, (const unsigned char *)"allow:",
                                     (const unsigned char *)"GET, HEAD", 9, &p, end))
         return -1;
-    if (q->is_head || q->body_bytes == 0)
-        return lws_finalize_write_http_header(q->wsi, start, &p, end);
     return lws_finalize_write_http_header(q->wsi, start, &p, end);
 }
 
-/* One piece a call: libwebsockets calls again when the socket takes more. */
+/* One piece a call: libwebsockets calls again when the socket takes more. Bodies are not empty. */
 static int write_piece(struct ds_request *q)
 {
     unsigned char room[LWS_PRE + WRITE_BYTES];
@@ -249,13 +247,12 @@ int ds_request_write(struct ds_request *q)
 {
     if (!q->body)
         return 0; /* woken early: the answer is still to come */
-    if (!q->headers_sent) {
-        if (write_headers(q))
-            return -1;
-        q->headers_sent = true;
-    } else if (write_piece(q)) {
+    if (!q->headers_sent && write_headers(q))
         return -1;
-    }
+    q->headers_sent = true;
+    /* In the same call: after a request with a body there may be no other. */
+    if (!q->is_head && write_piece(q))
+        return -1;
     if (!q->is_head && q->sent_bytes < q->body_bytes) {
         lws_callback_on_writable(q->wsi);
         return 0;
