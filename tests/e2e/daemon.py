@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import tempfile
+import unittest
 
 PROGRAM = os.environ["DARKSCOPE_AGGREGATOR"]
 PATIENCE_S = 30
@@ -67,3 +68,38 @@ def run(*arguments):
     """The program with these arguments alone, which is expected to end by itself."""
     return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True,
                           stdin=subprocess.DEVNULL, timeout=PATIENCE_S, check=False)
+
+
+class Tap(unittest.TestResult):
+    """Prints each test as it ends; what failed is a comment below it."""
+
+    def report(self, line, test, why=""):
+        print(f"{line} {self.testsRun} - {test.id().split('.')[-1]}{why}", flush=True)
+
+    def explain(self, test, error):
+        self.report("not ok", test)
+        for line in self._exc_info_to_string(error, test).splitlines():
+            print("#", line, flush=True)
+
+    def addSuccess(self, test):
+        self.report("ok", test)
+
+    def addSkip(self, test, reason):
+        self.report("ok", test, f" # SKIP {reason}")
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.explain(test, err)
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.explain(test, err)
+
+
+def main():
+    """Runs the tests of the program that calls it; TAP on standard output."""
+    suite = unittest.defaultTestLoader.loadTestsFromName("__main__")
+    print(f"1..{suite.countTestCases()}", flush=True)
+    result = Tap()
+    suite.run(result)
+    raise SystemExit(not result.wasSuccessful())

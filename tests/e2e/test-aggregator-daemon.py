@@ -168,4 +168,4 @@ class Daemon(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    daemon.main()
