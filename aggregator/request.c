@@ -162,16 +162,20 @@ static void route(struct ds_request *q, const char *path, const struct ds_serve_
         reply_problem(q, 404, DS_USAGE, "there is no such page; / lists what there is");
 }
 
-/* The first of GET and HEAD that the request line has; 0 and NULL for any other method. */
+/* The token with the request's path; -1 for any method but GET and HEAD. */
 static int find_uri(struct lws *wsi, bool *is_head)
 {
-    static const enum lws_token_indexes tokens[] = {WSI_TOKEN_GET_URI, WSI_TOKEN_HEAD_URI};
-    for (int i = 0; i < 2; i++) {
-        *is_head = i == 1;
-        if (lws_hdr_total_length(wsi, tokens[i]) > 0)
-            return (int)tokens[i];
-    }
-    return -1;
+    *is_head = lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0;
+    if (*is_head)
+        return WSI_TOKEN_HEAD_URI;
+    return lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0 ? WSI_TOKEN_GET_URI : -1;
+}
+
+/* False where it does not fit or has a NUL (%00) inside. */
+static bool copy_path(struct lws *wsi, int token, char path[static DS_HTTP_URI_MAX + 1])
+{
+    int bytes = lws_hdr_copy(wsi, path, DS_HTTP_URI_MAX + 1, (enum lws_token_indexes)token);
+    return bytes > 0 && strlen(path) == (size_t)bytes;
 }
 
 int ds_request_begin(struct ds_request *q, struct lws *wsi,
@@ -193,7 +197,7 @@ int ds_request_begin(struct ds_request *q, struct lws *wsi,
                  lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS) >
              DS_HTTP_URI_MAX)
         reply_problem(q, 414, DS_USAGE, "the address is too long");
-    else if (lws_hdr_copy(wsi, path, sizeof path, (enum lws_token_indexes)token) > 0)
+    else if (copy_path(wsi, token, path))
         route(q, path, settings);
     else
         reply_problem(q, 400, DS_USAGE, "the address cannot be read");
@@ -225,12 +229,10 @@ static int write_headers(struct ds_request *q)
         lws_add_http_header_by_name(q->wsi, (const unsigned char *)"allow:",
                                     (const unsigned char *)"GET, HEAD", 9, &p, end))
         return -1;
-    if (q->is_head || q->body_bytes == 0)
-        return lws_finalize_write_http_header(q->wsi, start, &p, end);
     return lws_finalize_write_http_header(q->wsi, start, &p, end);
 }
 
-/* One piece a call: libwebsockets calls again when the socket takes more. */
+/* One piece a call: libwebsockets calls again when the socket takes more. Bodies are not empty. */
 static int write_piece(struct ds_request *q)
 {
     unsigned char room[LWS_PRE + WRITE_BYTES];
@@ -249,13 +251,12 @@ int ds_request_write(struct ds_request *q)
 {
     if (!q->body)
         return 0; /* woken early: the answer is still to come */
-    if (!q->headers_sent) {
-        if (write_headers(q))
-            return -1;
-        q->headers_sent = true;
-    } else if (write_piece(q)) {
+    if (!q->headers_sent && write_headers(q))
         return -1;
-    }
+    q->headers_sent = true;
+    /* In the same call: after a request with a body there may be no other. */
+    if (!q->is_head && write_piece(q))
+        return -1;
     if (!q->is_head && q->sent_bytes < q->body_bytes) {
         lws_callback_on_writable(q->wsi);
         return 0;

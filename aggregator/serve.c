@@ -94,7 +94,7 @@ static const struct lws_protocol_vhost_options security_headers = {
 static void log_line(int level, const char *line)
 {
     int bytes = (int)strcspn(line, "\n");
-    ds_log(level == LLL_ERR ? DS_LOG_WARNING : DS_LOG_DEBUG, "libwebsockets: %.*s", bytes, line);
+    ds_log(DS_LOG_WARNING, "libwebsockets: %.*s", bytes, line);
 }
 
 static int create_context(struct ds_serve *s)
@@ -118,6 +118,7 @@ static int create_context(struct ds_serve *s)
     };
     s->context = lws_create_context(&info);
     s->vhost = s->context ? lws_create_vhost(s->context, &info) : NULL;
+    lws_set_log_level(0, NULL); /* from here on its lines are about what strangers send */
     return s->vhost ? 0 : -1;
 }
 

@@ -11,8 +11,8 @@
 #include "answer.h"
 
 #define DS_HTTP_CONNECTIONS_MAX 128
-#define DS_HTTP_HEADER_MAX      8192 /* bytes of a request's line and headers */
-#define DS_HTTP_URI_MAX         2048 /* bytes of path and query string, decoded */
+#define DS_HTTP_HEADER_MAX      16384 /* bytes of a request's line and headers; then it is cut off */
+#define DS_HTTP_URI_MAX         2048  /* bytes of path and query string, decoded */
 #define DS_HTTP_ARGUMENTS_MAX   32
 #define DS_HTTP_HEADER_S        10 /* a request's headers must be there by then */
 #define DS_HTTP_IDLE_S          30 /* a connection without a request is closed then */

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "darkscope/config.h"
+#include "darkscope/endpoint.h"
+
+#include <argp.h>
+#include <stdlib.h>
+
+/* ---- the file ---- */
+
+struct ds_aggregator_file {
+    char *listen, *http, *store;
+    enum ds_log_level *log;
+};
+
+#define OPTIONAL_TEXT(key)                                                                         \
+    CYAML_FIELD_STRING_PTR(#key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,                         \
+                           struct ds_aggregator_file, key, 1, CYAML_UNLIMITED)
+
+static const cyaml_strval_t log_levels[] = {
+    {"debug", DS_LOG_DEBUG},
+    {"info", DS_LOG_INFO},
+    {"warning", DS_LOG_WARNING},
+    {"error", DS_LOG_ERROR},
+};
+
+static const cyaml_schema_field_t fields[] = {
+    OPTIONAL_TEXT(listen),
+    OPTIONAL_TEXT(http),
+    OPTIONAL_TEXT(store),
+    CYAML_FIELD_ENUM_PTR("log", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct ds_aggregator_file,
+                         log, log_levels, sizeof log_levels / sizeof log_levels[0]),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct ds_aggregator_file, fields),
+};
+
+/* ---- the command line ---- */
+
+const char *argp_program_version = "darkscope-aggregator " DARKSCOPE_VERSION;
+
+enum key { KEY_CONFIG = 'c', KEY_LISTEN = 'l', KEY_HTTP = 'H', KEY_STORE = 's', KEY_CHECK = 256 };
+
+static const struct argp_option option_table[] = {
+    {"config", KEY_CONFIG, "FILE", 0, "YAML settings; the options below win over it", 0},
+    {"listen", KEY_LISTEN, "ENDPOINT", 0,
+     "where sensors connect (" DS_CONFIG_LISTEN "; port 0: any)", 0},
+    {"http", KEY_HTTP, "ADDRESS", 0, "where people ask (" DS_CONFIG_HTTP "; port 0: any)", 0},
+    {"store", KEY_STORE, "DIRECTORY", 0, "where windows are kept (" DS_CONFIG_STORE ")", 0},
+    {"check-config", KEY_CHECK, 0, 0, "check the settings and stop", 0},
+    {0},
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct ds_aggregator_options *o = state->input;
+    switch (key) {
+    case KEY_CONFIG:
+        o->config = arg;
+        return 0;
+    case KEY_LISTEN:
+        o->listen = arg;
+        return 0;
+    case KEY_HTTP:
+        o->http = arg;
+        return 0;
+    case KEY_STORE:
+        o->store = arg;
+        return 0;
+    case KEY_CHECK:
+        o->check_only = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "'%s' is not an option; try --store %s", arg, arg);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+void ds_aggregator_options_parse(struct ds_aggregator_options *o, int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = option_table,
+        .parser = parse_option,
+        .doc = "Takes windows from darkscope sensors, stores them and answers questions about "
+               "them over HTTP.\vSee darkscope-aggregator(8).",
+    };
+    argp_err_exit_status = DS_USAGE;
+    argp_parse(&argp, argc, argv, 0, NULL, o);
+}
+
+/* ---- both together ---- */
+
+static const char *first_of(const char *option, const char *file, const char *otherwise)
+{
+    return option ? option : file ? file : otherwise;
+}
+
+static int check(const struct ds_aggregator_config *c, struct ds_error *err)
+{
+    struct sockaddr_storage address;
+    socklen_t bytes;
+    if (ds_endpoint_check("listen", c->listen, err) < 0 ||
+        ds_endpoint_parse_http("http", c->http, &address, &bytes, err) < 0)
+        return -1;
+    if (!*c->store)
+        return ds_error(err, DS_CONFIG, "store: is empty: name a directory");
+    return 0;
+}
+
+int ds_aggregator_config_load(const struct ds_aggregator_options *o,
+                              struct ds_aggregator_config *out, struct ds_error *err)
+{
+    static const struct ds_aggregator_file nothing;
+    void *loaded = NULL;
+    *out = (struct ds_aggregator_config){0};
+    if (o->config && ds_config_load(o->config, &schema, NULL, &loaded, err) < 0)
+        return -1;
+    const struct ds_aggregator_file *file = loaded ? loaded : &nothing;
+    struct ds_aggregator_config c = {
+        .listen = first_of(o->listen, file->listen, DS_CONFIG_LISTEN),
+        .http = first_of(o->http, file->http, DS_CONFIG_HTTP),
+        .store = first_of(o->store, file->store, DS_CONFIG_STORE),
+        .log = file->log ? *file->log : DS_LOG_INFO,
+        .file = loaded,
+    };
+    if (check(&c, err) < 0) {
+        ds_aggregator_config_finish(&c);
+        return -1;
+    }
+    *out = c;
+    return 0;
+}
+
+void ds_aggregator_config_finish(struct ds_aggregator_config *c)
+{
+    ds_config_free(&schema, c->file);
+    c->file = NULL;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * darkscope-aggregator: wiring only.
+ */
+#include "config.h"
+#include "darkscope/clock.h"
+#include "darkscope/text.h"
+#include "receive.h"
+#include "serve.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define DESCRIPTORS_WANTED 65536
+
+/* All that one run holds; NULL where it is not made yet. */
+struct aggregator {
+    struct ds_aggregator_options options;
+    struct ds_aggregator_config config;
+    struct ds_store *writer, *reader;
+    struct ds_ingest *ingest;
+    struct ds_receive *receive;
+    struct ds_answerer *answerer;
+    struct ds_serve *serve;
+    int64_t started_ns; /* steady */
+    sigset_t signals;
+    int signal_fd;
+};
+
+static json_t *health(void *arg, bool *is_well)
+{
+    const struct aggregator *a = arg;
+    struct ds_ingest_health h;
+    char commit[DS_TIME_TEXT];
+    int64_t now_ns = ds_clock_steady_ns();
+    ds_ingest_read_health(a->ingest, &h);
+    *is_well = !h.is_failing;
+    if (h.last_commit_s)
+        ds_time_print(h.last_commit_s, commit);
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:s?, s:{s:I, s:I}, s:{s:I, s:I, s:I, s:I}}",
+                     "status", h.is_failing ? "degraded" : "ok", "store",
+                     h.is_failing ? "failing" : "ok", "version", DARKSCOPE_VERSION, "uptime_s",
+                     (json_int_t)((now_ns - a->started_ns) / DS_NS_PER_S), "sensors_connected",
+                     (json_int_t)ds_receive_count_sensors(a->receive, now_ns), "last_commit",
+                     h.last_commit_s ? commit : NULL, "queue", "depth", (json_int_t)h.depth,
+                     "limit", (json_int_t)DS_INGEST_QUEUE_MAX, "windows", "committed",
+                     (json_int_t)h.committed, "duplicates", (json_int_t)h.duplicates, "refused",
+                     (json_int_t)h.refused, "failures", (json_int_t)h.failures);
+}
+
+/* Before the first thread, so that no other thread is interrupted. */
+static int take_signals(struct aggregator *a, struct ds_error *err)
+{
+    sigemptyset(&a->signals);
+    sigaddset(&a->signals, SIGINT);
+    sigaddset(&a->signals, SIGTERM);
+    sigaddset(&a->signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &a->signals, NULL);
+    a->signal_fd = signalfd(-1, &a->signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    return a->signal_fd < 0 ? ds_error(err, DS_FAILURE, "cannot take signals: %s", strerror(errno))
+                            : 0;
+}
+
+/* Strangers who only connect must not use up the descriptors of the usual soft limit of 1024. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= DESCRIPTORS_WANTED)
+        return;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int build(struct aggregator *a, struct ds_error *err)
+{
+    raise_descriptor_limit();
+    if (ds_store_open(a->config.store, DS_STORE_WRITE, &a->writer, err) < 0 ||
+        ds_store_open(a->config.store, DS_STORE_READ, &a->reader, err) < 0 ||
+        ds_ingest_start(a->writer, &a->ingest, err) < 0 ||
+        ds_answerer_start(a->reader, &a->answerer, err) < 0 ||
+        ds_receive_create(a->config.listen, a->ingest, &a->receive, err) < 0)
+        return -1;
+    const struct ds_serve_settings settings = {
+        .address = a->config.http, .answerer = a->answerer, .health = health, .arg = a};
+    if (ds_serve_create(&settings, &a->serve, err) < 0 ||
+        ds_serve_watch(a->serve, ds_receive_fd(a->receive), err) < 0 ||
+        ds_serve_watch(a->serve, ds_ingest_fd(a->ingest), err) < 0 ||
+        ds_serve_watch(a->serve, a->signal_fd, err) < 0)
+        return -1;
+    a->started_ns = ds_clock_steady_ns();
+    return 0;
+}
+
+/* SIGHUP is ignored: there is nothing to read again yet. */
+static bool is_told_to_stop(struct aggregator *a)
+{
+    struct signalfd_siginfo info;
+    while (read(a->signal_fd, &info, sizeof info) == sizeof info)
+        if (info.ssi_signo != SIGHUP)
+            return true;
+    return false;
+}
+
+static void run(struct aggregator *a)
+{
+    ds_log(DS_LOG_INFO, "listening %s, %s", ds_receive_endpoint(a->receive),
+           ds_serve_url(a->serve));
+    while (!is_told_to_stop(a)) {
+        bool is_busy = ds_receive_service(a->receive, ds_clock_steady_ns());
+        ds_serve_round(a->serve, is_busy);
+    }
+    /* The next Ctrl-C does not wait for the queue. */
+    pthread_sigmask(SIG_UNBLOCK, &a->signals, NULL);
+    ds_ingest_stop(a->ingest);
+    ds_receive_settle(a->receive);
+}
+
+static void tear_down(struct aggregator *a)
+{
+    ds_serve_destroy(a->serve);
+    ds_answerer_destroy(a->answerer);
+    ds_receive_destroy(a->receive);
+    ds_ingest_stop(a->ingest);
+    ds_ingest_destroy(a->ingest);
+    ds_store_destroy(a->reader);
+    ds_store_destroy(a->writer);
+    ds_aggregator_config_finish(&a->config);
+}
+
+int main(int argc, char **argv)
+{
+    struct aggregator a = {0};
+    struct ds_error err;
+    ds_log_init("darkscope-aggregator", DS_LOG_INFO);
+    ds_aggregator_options_parse(&a.options, argc, argv);
+    int failed = ds_aggregator_config_load(&a.options, &a.config, &err);
+    if (!failed && !a.options.check_only) {
+        ds_log_init("darkscope-aggregator", a.config.log);
+        failed = take_signals(&a, &err) < 0 || build(&a, &err) < 0;
+        if (!failed)
+            run(&a);
+    }
+    if (failed)
+        ds_log(DS_LOG_ERROR, "%s", err.text);
+    tear_down(&a);
+    return failed ? (int)err.status : DS_OK;
+}
