@@ -94,6 +94,13 @@ enum ds_by {
     DS_BY_COUNT
 };
 
+struct ds_top {
+    struct ds_range range;
+    const struct ds_filter *filter; /* borrowed; types, protocols and signatures take none */
+    enum ds_by by;
+    uint64_t limit; /* rows */
+};
+
 struct ds_top_row {
     uint8_t cls, proto, type; /* port: cls, proto, port; class: cls; protocol: proto; type: type */
     uint16_t port;
@@ -177,13 +184,11 @@ struct ds_store_ops {
                   const struct ds_filter *filter, int64_t step_s, ds_point_fn *each, void *arg,
                   struct ds_error *err);
 
-    /* Walks the limit rows with most packets (ties by key), then sets *total to the figures of
-     * all rows, so that what is not shown is total minus shown. Only packets, bytes and survey of
-     * total are set; for signatures, which overlap, it is that of all counted packets. Types,
-     * protocols and signatures take no filter. */
-    int (*top)(struct ds_store *store, const struct ds_range *range, const struct ds_filter *filter,
-               enum ds_by by, uint64_t limit, ds_top_fn *each, void *arg, struct ds_figures *total,
-               struct ds_error *err);
+    /* Walks the rows with most packets (ties by key), then sets *total to the figures of all rows,
+     * so that what is not shown is total minus shown. Only packets, bytes and survey of total are
+     * set; for signatures, which overlap, it is that of all counted packets. */
+    int (*top)(struct ds_store *store, const struct ds_top *top, ds_top_fn *each, void *arg,
+               struct ds_figures *total, struct ds_error *err);
 
     /* Sums over a range; all 0 where there is no window. */
     int (*totals)(struct ds_store *store, const struct ds_range *range, struct ds_totals *out,

@@ -58,8 +58,8 @@ int ds_answer_sensors(struct answer *a, struct ds_error *err);
 int ds_answer_windows(struct answer *a, struct ds_error *err);
 int ds_answer_window(struct answer *a, struct ds_error *err);
 
-/* top.c, also for summary.c: the rows of a top table into a new array under key. other and total
- * may be NULL. */
+/* top.c, also for summary.c: the rows of a top table into a new array under key; the sums of those
+ * rows and of all. */
 int ds_answer_top_rows(struct answer *a, const char *key, enum ds_by by, uint64_t limit,
                        struct ds_figures *shown, struct ds_figures *total, struct ds_error *err);
 const char *ds_by_name(unsigned by);

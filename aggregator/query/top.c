@@ -52,8 +52,8 @@ int ds_answer_top_rows(struct answer *a, const char *key, enum ds_by by, uint64_
                        struct ds_figures *shown, struct ds_figures *total, struct ds_error *err)
 {
     struct rows r = {.answer = a, .array = ds_answer_array(a, a->root, key), .by = by};
-    if (a->store->ops->top(a->store, &a->range, &a->query->filter, by, limit, each_row, &r, total,
-                           err) < 0)
+    struct ds_top top = {a->range, &a->query->filter, by, limit};
+    if (a->store->ops->top(a->store, &top, each_row, &r, total, err) < 0)
         return -1;
     size_t i;
     json_t *row;

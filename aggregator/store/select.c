@@ -271,21 +271,38 @@ static void read_key(sqlite3_stmt *stmt, enum ds_by by, struct ds_top_row *row)
     }
 }
 
-static void append_top(struct sql *sql, const struct ds_filter *f, enum ds_by by, enum fact fact,
-                       bool per_port)
+/* How a top table is made. */
+struct plan {
+    enum ds_by by;
+    enum fact fact;
+    bool per_port; /* a row is of one port */
+};
+
+static struct plan plan_of(const struct ds_top *top)
 {
+    bool small = is_empty(top->filter) || !tops[top->by].cell_key;
+    return (struct plan){
+        .by = top->by,
+        .fact = small ? tops[top->by].fact : FACT_CELL,
+        .per_port = top->by == DS_BY_PORT || top->filter->has_port,
+    };
+}
+
+static void append_top(struct sql *sql, const struct plan *plan, const struct ds_filter *f)
+{
+    const char *keys = tops[plan->by].keys;
     append(sql, "SELECT ");
-    append(sql, tops[by].keys);
+    append(sql, keys);
     append(sql, ", " FIGURES ", sum(sum(packets)) OVER (), sum(sum(bytes)) OVER (),"
                 " sum(sum(survey)) OVER () FROM (");
-    if (fact == FACT_CELL)
-        append_cells(sql, f, tops[by].cell_key, per_port);
+    if (plan->fact == FACT_CELL)
+        append_cells(sql, f, tops[plan->by].cell_key, plan->per_port);
     else
-        append(sql, facts[fact]);
+        append(sql, facts[plan->fact]);
     append(sql, ") GROUP BY ");
-    append(sql, tops[by].keys);
+    append(sql, keys);
     append(sql, " HAVING sum(packets) > 0 ORDER BY sum(packets) DESC, ");
-    append(sql, tops[by].keys);
+    append(sql, keys);
     append(sql, " LIMIT :limit");
 }
 
@@ -305,47 +322,47 @@ static int signature_total(struct sqlite_store *s, const struct ds_range *range,
     return row < 0 ? -1 : 0;
 }
 
-static int walk_top(struct sqlite_store *s, sqlite3_stmt *stmt, enum ds_by by,
-                    struct ds_figures kept, ds_top_fn *each, void *arg, struct ds_figures *total,
-                    struct ds_error *err)
+/* Reads a row, and the figures of all rows, which stand beside each. */
+static struct ds_top_row read_row(sqlite3_stmt *stmt, const struct plan *plan,
+                                  struct ds_figures *total)
 {
-    const int figures = tops[by].key_count, totals = figures + 6;
-    int result;
-    while ((result = ds_sqlite_step(s, stmt, err)) == 1) {
-        struct ds_top_row row = {.figures = read_figures(stmt, figures, kept)};
-        read_key(stmt, by, &row);
-        total->packets = ds_sqlite_u64(stmt, totals);
-        total->bytes = ds_sqlite_u64(stmt, totals + 1);
-        total->survey_packets = ds_sqlite_u64(stmt, totals + 2);
-        result = each(arg, &row);
-        if (result != 0)
-            break;
-    }
-    return result;
+    const int figures = tops[plan->by].key_count, totals = figures + 6;
+    struct ds_top_row row = {
+        .figures = read_figures(stmt, figures, figures_kept(plan->fact, plan->per_port)),
+    };
+    read_key(stmt, plan->by, &row);
+    total->packets = ds_sqlite_u64(stmt, totals);
+    total->bytes = ds_sqlite_u64(stmt, totals + 1);
+    total->survey_packets = ds_sqlite_u64(stmt, totals + 2);
+    return row;
 }
 
-int ds_sqlite_top(struct ds_store *store, const struct ds_range *range,
-                  const struct ds_filter *filter, enum ds_by by, uint64_t limit, ds_top_fn *each,
-                  void *arg, struct ds_figures *total, struct ds_error *err)
+int ds_sqlite_top(struct ds_store *store, const struct ds_top *top, ds_top_fn *each, void *arg,
+                  struct ds_figures *total, struct ds_error *err)
 {
     struct sqlite_store *s = sqlite_of(store);
-    enum fact fact = is_empty(filter) || !tops[by].cell_key ? tops[by].fact : FACT_CELL;
-    bool per_port = by == DS_BY_PORT || filter->has_port;
-    struct ds_figures kept = figures_kept(fact, per_port);
+    struct plan plan = plan_of(top);
     struct sql sql = {0};
-    append_top(&sql, filter, by, fact, per_port);
+    append_top(&sql, &plan, top->filter);
     sqlite3_stmt *stmt = ds_sqlite_prepare(s, sql.text, err);
     if (!stmt)
         return -1;
     char country[3];
-    ds_sqlite_bind_range(stmt, range);
-    ds_sqlite_bind_int(stmt, ":limit", limit > INT64_MAX ? INT64_MAX : (int64_t)limit);
-    bind_filter(stmt, filter, country);
-    struct ds_figures sum = {.has_bytes = kept.has_bytes, .has_survey = kept.has_survey};
-    int result = walk_top(s, stmt, by, kept, each, arg, &sum, err);
+    ds_sqlite_bind_range(stmt, &top->range);
+    ds_sqlite_bind_int(stmt, ":limit", top->limit > INT64_MAX ? INT64_MAX : (int64_t)top->limit);
+    bind_filter(stmt, top->filter, country);
+    struct ds_figures sum = figures_kept(plan.fact, false);
+    sum.has_sources = false;
+    int result;
+    while ((result = ds_sqlite_step(s, stmt, err)) == 1) {
+        struct ds_top_row row = read_row(stmt, &plan, &sum);
+        result = each(arg, &row);
+        if (result != 0)
+            break;
+    }
     sqlite3_finalize(stmt);
-    if (result == 0 && by == DS_BY_SIGNATURE)
-        result = signature_total(s, range, &sum, err);
+    if (result == 0 && plan.by == DS_BY_SIGNATURE)
+        result = signature_total(s, &top->range, &sum, err);
     if (result == 0)
         *total = sum;
     return result;

@@ -74,9 +74,8 @@ int ds_sqlite_put(struct ds_store *store, const struct ds_store_put *put, struct
 int ds_sqlite_series(struct ds_store *store, const struct ds_range *range,
                      const struct ds_filter *filter, int64_t step_s, ds_point_fn *each, void *arg,
                      struct ds_error *err);
-int ds_sqlite_top(struct ds_store *store, const struct ds_range *range,
-                  const struct ds_filter *filter, enum ds_by by, uint64_t limit, ds_top_fn *each,
-                  void *arg, struct ds_figures *total, struct ds_error *err);
+int ds_sqlite_top(struct ds_store *store, const struct ds_top *top, ds_top_fn *each, void *arg,
+                  struct ds_figures *total, struct ds_error *err);
 int ds_sqlite_totals(struct ds_store *store, const struct ds_range *range, struct ds_totals *out,
                      struct ds_error *err);
 int ds_sqlite_sensors(struct ds_store *store, ds_sensor_fn *each, void *arg, struct ds_error *err);

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Merging windows: what adds, what does not, and that the result is what a slow merge gives.
+ */
+#include "merge.h"
+
+#include "sample.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void becomes_a_copy(void **state)
+{
+    struct ds_window from, into;
+    sample_small(&from);
+    ds_window_init(&into);
+    assert_int_equal(ds_merge_window(&into, &from, DS_MERGE_SENSORS), 0);
+    sample_assert_equal(&into, &from);
+    ds_window_finish(&from);
+    ds_window_finish(&into);
+}
+
+/* The sum that a table must hold for a key, by looking at every row. */
+static struct ds_cell slow_sum(const struct ds_window *a, const struct ds_window *b, uint64_t key)
+{
+    struct ds_cell sum = {0};
+    const struct ds_window *both[] = {a, b};
+    for (size_t w = 0; w < 2; w++)
+        for (size_t i = 0; i < both[w]->cell_count; i++) {
+            const struct ds_cell *c = &both[w]->cells[i];
+            if (ds_cell_key(c) != key)
+                continue;
+            sum.packets += c->packets;
+            sum.bytes += c->bytes;
+            sum.survey_packets += c->survey_packets;
+            sum.sources = c->sources > sum.sources ? c->sources : sum.sources;
+        }
+    return sum;
+}
+
+static void adds_like_a_slow_merge(void **state)
+{
+    for (uint64_t seed = 1; seed < 20; seed++) {
+        struct ds_window a, b, into;
+        sample_traffic(&a, seed, seed * 17 % 200);
+        sample_traffic(&b, seed + 1000, 120);
+        ds_window_init(&into);
+        assert_int_equal(ds_merge_window(&into, &a, DS_MERGE_SENSORS), 0);
+        assert_int_equal(ds_merge_window(&into, &b, DS_MERGE_SENSORS), 0);
+        assert_null(ds_window_imbalance(&into));
+        size_t rows_seen = 0;
+        for (size_t i = 0; i < into.cell_count; i++) {
+            const struct ds_cell *c = &into.cells[i];
+            struct ds_cell sum = slow_sum(&a, &b, ds_cell_key(c));
+            assert_true(i == 0 || ds_cell_key(c) > ds_cell_key(c - 1));
+            assert_int_equal(c->packets, sum.packets);
+            assert_int_equal(c->bytes, sum.bytes);
+            assert_int_equal(c->sources, sum.sources);
+            assert_int_equal(c->survey_packets, sum.survey_packets);
+            rows_seen += c->packets > 0;
+        }
+        assert_int_equal(rows_seen, into.cell_count);
+        assert_int_equal(into.bytes, a.bytes + b.bytes);
+        ds_window_finish(&a);
+        ds_window_finish(&b);
+        ds_window_finish(&into);
+    }
+}
+
+static void order_does_not_matter(void **state)
+{
+    struct ds_window a, b, ab, ba;
+    sample_small(&a);
+    sample_traffic(&b, 7, 300);
+    b.start_s = a.start_s;
+    b.seconds = a.seconds;
+    ds_window_init(&ab);
+    ds_window_init(&ba);
+    assert_int_equal(ds_merge_window(&ab, &a, DS_MERGE_SENSORS), 0);
+    assert_int_equal(ds_merge_window(&ab, &b, DS_MERGE_SENSORS), 0);
+    assert_int_equal(ds_merge_window(&ba, &b, DS_MERGE_SENSORS), 0);
+    assert_int_equal(ds_merge_window(&ba, &a, DS_MERGE_SENSORS), 0);
+    sample_assert_equal(&ab, &ba);
+    struct ds_window *all[] = {&a, &b, &ab, &ba};
+    for (size_t i = 0; i < 4; i++)
+        ds_window_finish(all[i]);
+}
+
+static void sensors_and_parts_differ(void **state)
+{
+    struct ds_window one, sensors, parts;
+    sample_small(&one);
+    ds_window_init(&sensors);
+    ds_window_init(&parts);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(ds_merge_window(&sensors, &one, DS_MERGE_SENSORS), 0);
+        assert_int_equal(ds_merge_window(&parts, &one, DS_MERGE_PARTS), 0);
+    }
+    assert_int_equal(sensors.addresses, 2 * one.addresses);
+    assert_int_equal(sensors.active_addresses, 2 * one.active_addresses);
+    assert_int_equal(sensors.destinations, 2 * one.destinations);
+    assert_int_equal(sensors.observed_ns, 2 * one.observed_ns);
+    assert_int_equal(parts.addresses, one.addresses);
+    assert_int_equal(parts.active_addresses, one.active_addresses);
+    assert_int_equal(parts.destinations, one.destinations);
+    assert_int_equal(parts.observed_ns, UINT64_C(60000000000));
+    assert_int_equal(sensors.sources, one.sources);
+    assert_int_equal(parts.sources, one.sources);
+    assert_int_equal(parts.books[DS_BOOK_COUNTED], 2 * one.books[DS_BOOK_COUNTED]);
+    assert_int_equal(parts.signatures[0].packets, 2 * one.signatures[0].packets);
+    assert_int_equal(parts.signatures[0].sources, one.signatures[0].sources);
+    ds_window_finish(&one);
+    ds_window_finish(&sensors);
+    ds_window_finish(&parts);
+}
+
+static void unknown_addresses_and_databases(void **state)
+{
+    struct ds_window a = {.seconds = 60, .addresses_known = true, .addresses = 5},
+                     b = {.seconds = 60};
+    strcpy(a.country_db, "one");
+    struct ds_window sensors = a, parts = a;
+    ds_merge_window(&sensors, &b, DS_MERGE_SENSORS);
+    ds_merge_window(&parts, &b, DS_MERGE_PARTS);
+    assert_false(sensors.addresses_known);
+    assert_int_equal(sensors.addresses, 0);
+    assert_true(parts.addresses_known);
+    assert_int_equal(parts.addresses, 5);
+    assert_string_equal(parts.country_db, "one");
+    strcpy(b.country_db, "two");
+    ds_merge_window(&parts, &b, DS_MERGE_PARTS);
+    assert_string_equal(parts.country_db, "several");
+}
+
+static void saturates(void **state)
+{
+    struct ds_window a = {.seconds = 60, .bytes = UINT64_MAX - 1}, b = {.seconds = 60, .bytes = 3};
+    a.observed_ns = b.observed_ns = UINT64_MAX;
+    ds_merge_window(&a, &b, DS_MERGE_SENSORS);
+    assert_true(a.bytes == UINT64_MAX);
+    assert_true(a.observed_ns == UINT64_MAX);
+}
+
+/* A table of count countries from first on. */
+static void fill_countries(struct ds_window *w, unsigned first, unsigned count)
+{
+    w->seconds = 60;
+    w->countries = calloc(count, sizeof *w->countries);
+    assert_non_null(w->countries);
+    w->country_count = count;
+    for (unsigned i = 0; i < count; i++)
+        w->countries[i].country = (ds_country)(first + i);
+}
+
+static void is_bounded(void **state)
+{
+    struct ds_window a = {.bytes = 1}, b = {.bytes = 1}, c = {0};
+    fill_countries(&a, 1, DS_COUNTRIES_MAX);
+    fill_countries(&b, 1, DS_COUNTRIES_MAX);
+    fill_countries(&c, DS_COUNTRIES_MAX, 2);
+    assert_int_equal(ds_merge_window(&a, &b, DS_MERGE_SENSORS), 0);
+    assert_int_equal(a.bytes, 2);
+    assert_int_equal(ds_merge_window(&a, &c, DS_MERGE_SENSORS), DS_MERGE_FULL);
+    assert_int_equal(a.bytes, 2);
+    assert_int_equal(a.country_count, DS_COUNTRIES_MAX);
+    struct ds_window huge = {.seconds = 60, .cell_count = DS_CELLS_MAX + 1};
+    assert_int_equal(ds_merge_window(&b, &huge, DS_MERGE_SENSORS), DS_MERGE_FULL);
+    ds_window_finish(&a);
+    ds_window_finish(&b);
+    ds_window_finish(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(becomes_a_copy),
+        cmocka_unit_test(adds_like_a_slow_merge),
+        cmocka_unit_test(order_does_not_matter),
+        cmocka_unit_test(sensors_and_parts_differ),
+        cmocka_unit_test(unknown_addresses_and_databases),
+        cmocka_unit_test(saturates),
+        cmocka_unit_test(is_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

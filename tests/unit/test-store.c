@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The SQLite store: what goes in comes out, once; and what is no store is left alone.
+ */
+#include "scratch-store.h"
+
+#include "merge.h"
+#include "sample.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define START INT64_C(1767225600)
+
+static int open_scratch(void **state)
+{
+    struct scratch *s = malloc(sizeof *s);
+    assert_non_null(s);
+    scratch_open(s);
+    *state = s;
+    return 0;
+}
+
+static int close_scratch(void **state)
+{
+    scratch_close(*state);
+    free(*state);
+    return 0;
+}
+
+/* Loads what must be there. */
+static struct ds_origin load(struct ds_store *store, int64_t start_s, const char *sensor,
+                             struct ds_window *w)
+{
+    struct ds_error err = {0};
+    struct ds_origin origin;
+    if (store->ops->load(store, start_s, sensor, w, &origin, &err) != 0)
+        fail_msg("not loaded: %s", err.text);
+    return origin;
+}
+
+static uint64_t counted(struct ds_store *store)
+{
+    struct ds_totals totals;
+    struct ds_range all = {0, DS_STORE_TIME_MAX, NULL};
+    assert_int_equal(store->ops->totals(store, &all, &totals, NULL), 0);
+    return totals.sum.books[DS_BOOK_COUNTED];
+}
+
+static void gives_back_what_was_put(void **state)
+{
+    struct scratch *s = *state;
+    struct ds_window small, large, back;
+    sample_small(&small);
+    sample_traffic(&large, 3, 20000);
+    large.start_s = START + 60;
+    scratch_put(s, "tokyo-1", &small);
+    scratch_put(s, "tokyo-1", &large);
+    struct ds_origin origin = load(s->store, small.start_s, "tokyo-1", &back);
+    sample_assert_equal(&back, &small);
+    assert_int_equal(origin.parts, 1);
+    assert_true(origin.sources_exact);
+    ds_window_finish(&back);
+    load(s->store, START + 60, NULL, &back);
+    sample_assert_equal(&back, &large);
+    ds_window_finish(&back);
+    struct ds_origin none;
+    assert_int_equal(s->store->ops->load(s->store, START + 120, NULL, &back, &none, NULL), 1);
+    assert_int_equal(s->store->ops->load(s->store, START, "osaka", &back, &none, NULL), 1);
+    ds_window_finish(&small);
+    ds_window_finish(&large);
+}
+
+static void commits_a_message_once(void **state)
+{
+    struct scratch *s = *state;
+    struct ds_window w;
+    sample_small(&w);
+    struct ds_store_put put = {.sensor = "a", .boot = UINT64_MAX, .sequence = 1, .window = &w};
+    assert_int_equal(s->store->ops->put(s->store, &put, NULL), DS_PUT_COMMITTED);
+    assert_int_equal(s->store->ops->put(s->store, &put, NULL), DS_PUT_DUPLICATE);
+    /* Nor after a restart, nor from another sensor or boot that only looks alike. */
+    ds_store_destroy(s->store);
+    s->store = NULL;
+    assert_int_equal(ds_store_open(s->directory, DS_STORE_WRITE, &s->store, NULL), 0);
+    assert_int_equal(s->store->ops->put(s->store, &put, NULL), DS_PUT_DUPLICATE);
+    assert_int_equal(counted(s->store), 8);
+    put.sensor = "b";
+    assert_int_equal(s->store->ops->put(s->store, &put, NULL), DS_PUT_COMMITTED);
+    put.boot = 0;
+    w.start_s += 60;
+    assert_int_equal(s->store->ops->put(s->store, &put, NULL), DS_PUT_COMMITTED);
+    assert_int_equal(counted(s->store), 24);
+    ds_window_finish(&w);
+}
+
+static void adds_parts_of_one_window(void **state)
+{
+    struct scratch *s = *state;
+    struct ds_window a, b, expected, back;
+    sample_small(&a);
+    scratch_window(&b, 9, a.start_s);
+    ds_window_init(&expected);
+    ds_merge_window(&expected, &a, DS_MERGE_PARTS);
+    ds_merge_window(&expected, &b, DS_MERGE_PARTS);
+    scratch_put(s, "tokyo-1", &a);
+    scratch_put(s, "tokyo-1", &b);
+    struct ds_origin origin = load(s->store, a.start_s, NULL, &back);
+    sample_assert_equal(&back, &expected);
+    assert_int_equal(origin.parts, 2);
+    assert_int_equal(origin.sensors, 1);
+    assert_false(origin.sources_exact);
+    ds_window_finish(&a);
+    ds_window_finish(&b);
+    ds_window_finish(&expected);
+    ds_window_finish(&back);
+}
+
+static void merges_sensors(void **state)
+{
+    struct scratch *s = *state;
+    struct ds_window a, b, expected, back;
+    scratch_window(&a, 1, START);
+    scratch_window(&b, 2, START);
+    ds_window_init(&expected);
+    ds_merge_window(&expected, &a, DS_MERGE_SENSORS);
+    ds_merge_window(&expected, &b, DS_MERGE_SENSORS);
+    scratch_put(s, "a", &a);
+    scratch_put(s, "b", &b);
+    struct ds_origin origin = load(s->store, START, NULL, &back);
+    sample_assert_equal(&back, &expected);
+    assert_int_equal(origin.sensors, 2);
+    assert_false(origin.sources_exact);
+    ds_window_finish(&a);
+    ds_window_finish(&b);
+    ds_window_finish(&expected);
+    ds_window_finish(&back);
+}
+
+static void refuses_what_would_be_wrong(void **state)
+{
+    struct scratch *s = *state;
+    for (int fault = 0; fault < 17; fault++) {
+        struct ds_window w;
+        struct ds_error err = {0};
+        sample_small(&w);
+        struct ds_store_put put = {.sensor = "a", .boot = 1, .sequence = 1, .window = &w};
+        switch (fault) {
+        case 0:
+            w.start_s += 1;
+            break;
+        case 1:
+            w.start_s = -60;
+            break;
+        case 2:
+            w.start_s = DS_STORE_TIME_MAX + 60 - DS_STORE_TIME_MAX % 60;
+            break;
+        case 3:
+            w.seconds = 0;
+            break;
+        case 4:
+            w.seconds = 7;
+            break;
+        case 5:
+            w.observed_ns = UINT64_C(60000000001);
+            break;
+        case 6:
+            w.books[DS_BOOK_DROPPED_RING] = UINT64_MAX;
+            break;
+        case 7:
+            w.bytes = DS_STORE_FIGURE_MAX + 1;
+            break;
+        case 8:
+            w.cells[1].country = w.cells[0].country;
+            break;
+        case 9:
+            w.cells[0].country = 0xff00;
+            break;
+        case 10:
+            w.cells[3].cls = DS_CLASS_COUNT;
+            break;
+        case 11:
+            w.cells[0].survey_packets = UINT64_MAX;
+            break;
+        case 12:
+            w.countries[1].country = DS_COUNTRY('Z', 'Z');
+            break;
+        case 13:
+            w.signatures[0].id[0] = '\n';
+            break;
+        case 14:
+            memset(w.signatures[0].id, 'a', sizeof w.signatures[0].id);
+            break;
+        case 15:
+            put.sensor = "";
+            break;
+        case 16:
+            put.sequence = UINT64_MAX;
+            break;
+        }
+        assert_int_equal(s->store->ops->put(s->store, &put, &err), DS_PUT_REFUSED);
+        assert_true(strlen(err.text) > 0);
+        ds_window_finish(&w);
+    }
+    assert_int_equal(counted(s->store), 0);
+}
+
+static void keeps_texts_printable(void **state)
+{
+    struct scratch *s = *state;
+    struct ds_window w, back;
+    sample_small(&w);
+    strcpy(w.country_db, "evil\033[2J\xff");
+    scratch_put(s, "a", &w);
+    load(s->store, w.start_s, "a", &back);
+    assert_string_equal(back.country_db, "evil?[2J?");
+    ds_window_finish(&w);
+    ds_window_finish(&back);
+}
+
+static void has_one_writer(void **state)
+{
+    struct scratch *s = *state;
+    struct ds_store *second = NULL;
+    struct ds_error err = {0};
+    assert_int_equal(ds_store_open(s->directory, DS_STORE_WRITE, &second, &err), -1);
+    assert_int_equal(err.status, DS_DATABASE);
+    assert_non_null(strstr(err.text, "another process"));
+    assert_int_equal(ds_store_open(s->directory, DS_STORE_READ, &second, &err), 0);
+    struct ds_window w;
+    sample_small(&w);
+    scratch_put(s, "a", &w);
+    assert_int_equal(counted(second), 8);
+    ds_store_destroy(second);
+    ds_window_finish(&w);
+}
+
+/* ---- what is no store ---- */
+
+static void file_path(const struct scratch *s, char path[static 2 * SCRATCH_PATH])
+{
+    snprintf(path, 2 * SCRATCH_PATH, "%s/" DS_STORE_FILE, s->directory);
+}
+
+static void write_file(const struct scratch *s, const void *bytes, size_t size)
+{
+    char path[2 * SCRATCH_PATH];
+    file_path(s, path);
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, size, f), size);
+    assert_int_equal(fclose(f), 0);
+}
+
+static char *read_file(const struct scratch *s, size_t *size)
+{
+    char path[2 * SCRATCH_PATH];
+    file_path(s, path);
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    char *bytes = malloc(1 << 20);
+    assert_non_null(bytes);
+    *size = fread(bytes, 1, 1 << 20, f);
+    fclose(f);
+    return bytes;
+}
+
+/* Neither way of opening works, says text, or changes the file. */
+static void assert_left_alone(struct scratch *s, const char *text)
+{
+    size_t before_size, after_size;
+    char *before = read_file(s, &before_size);
+    for (int mode = DS_STORE_READ; mode <= DS_STORE_WRITE; mode++) {
+        struct ds_error err = {0};
+        struct ds_store *store = NULL;
+        assert_int_equal(ds_store_open(s->directory, (enum ds_store_mode)mode, &store, &err), -1);
+        assert_int_equal(err.status, DS_DATABASE);
+        if (!strstr(err.text, text))
+            fail_msg("%s", err.text);
+    }
+    char *after = read_file(s, &after_size);
+    assert_int_equal(before_size, after_size);
+    assert_memory_equal(before, after, after_size);
+    free(before);
+    free(after);
+}
+
+static void sql(const struct scratch *s, const char *text)
+{
+    char path[2 * SCRATCH_PATH];
+    sqlite3 *db;
+    file_path(s, path);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void leaves_other_files_alone(void **state)
+{
+    struct scratch *s = *state;
+    ds_store_destroy(s->store);
+    s->store = NULL;
+    sql(s, "PRAGMA user_version = 2");
+    assert_left_alone(s, "version 2");
+    char text[5000];
+    memset(text, 'x', sizeof text);
+    write_file(s, text, sizeof text);
+    assert_left_alone(s, "not a darkscope store");
+    write_file(s, "", 0);
+    sql(s, "CREATE TABLE mail (a)");
+    assert_left_alone(s, "not a darkscope store");
+}
+
+static void says_what_is_missing(void **state)
+{
+    struct scratch *s = *state;
+    struct ds_error err = {0};
+    struct ds_store *store = NULL;
+    char path[2 * SCRATCH_PATH];
+    snprintf(path, sizeof path, "%s/none", s->directory);
+    assert_int_equal(ds_store_open(path, DS_STORE_READ, &store, &err), -1);
+    assert_int_equal(err.status, DS_DATABASE);
+    assert_non_null(strstr(err.text, DS_STORE_FILE));
+    snprintf(path, sizeof path, "%s/none/deeper", s->directory);
+    assert_int_equal(ds_store_open(path, DS_STORE_WRITE, &store, &err), -1);
+    assert_non_null(strstr(err.text, "create the directory"));
+    ds_store_destroy(s->store);
+    s->store = NULL;
+    write_file(s, "", 0);
+    assert_int_equal(ds_store_open(s->directory, DS_STORE_READ, &store, &err), -1);
+    assert_non_null(strstr(err.text, "empty"));
+}
+
+static void survives_a_damaged_file(void **state)
+{
+    struct scratch *s = *state;
+    struct ds_window w;
+    scratch_window(&w, 5, START);
+    scratch_put(s, "a", &w);
+    ds_store_destroy(s->store);
+    s->store = NULL;
+    size_t size;
+    char *bytes = read_file(s, &size);
+    /* The header page stays, all others are noise. */
+    for (size_t i = 8192; i < size; i++)
+        bytes[i] = (char)(i * 31);
+    write_file(s, bytes, size);
+    free(bytes);
+    struct ds_error err = {0};
+    assert_int_equal(ds_store_open(s->directory, DS_STORE_WRITE, &s->store, &err), 0);
+    struct ds_store_put put = {.sensor = "a", .boot = 1, .sequence = 9, .window = &w};
+    assert_int_equal(s->store->ops->put(s->store, &put, &err), -1);
+    assert_int_equal(err.status, DS_DATABASE);
+    assert_non_null(strstr(err.text, "damaged"));
+    ds_window_finish(&w);
+}
+
+/* ---- crashes and full disks ---- */
+
+/* Writes windows until killed; after each commit one byte to the pipe. */
+static void write_for_ever(struct scratch *s, int to)
+{
+    for (uint64_t i = 0;; i++) {
+        struct ds_window w;
+        scratch_window(&w, i + 1, START + (int64_t)i * 60);
+        scratch_put(s, "a", &w);
+        ds_window_finish(&w);
+        if (write(to, "", 1) != 1)
+            _exit(1);
+    }
+}
+
+static void loses_nothing_when_killed(void **state)
+{
+    struct scratch *s = *state;
+    ds_store_destroy(s->store);
+    s->store = NULL;
+    int ends[2];
+    char bytes[64];
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (ds_store_open(s->directory, DS_STORE_WRITE, &s->store, NULL) < 0)
+            _exit(1);
+        write_for_ever(s, ends[1]);
+    }
+    close(ends[1]);
+    size_t committed = 0;
+    ssize_t n;
+    while (committed < 10 && (n = read(ends[0], bytes, 1)) == 1)
+        committed++;
+    kill(child, SIGKILL);
+    while ((n = read(ends[0], bytes, sizeof bytes)) > 0)
+        committed += (size_t)n;
+    close(ends[0]);
+    waitpid(child, NULL, 0);
+    assert_true(committed >= 10);
+    assert_int_equal(ds_store_open(s->directory, DS_STORE_WRITE, &s->store, NULL), 0);
+    for (uint64_t i = 0; i < committed; i++) {
+        struct ds_window expected, back;
+        scratch_window(&expected, i + 1, START + (int64_t)i * 60);
+        load(s->store, expected.start_s, "a", &back);
+        sample_assert_equal(&back, &expected);
+        struct ds_store_put put = {.sensor = "a", .boot = 1, .sequence = i + 1, .window = &back};
+        assert_int_equal(s->store->ops->put(s->store, &put, NULL), DS_PUT_DUPLICATE);
+        ds_window_finish(&back);
+        ds_window_finish(&expected);
+    }
+}
+
+/* A limit on file sizes fails writes as a full disk does. */
+static void recovers_from_a_full_disk(void **state)
+{
+    struct scratch *s = *state;
+    struct ds_window w;
+    struct ds_error err = {0};
+    struct rlimit old, tight;
+    sample_traffic(&w, 4, 20000);
+    w.start_s = START;
+    struct ds_store_put put = {.sensor = "a", .boot = 1, .sequence = 1, .window = &w};
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    tight = (struct rlimit){.rlim_cur = 128 << 10, .rlim_max = old.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    int result = s->store->ops->put(s->store, &put, &err);
+    setrlimit(RLIMIT_FSIZE, &old);
+    assert_int_equal(result, -1);
+    assert_int_equal(err.status, DS_DATABASE);
+    assert_non_null(strstr(err.text, "disk"));
+    assert_int_equal(counted(s->store), 0);
+    assert_int_equal(s->store->ops->put(s->store, &put, &err), DS_PUT_COMMITTED);
+    assert_int_equal(counted(s->store), 20000);
+    ds_window_finish(&w);
+}
+
+#define STORE_TEST(f) cmocka_unit_test_setup_teardown(f, open_scratch, close_scratch)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(gives_back_what_was_put),
+        STORE_TEST(commits_a_message_once),
+        STORE_TEST(adds_parts_of_one_window),
+        STORE_TEST(merges_sensors),
+        STORE_TEST(refuses_what_would_be_wrong),
+        STORE_TEST(keeps_texts_printable),
+        STORE_TEST(has_one_writer),
+        STORE_TEST(leaves_other_files_alone),
+        STORE_TEST(says_what_is_missing),
+        STORE_TEST(survives_a_damaged_file),
+        STORE_TEST(loses_nothing_when_killed),
+        STORE_TEST(recovers_from_a_full_disk),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
