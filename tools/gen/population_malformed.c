@@ -77,6 +77,7 @@ static void ip_version(struct ds_gen_world *w, struct ds_gen_packet *p)
 static void ip_header_length(struct ds_gen_world *w, struct ds_gen_packet *p)
 {
     syn4(w, p);
+    p->fact.needed = p->fact.fixed_bytes;
     ds_gen_ip_bytes(p)[0] = (uint8_t)(0x40 | ds_gen_below(&w->random, 5));
     ds_gen_ip_checksum(p);
 }
@@ -84,6 +85,7 @@ static void ip_header_length(struct ds_gen_world *w, struct ds_gen_packet *p)
 static void ip_total_length(struct ds_gen_world *w, struct ds_gen_packet *p)
 {
     syn4(w, p);
+    p->fact.needed = p->fact.fixed_bytes;
     ds_gen_put16(ds_gen_ip_bytes(p) + 2, (uint16_t)(1 + ds_gen_below(&w->random, 19)));
     ds_gen_ip_checksum(p);
 }
