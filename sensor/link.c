@@ -50,6 +50,7 @@ struct walk {
     enum next next;
     uint16_t ethertype;       /* for NEXT_ETHERTYPE */
     uint8_t ip_version;       /* what the link says: 4, 6, or 0 for either */
+    uint8_t depth;            /* tags, labels and tunnels so far */
     enum ds_malformed reason; /* for a failed step */
 };
 
@@ -68,6 +69,12 @@ static bool fail(struct walk *w, enum ds_malformed reason)
 {
     w->reason = reason;
     return false;
+}
+
+/* One more tag, label or tunnel. */
+static bool nest(struct walk *w)
+{
+    return w->depth++ < DS_LINK_DEPTH_MAX || fail(w, DS_MALFORMED_LINK_DEEP);
 }
 
 static bool expect_ip(struct walk *w, uint8_t version)
@@ -97,7 +104,7 @@ static bool step_ethertype(struct walk *w)
     case ETHER_VLAN:
     case ETHER_QINQ:
     case ETHER_QINQ_OLD:
-        return step_typed(w, TAG, 2);
+        return nest(w) && step_typed(w, TAG, 2);
     case ETHER_MPLS:
     case ETHER_MPLS_UPSTREAM:
         w->next = NEXT_MPLS;
@@ -116,7 +123,7 @@ static bool step_mpls(struct walk *w)
     if (w->at.captured < TAG)
         return fail(w, DS_MALFORMED_LINK_SHORT);
     bool bottom = w->at.data[2] & 1;
-    return skip(w, TAG) && (!bottom || expect_ip(w, 0));
+    return nest(w) && skip(w, TAG) && (!bottom || expect_ip(w, 0));
 }
 
 static bool step_pppoe(struct walk *w)
@@ -220,10 +227,10 @@ static bool step_ip(struct walk *w, unsigned tunnels)
         return true;
     switch (ds_tunnel_enter(&w->at, tunnels)) {
     case DS_TUNNEL_ENTERED_IP:
-        return expect_ip(w, 0);
+        return nest(w) && expect_ip(w, 0);
     case DS_TUNNEL_ENTERED_ETHERNET:
         w->next = NEXT_ETHERNET;
-        return true;
+        return nest(w);
     case DS_TUNNEL_NONE:
         return true;
     }
@@ -256,8 +263,8 @@ enum ds_malformed ds_link_strip(const struct ds_frame *frame, unsigned tunnels,
 {
     struct walk w = {.at = {frame->data, frame->captured}};
     bool ok = begin(&w, frame->link);
-    for (unsigned depth = 0; ok && w.next != NEXT_DONE; depth++)
-        ok = depth < 2 * DS_LINK_DEPTH_MAX ? step(&w, tunnels) : fail(&w, DS_MALFORMED_LINK_DEEP);
+    while (ok && w.next != NEXT_DONE)
+        ok = step(&w, tunnels);
     if (!ok)
         return w.reason;
     *out = w.at;

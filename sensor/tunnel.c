@@ -29,22 +29,31 @@ enum {
     ERSPAN_3_SUBHEADER = 8,
 };
 
-/* The outer header's length and payload protocol; 0 where it is no plain one. */
-static uint32_t outer_header(const struct ds_network *at, uint8_t *proto)
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The outer header's length and payload protocol; 0 where it is no plain one. Cuts off what is
+ * behind the packet's own end: padding of the link is no inner packet. */
+static uint32_t outer_header(struct ds_network *at, uint8_t *proto)
 {
     const uint8_t *p = at->data;
+    uint32_t header = 0, total = 0;
     if (at->captured >= 20 && p[0] >> 4 == 4) {
-        uint32_t header = (p[0] & 0x0fu) * 4;
+        header = (p[0] & 0x0fu) * 4;
+        total = ds_load16_be(p + 2);
         if (header < 20 || ds_load16_be(p + 6) & 0x3fff) /* more fragments, or an offset */
             return 0;
         *proto = p[9];
-        return header;
-    }
-    if (at->captured >= 40 && p[0] >> 4 == 6) {
+    } else if (at->captured >= 40 && p[0] >> 4 == 6) {
+        header = 40;
+        total = header + ds_load16_be(p + 4);
         *proto = p[6];
-        return 40;
     }
-    return 0;
+    at->captured = smaller(at->captured, total);
+    at->wire = smaller(at->wire, total);
+    return header;
 }
 
 static enum ds_tunnel_enter enter(struct ds_network *at, uint32_t header, enum ds_tunnel_enter kind)
@@ -99,11 +108,15 @@ static enum ds_tunnel_enter enter_vxlan(struct ds_network *at, uint32_t offset)
 
 enum ds_tunnel_enter ds_tunnel_enter(struct ds_network *at, unsigned tunnels)
 {
+    struct ds_network inner = *at;
+    enum ds_tunnel_enter entered = DS_TUNNEL_NONE;
     uint8_t proto = 0;
-    uint32_t header = outer_header(at, &proto);
+    uint32_t header = outer_header(&inner, &proto);
     if (header && proto == PROTO_GRE)
-        return enter_gre(at, header, tunnels);
+        entered = enter_gre(&inner, header, tunnels);
     if (header && proto == PROTO_UDP && tunnels & DS_TUNNEL_VXLAN)
-        return enter_vxlan(at, header);
-    return DS_TUNNEL_NONE;
+        entered = enter_vxlan(&inner, header);
+    if (entered != DS_TUNNEL_NONE)
+        *at = inner;
+    return entered;
 }
