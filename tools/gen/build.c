@@ -70,6 +70,16 @@ static void write_ip6(uint8_t *h, const struct ds_gen_ip *ip, uint32_t total)
         memcpy(h + 40, ip->extra.at, ip->extra.size);
 }
 
+static void list_extensions(struct ds_gen_fact *f, const struct ds_gen_ip *ip)
+{
+    assert(ip->extra.size <= 8 * DS_GEN_EXTENSIONS_MAX);
+    uint8_t next = ip->extra_first;
+    for (size_t at = 0; at < ip->extra.size; at += 8) {
+        f->extensions[f->extension_count++] = next;
+        next = ip->extra.at[at];
+    }
+}
+
 /* Writes the IP header for a transport of size bytes that needs the first `needed` of them to be
  * counted, and resets the facts. Returns where the transport goes. */
 static uint8_t *begin(struct ds_gen_packet *p, const struct ds_gen_ip *ip, size_t size,
@@ -96,11 +106,13 @@ static uint8_t *begin(struct ds_gen_packet *p, const struct ds_gen_ip *ip, size_
         .bytes = p->ip_bytes,
         .malformed = DS_MALFORMED_COUNT,
         .ip_id = is_v6 ? 0 : ip->id,
+        .fixed_bytes = is_v6 ? 40 : 20,
         .header_bytes = (uint16_t)header,
         .needed = (uint16_t)(transport + needed),
     };
     if (is_v6) {
         write_ip6(ds_gen_ip_bytes(p), ip, p->ip_bytes);
+        list_extensions(&p->fact, ip);
     } else {
         write_ip4(ds_gen_ip_bytes(p), ip, p->ip_bytes);
         ds_gen_ip_checksum(p);

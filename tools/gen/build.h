@@ -25,14 +25,14 @@ enum {
 /* Bytes of a transport header that make a packet countable. */
 #define DS_GEN_TCP_NEEDED  14 /* up to the flags */
 #define DS_GEN_UDP_NEEDED  8
-#define DS_GEN_ICMP_NEEDED 8
+#define DS_GEN_ICMP_NEEDED 2 /* type and code */
 
 struct ds_gen_ip {
     struct ds_gen_address source, dest; /* both of one version */
     uint8_t proto, ttl, tos;
     uint16_t id, flags_offset; /* IPv4 */
-    /* IPv4 options (a multiple of 4 bytes) or IPv6 extension headers (the last one's next header
-     * must be proto). extra_first is the number of the first extension header. */
+    /* IPv4 options (a multiple of 4 bytes), or IPv6 extension headers of 8 bytes each, in which
+     * every next header but the first is there; the first one's number is extra_first. */
     struct ds_gen_bytes extra;
     uint8_t extra_first;
 };

@@ -155,6 +155,21 @@ void ds_gen_link_wrap(struct ds_gen_packet *p, enum ds_gen_link link, bool big_e
     p->captured = p->wire;
 }
 
+static uint8_t type_of(uint8_t proto)
+{
+    switch (proto) {
+    case DS_PROTO_TCP:
+        return DS_TYPE_TCP_OTHER;
+    case DS_PROTO_UDP:
+        return DS_TYPE_UDP;
+    case DS_PROTO_ICMP:
+    case DS_PROTO_ICMP6:
+        return DS_TYPE_ICMP;
+    default:
+        return DS_TYPE_OTHER;
+    }
+}
+
 /* The transport header is not there: counted, but without port. */
 static void lose_transport(struct ds_gen_fact *f)
 {
@@ -163,24 +178,28 @@ static void lose_transport(struct ds_gen_fact *f)
     f->service = f->proto;
     f->port = 0;
     f->malformed = DS_MALFORMED_COUNT;
-    if (f->proto == DS_PROTO_TCP)
-        f->type = DS_TYPE_TCP_OTHER;
+    f->type = type_of(f->proto);
 }
 
-/* What can be known of a frame of which `captured` bytes are there. */
-static void limit_facts(struct ds_gen_packet *p)
+/* The chain of IPv6 extension headers ends in one that is not there: it is all that is known of the
+ * protocol. */
+static void lose_extension(struct ds_gen_fact *f, size_t i)
 {
-    struct ds_gen_fact *f = &p->fact;
-    if (p->captured < p->link_bytes) {
-        f->malformed = DS_MALFORMED_LINK_SHORT;
-        return;
-    }
-    uint32_t ip = p->captured - p->link_bytes;
-    if (ip < f->header_bytes)
+    f->proto = f->extensions[i];
+    f->fragment = false;
+    lose_transport(f);
+}
+
+/* What can be known of a packet of which `captured` bytes are there. */
+static void limit_facts(struct ds_gen_fact *f, uint32_t captured)
+{
+    if (captured < f->fixed_bytes)
         f->malformed = DS_MALFORMED_IP_SHORT;
-    else if (ip < f->needed)
+    else if (captured < f->fixed_bytes + 8u * f->extension_count)
+        lose_extension(f, (captured - f->fixed_bytes) / 8);
+    else if (captured < f->needed)
         lose_transport(f);
-    else if (ip < f->quote_needed) {
+    else if (captured < f->quote_needed) {
         f->service = f->proto;
         f->port = f->icmp_port;
     }
@@ -192,6 +211,8 @@ void ds_gen_capture(struct ds_gen_packet *p, uint32_t snaplen)
         p->captured = p->link_bytes + p->cut;
     if (p->captured > snaplen)
         p->captured = snaplen;
-    if (p->captured < p->link_bytes + p->ip_bytes)
-        limit_facts(p);
+    if (p->captured < p->link_bytes)
+        p->fact.malformed = DS_MALFORMED_LINK_SHORT;
+    else if (p->captured < p->link_bytes + p->ip_bytes)
+        limit_facts(&p->fact, p->captured - p->link_bytes);
 }

@@ -14,6 +14,9 @@
 #define DS_GEN_LINK_MAX 256
 #define DS_GEN_IP_MAX   2048
 
+/* IPv6 extension headers of one packet; each is 8 bytes long here. */
+#define DS_GEN_EXTENSIONS_MAX 4
+
 struct ds_gen_bytes {
     const uint8_t *at;
     size_t size;
@@ -56,8 +59,11 @@ struct ds_gen_fact {
     uint16_t ip_id, dest_port;
 
     /* What a capture must hold to know all this. */
+    uint16_t fixed_bytes;  /* IP header without options or extensions: 20 or 40 */
     uint16_t header_bytes; /* IP header: 20 to 60, or 40 */
     uint16_t needed;       /* end of the transport header as far as it is needed */
+    uint8_t extension_count;
+    uint8_t extensions[DS_GEN_EXTENSIONS_MAX]; /* numbers of the IPv6 extension headers */
     uint16_t quote_needed; /* end of the quoted ports, 0 without a usable quote */
     uint16_t icmp_port;    /* port if the quote is cut off: type*256+code */
 };

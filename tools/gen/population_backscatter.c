@@ -54,20 +54,31 @@ void ds_gen_build_backscatter_rst(struct ds_gen_world *w, struct ds_gen_packet *
     ds_gen_claim(p, DS_TYPE_TCP_RST, DS_CLASS_BACKSCATTER, tcp.source_port);
 }
 
+/* Bytes of a packet that tell its service: up to the ports, to type and code, or to the protocol.
+ */
+static size_t service_bytes(const struct ds_gen_fact *f)
+{
+    if (f->proto == DS_PROTO_TCP || f->proto == DS_PROTO_UDP)
+        return f->header_bytes + 4u;
+    if (f->proto == DS_PROTO_ICMP || f->proto == DS_PROTO_ICMP6)
+        return f->header_bytes + 2u;
+    return f->fixed_bytes;
+}
+
 void ds_gen_build_error(struct ds_gen_packet *p, struct ds_gen_ip *ip, uint8_t type, uint8_t code,
                         struct ds_gen_packet *quoted, size_t size, uint16_t quoted_port)
 {
     const struct ds_gen_icmp icmp = {
         .type = type, .code = code, .body = {ds_gen_ip_bytes(quoted), size}};
     ds_gen_build_icmp(p, ip, &icmp);
-    size_t ports_end = quoted->fact.header_bytes + 4;
-    if (size < ports_end || quoted->fact.fragment) {
+    size_t least = service_bytes(&quoted->fact);
+    if (size < least || quoted->fact.fragment) {
         ds_gen_claim(p, DS_TYPE_ICMP, DS_CLASS_BACKSCATTER, p->fact.icmp_port);
         return;
     }
     ds_gen_claim(p, DS_TYPE_ICMP, DS_CLASS_BACKSCATTER, quoted_port);
     p->fact.service = quoted->fact.proto;
-    p->fact.quote_needed = (uint16_t)(p->fact.header_bytes + 8 + ports_end);
+    p->fact.quote_needed = (uint16_t)(p->fact.header_bytes + 8 + least);
 }
 
 /* The attack packet that provoked the error. Returns its service. */

@@ -38,7 +38,7 @@ static void link_deep(struct ds_gen_world *w, struct ds_gen_packet *p)
 {
     syn4(w, p);
     p->encapsulation = DS_GEN_TAGS_DEEP;
-    p->fact.header_bytes = p->fact.needed = 0;
+    p->fact.fixed_bytes = p->fact.needed = 0; /* whatever follows */
 }
 
 static void not_ip(struct ds_gen_world *w, struct ds_gen_packet *p)
@@ -48,7 +48,7 @@ static void not_ip(struct ds_gen_world *w, struct ds_gen_packet *p)
     memcpy(ds_gen_ip_bytes(p), arp, sizeof arp);
     p->ip_bytes = sizeof arp;
     p->ether_type = ds_gen_chance(&w->random, 50) ? 0x0806 : 0x88cc;
-    p->fact.header_bytes = p->fact.needed = 0;
+    p->fact.fixed_bytes = p->fact.needed = 0; /* whatever follows */
 }
 
 static void ip_short(struct ds_gen_world *w, struct ds_gen_packet *p)
@@ -64,12 +64,13 @@ static void ip_version(struct ds_gen_world *w, struct ds_gen_packet *p)
 {
     static const uint8_t versions[] = {0, 1, 5, 15};
     syn4(w, p);
-    uint8_t *h = ds_gen_ip_bytes(p);
+    p->fact.fixed_bytes = p->fact.needed = 1;
     if (w->options->link != DS_GEN_LINK_RAW && ds_gen_chance(&w->random, 50)) {
         p->ether_type = 0x86dd;
         return;
     }
-    h[0] = (uint8_t)(versions[ds_gen_below(&w->random, DS_GEN_COUNT(versions))] << 4 | 5);
+    ds_gen_ip_bytes(p)[0] =
+        (uint8_t)(versions[ds_gen_below(&w->random, DS_GEN_COUNT(versions))] << 4 | 5);
     ds_gen_ip_checksum(p);
 }
 
@@ -94,6 +95,7 @@ static void ip6_extension(struct ds_gen_world *w, struct ds_gen_packet *p)
     struct ds_gen_ip ip = ds_gen_route6(w, 64);
     ip.proto = 0;
     ds_gen_build_raw(p, &ip, DS_GEN_BYTES(extension));
+    p->fact.extension_count = 1; /* number 0 */
 }
 
 /* A transport that the IP length leaves `most` - 1 bytes at best. */

@@ -5,8 +5,8 @@
  *
  * Windows: aligned to UTC. One closes when a packet's time reaches its end plus the lateness. A
  * packet older than the oldest open window is counted into that one and as late; one after the
- * end belongs to the next window while the previous is still open. Windows without a packet are
- * not written.
+ * end belongs to the next window while the previous is still open. The generator's packets are
+ * never a window apart nor an hour back, so what a sensor does then has no case here.
  */
 #ifndef DARKSCOPE_GEN_TRUTH_H
 #define DARKSCOPE_GEN_TRUTH_H

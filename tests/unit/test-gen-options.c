@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The generator's command line: what is accepted, and what is refused with which words.
+ */
+#include "options.h"
+#include "population.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ARGUMENTS_MAX 8
+
+static int parse(struct ds_gen_options *o, const char *const *arguments, struct ds_error *err)
+{
+    char *argv[ARGUMENTS_MAX + 2] = {(char *)"darkscope-gen"};
+    int argc = 1;
+    while (arguments[argc - 1]) {
+        argv[argc] = (char *)arguments[argc - 1];
+        argc++;
+    }
+    return ds_gen_options_parse(o, argc, argv, err);
+}
+
+static void defaults_are_a_telescope(void **state)
+{
+    struct ds_gen_options o;
+    const char *const arguments[ARGUMENTS_MAX] = {"--output", "x.pcap"};
+    assert_int_equal(parse(&o, arguments, NULL), 0);
+    assert_int_equal(o.prefix_count, 2);
+    assert_int_equal(o.rate, 5200);
+    assert_int_equal(o.start_s, 1767225600);
+    int survey = ds_gen_population_find("survey", 6);
+    uint32_t total = 0;
+    for (size_t i = 0; i < DS_GEN_POPULATIONS_MAX; i++)
+        total += o.mix[i];
+    assert_int_equal(total, 1000);
+    assert_int_equal(o.mix[survey], 550);
+}
+
+static void the_default_mix_leaves_out_what_is_impossible(void **state)
+{
+    struct ds_gen_options o;
+    const char *const arguments[ARGUMENTS_MAX] = {"-o",     "x",   "--prefix", "203.0.113.0/24",
+                                                  "--link", "raw", NULL};
+    assert_int_equal(parse(&o, arguments, NULL), 0);
+    assert_int_equal(o.mix[ds_gen_population_find("vlan", 4)], 0);
+    assert_int_equal(o.mix[ds_gen_population_find("ipv6", 4)], 0);
+    assert_int_equal(o.mix[ds_gen_population_find("late", 4)], 2);
+}
+
+static void a_mix_replaces_the_default(void **state)
+{
+    struct ds_gen_options o;
+    const char *const arguments[ARGUMENTS_MAX] = {"-o", "x", "-m", "mirai=9,bot", NULL};
+    assert_int_equal(parse(&o, arguments, NULL), 0);
+    assert_int_equal(o.mix[ds_gen_population_find("mirai", 5)], 9);
+    assert_int_equal(o.mix[ds_gen_population_find("bot", 3)], 1);
+    assert_int_equal(o.mix[ds_gen_population_find("survey", 6)], 0);
+}
+
+static void what_is_wrong_is_named(void **state)
+{
+    static const struct {
+        const char *arguments[ARGUMENTS_MAX];
+        const char *words; /* in the error */
+    } wrong[] = {
+        {{"--rate", "5"}, "--output"},
+        {{"-o", "x", "-i", "lo"}, "--output"},
+        {{"-o", "x", "-t", "x"}, "same file"},
+        {{"-o", "x", "--rate", "0"}, "--rate 0"},
+        {{"-o", "x", "--rate", "5x"}, "--rate 5x"},
+        {{"-o", "x", "--rate", "-5"}, "--rate -5"},
+        {{"-o", "x", "--rate", "99999999999999999999"}, "--rate"},
+        {{"-o", "x", "--duration", "60"}, "--duration 60"},
+        {{"-o", "x", "--duration", "0s"}, "--duration 0s"},
+        {{"-o", "x", "--start", "yesterday"}, "--start yesterday"},
+        {{"-o", "x", "--start", "1969-12-31T00:00:00Z"}, "--start"},
+        {{"-o", "x", "--window", "7s"}, "divisor"},
+        {{"-o", "x", "--window", "2s"}, "3s"},
+        {{"-o", "x", "--mix", "mirai=1,nosuch=2"}, "\"nosuch\""},
+        {{"-o", "x", "--mix", "mirai=-1"}, "--mix"},
+        {{"-o", "x", "--mix", "mirai=99999999999999999999"}, "--mix"},
+        {{"-o", "x", "--mix", "mirai=0"}, "zero"},
+        {{"-o", "x", "--mix", ""}, "no population"},
+        {{"-o", "x", "--mix", "vlan", "--link", "raw"}, "--link ethernet"},
+        {{"-o", "x", "--mix", "ipv6", "--prefix", "203.0.113.0/24"}, "IPv6"},
+        {{"-i", "lo", "--mix", "late"}, "late needs --output"},
+        {{"-i", "lo", "--link", "raw"}, "ethernet"},
+        {{"-o", "x", "--speed", "2"}, "--interface"},
+        {{"-i", "lo", "--speed", "nan"}, "--speed nan"},
+        {{"-o", "x", "--prefix", "203.0.113.1/24"}, "--prefix 203.0.113.1/24"},
+        {{"-o", "x", "--prefix", "0.0.0.0/0"}, "sources"},
+        {{"-o", "x", "--prefix", "10.0.0.0/8", "--prefix", "10.1.0.0/16"}, "overlaps"},
+        {{"-o", "x", "--prefix", "10.1.2.128/25", "--prefix", "10.1.2.0/23"}, "overlaps"},
+        {{"-o", "x", "--prefix", "2001:db8::/48"}, "IPv4"},
+        {{"-o", "x", "--format", "erf"}, "--format erf"},
+        {{"-o", "x", "--link", "ppp"}, "--link ppp"},
+        {{"-o", "x", "--snaplen", "0"}, "--snaplen 0"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct ds_gen_options o;
+        struct ds_error err = {0};
+        if (parse(&o, wrong[i].arguments, &err) == 0)
+            fail_msg("accepted: %s %s", wrong[i].arguments[2], wrong[i].words);
+        assert_int_equal(err.status, DS_USAGE);
+        if (!strstr(err.text, wrong[i].words))
+            fail_msg("\"%s\" does not say \"%s\"", err.text, wrong[i].words);
+    }
+}
+
+static void neighbours_do_not_overlap(void **state)
+{
+    struct ds_gen_options o;
+    const char *const arguments[ARGUMENTS_MAX] = {
+        "-o", "x", "--prefix", "10.0.0.0/25", "--prefix", "10.0.0.128/25", NULL};
+    assert_int_equal(parse(&o, arguments, NULL), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_are_a_telescope),
+        cmocka_unit_test(the_default_mix_leaves_out_what_is_impossible),
+        cmocka_unit_test(a_mix_replaces_the_default),
+        cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(neighbours_do_not_overlap),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
