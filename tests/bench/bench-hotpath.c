@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a packet costs: the whole pipeline on a file, beside a bare pcap_next_ex loop and a bare
+ * walk through memory over the same packets in the same run, as ratios. CPU time of all threads,
+ * not wall time: machines are shared.
+ *
+ *   bench-hotpath [--packets N] [--sources N] [--uniform] [--window S] [--workers N] [--rounds N]
+ *                 [--country-db FILE]
+ */
+#include "capture.h"
+#include "classify/classify.h"
+#include "count.h"
+#include "link.h"
+#include "parse.h"
+#include "pipeline.h"
+#include "traffic.h"
+
+#include "darkscope/message.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <pcap/pcap.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BATCH 64
+
+struct bench {
+    struct ds_bench_traffic traffic;
+    unsigned window_s, workers, rounds;
+    const char *country_db;
+    uint8_t *image;
+    size_t image_bytes;
+    char path[64];
+    struct ds_monitor *monitor;
+    struct ds_geo *geo;
+    uint64_t counted; /* keeps the compiler from dropping a loop, and checks it */
+    uint64_t message_bytes, windows;
+};
+
+static void check(int failed, const struct ds_error *err)
+{
+    if (!failed)
+        return;
+    fprintf(stderr, "bench-hotpath: %s\n", err->text);
+    exit(1);
+}
+
+static double cpu_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Touches the header of every record and the first line of every packet. */
+static void run_walk(struct bench *b)
+{
+    const uint8_t *at = b->image + 24, *end = b->image + b->image_bytes;
+    uint64_t sum = 0;
+    while (at < end) {
+        uint32_t captured;
+        memcpy(&captured, at + 8, sizeof captured);
+        sum += at[16 + 30];
+        at += 16 + captured;
+        b->counted++;
+    }
+    __asm__ volatile("" ::"r"(sum));
+}
+
+/* What every program on libpcap pays before it has done anything. */
+static void run_libpcap(struct bench *b)
+{
+    char text[PCAP_ERRBUF_SIZE];
+    pcap_t *p = pcap_open_offline_with_tstamp_precision(b->path, PCAP_TSTAMP_PRECISION_NANO, text);
+    if (!p) {
+        fprintf(stderr, "bench-hotpath: %s\n", text);
+        exit(1);
+    }
+    struct pcap_pkthdr *header;
+    const uint8_t *data;
+    uint64_t sum = 0;
+    while (pcap_next_ex(p, &header, &data) == 1) {
+        sum += data[12] + data[30] + data[46];
+        b->counted++;
+    }
+    __asm__ volatile("" ::"r"(sum));
+    pcap_close(p);
+}
+
+static struct ds_capture *open_capture(struct bench *b)
+{
+    struct ds_capture *c;
+    struct ds_error err;
+    check(ds_capture_open_file(b->path, &c, &err), &err);
+    return c;
+}
+
+/* The capture alone. */
+static void run_capture(struct bench *b)
+{
+    struct ds_capture *c = open_capture(b);
+    struct ds_frame frames[BATCH];
+    struct ds_error err;
+    uint64_t sum = 0;
+    for (int n; (n = c->ops->read(c, frames, BATCH, &err)) > 0;) {
+        for (int i = 0; i < n; i++)
+            sum += frames[i].data[30];
+        b->counted += (unsigned)n;
+    }
+    __asm__ volatile("" ::"r"(sum));
+    c->ops->destroy(c);
+}
+
+/* What a worker does with a packet, cut off after a stage. */
+enum stage { STAGE_LINK, STAGE_PARSE, STAGE_CLASSIFY, STAGE_COUNTRY, STAGE_SOURCE, STAGE_ALL };
+
+struct stages {
+    struct bench *bench;
+    struct ds_hash_key key;
+    struct ds_counts counts;
+    struct ds_hit hits[BATCH];
+    uint64_t sum;
+};
+
+static void fill_hit(struct stages *s, const struct ds_packet *p, const struct ds_verdict *v,
+                     struct ds_hit *h)
+{
+    *h = (struct ds_hit){
+        .counts = &s->counts,
+        .source4 = p->source4,
+        .source_key = p->source_key | DS_COUNT_KEY_SET,
+        .dest_index = ds_monitor_index4(s->bench->monitor, p->dest4),
+        .dest_key = p->dest_key | DS_COUNT_KEY_SET,
+        .signatures = v->signatures,
+        .bytes = p->total_bytes,
+        .type = v->type,
+        .cls = v->cls,
+        .proto = p->proto,
+        .is_v6 = p->is_v6,
+    };
+    h->source_hash = ds_hash(&s->key, h->source_key);
+    h->pair_key = ds_count_pair_key(&s->key, h, v->proto, v->port);
+    h->pair_hash = ds_hash(&s->key, h->pair_key);
+    h->cell_key = ds_count_cell_key(v->cls, v->proto, v->port, 0);
+}
+
+static size_t first_pass(struct stages *s, enum stage stage, const struct ds_frame *frames, int n)
+{
+    size_t count = 0;
+    for (int i = 0; i < n; i++) {
+        struct ds_network net;
+        struct ds_packet p;
+        struct ds_verdict v = {0};
+        if (ds_link_strip(&frames[i], 0, &net) != DS_MALFORMED_COUNT)
+            continue;
+        s->sum += net.captured;
+        if (stage < STAGE_PARSE ||
+            ds_parse(net.data, net.captured, &s->key, &p) != DS_MALFORMED_COUNT)
+            continue;
+        s->sum += p.dest_port;
+        if (stage < STAGE_CLASSIFY)
+            continue;
+        ds_classify(&p, &v);
+        struct ds_hit *h = &s->hits[count++];
+        fill_hit(s, &p, &v, h);
+        if (stage >= STAGE_COUNTRY)
+            ds_geo_prefetch4(s->bench->geo, h->source4);
+        if (stage >= STAGE_SOURCE)
+            ds_count_prefetch_source(h);
+    }
+    return count;
+}
+
+static void later_passes(struct stages *s, enum stage stage, size_t count)
+{
+    for (size_t i = 0; stage >= STAGE_COUNTRY && i < count; i++) {
+        struct ds_hit *h = &s->hits[i];
+        h->country = ds_geo_find4(s->bench->geo, h->source4);
+        h->cell_key |= h->country;
+        h->cell_hash = ds_hash(&s->key, h->cell_key);
+        if (stage >= STAGE_ALL)
+            ds_count_prefetch_cell(h);
+        if (stage >= STAGE_SOURCE)
+            ds_count_source(h);
+    }
+    for (size_t i = 0; stage >= STAGE_ALL && i < count; i++)
+        ds_count_packet(&s->hits[i]);
+}
+
+static void run_stage(struct bench *b, enum stage stage)
+{
+    static struct stages s; /* large */
+    struct ds_error err;
+    s.bench = b;
+    s.key = ds_hash_key_random();
+    if (ds_counts_init(&s.counts, b->monitor, 1, &s.key))
+        exit(1);
+    struct ds_capture *c = open_capture(b);
+    struct ds_frame frames[BATCH];
+    for (int n; (n = c->ops->read(c, frames, BATCH, &err)) > 0;) {
+        later_passes(&s, stage, first_pass(&s, stage, frames, n));
+        b->counted += (unsigned)n;
+    }
+    c->ops->destroy(c);
+    ds_counts_finish(&s.counts);
+}
+
+/* Encodes each window as the uplink does, and throws it away. */
+static int take_window(void *self, struct ds_window *w, struct ds_error *err)
+{
+    struct bench *b = self;
+    struct ds_message m = {.kind = DS_MESSAGE_WINDOW, .sequence = 1, .window = *w};
+    unsigned char *bytes;
+    size_t size;
+    (void)err;
+    b->counted += w->books[DS_BOOK_RECEIVED];
+    b->windows++;
+    if (ds_message_encode(&m, &bytes, &size) == 0) {
+        b->message_bytes += size;
+        free(bytes);
+    }
+    ds_window_finish(w);
+    return 0;
+}
+
+static void run_pipeline(struct bench *b)
+{
+    struct ds_capture *c = open_capture(b);
+    struct ds_geo *geo = NULL;
+    struct ds_pipeline *p;
+    struct ds_error err;
+    if (b->country_db)
+        check(ds_geo_create(b->country_db, &geo, &err), &err);
+    struct ds_pipeline_settings settings = {
+        .capture = c,
+        .monitor = b->monitor,
+        .geo = geo,
+        .sink = {.self = b, .put = take_window},
+        .workers = b->workers,
+        .window_ns = b->window_s * INT64_C(1000000000),
+        .lateness_ns = b->window_s * INT64_C(500000000),
+    };
+    b->message_bytes = b->windows = 0;
+    check(ds_pipeline_create(&settings, &p, &err), &err);
+    check(ds_pipeline_start(p, &err), &err);
+    check(ds_pipeline_join(p, &err), &err);
+    ds_pipeline_destroy(p);
+    c->ops->destroy(c);
+}
+
+enum row {
+    ROW_WALK,
+    ROW_LIBPCAP,
+    ROW_CAPTURE,
+    ROW_LINK,
+    ROW_PARSE,
+    ROW_CLASSIFY,
+    ROW_COUNTRY,
+    ROW_SOURCE,
+    ROW_COUNT,
+    ROW_PIPELINE,
+    ROWS
+};
+
+static const char *const row_names[ROWS] = {
+    [ROW_WALK] = "walk through memory",
+    [ROW_LIBPCAP] = "bare `pcap_next_ex` loop",
+    [ROW_CAPTURE] = "capture: read the file",
+    [ROW_LINK] = "+ link layer",
+    [ROW_PARSE] = "+ parse",
+    [ROW_CLASSIFY] = "+ classify, signatures, keys",
+    [ROW_COUNTRY] = "+ country",
+    [ROW_SOURCE] = "+ source record",
+    [ROW_COUNT] = "+ pair set, cell, destination",
+    [ROW_PIPELINE] = "whole pipeline, all threads, windows encoded",
+};
+
+static void run_row(struct bench *b, enum row row)
+{
+    switch (row) {
+    case ROW_WALK:
+        run_walk(b);
+        break;
+    case ROW_LIBPCAP:
+        run_libpcap(b);
+        break;
+    case ROW_CAPTURE:
+        run_capture(b);
+        break;
+    case ROW_PIPELINE:
+        run_pipeline(b);
+        break;
+    default:
+        run_stage(b, (enum stage)(row - ROW_LINK));
+        break;
+    }
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void run_all(struct bench *b)
+{
+    double ns[ROWS][64], ratio[ROWS][64];
+    for (unsigned round = 0; round < b->rounds; round++) {
+        for (int row = 0; row < ROWS; row++) {
+            b->counted = 0;
+            double start = cpu_s();
+            run_row(b, (enum row)row);
+            ns[row][round] = (cpu_s() - start) * 1e9 / (double)b->traffic.packets;
+            if (b->counted != b->traffic.packets) {
+                fprintf(stderr, "bench-hotpath: %s saw %" PRIu64 " packets\n", row_names[row],
+                        b->counted);
+                exit(1);
+            }
+        }
+        for (int row = 0; row < ROWS; row++)
+            ratio[row][round] = ns[row][round] / ns[ROW_LIBPCAP][round];
+    }
+    printf("| stage | ns/packet, least | ratio to libpcap loop: least | median | most |\n"
+           "|---|---|---|---|---|\n");
+    for (int row = 0; row < ROWS; row++) {
+        qsort(ns[row], b->rounds, sizeof(double), by_value);
+        qsort(ratio[row], b->rounds, sizeof(double), by_value);
+        printf("| %s | %.1f | %.2f | %.2f | %.2f |\n", row_names[row], ns[row][0], ratio[row][0],
+               ratio[row][b->rounds / 2], ratio[row][b->rounds - 1]);
+    }
+    printf("\n%" PRIu64 " windows, %.0f bytes a message.\n", b->windows,
+           (double)b->message_bytes / (double)b->windows);
+}
+
+static void parse_options(struct bench *b, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"packets", required_argument, NULL, 'p'},    {"sources", required_argument, NULL, 's'},
+        {"uniform", no_argument, NULL, 'u'},          {"window", required_argument, NULL, 'w'},
+        {"workers", required_argument, NULL, 'W'},    {"rounds", required_argument, NULL, 'r'},
+        {"country-db", required_argument, NULL, 'g'}, {0},
+    };
+    for (int key; (key = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        unsigned long value = optarg ? strtoul(optarg, NULL, 10) : 0;
+        switch (key) {
+        case 'p':
+            b->traffic.packets = value;
+            break;
+        case 's':
+            b->traffic.pool = (uint32_t)value;
+            break;
+        case 'u':
+            b->traffic.uniform = true;
+            break;
+        case 'w':
+            b->window_s = (unsigned)value;
+            break;
+        case 'W':
+            b->workers = (unsigned)value;
+            break;
+        case 'r':
+            b->rounds = value > 64 ? 64 : (unsigned)value;
+            break;
+        case 'g':
+            b->country_db = optarg;
+            break;
+        default:
+            exit(2);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct bench b = {
+        .traffic = {.packets = 10000000, .pool = 1500000, .seconds = 58, .seed = 1},
+        .window_s = 60,
+        .workers = 1,
+        .rounds = 5,
+        .path = "/tmp/bench-hotpath.XXXXXX",
+    };
+    struct ds_prefix darknet;
+    struct ds_error err;
+    parse_options(&b, argc, argv);
+    ds_prefix_parse(DS_BENCH_DARKNET, &darknet);
+    check(ds_monitor_create(&darknet, 1, NULL, 0, &b.monitor, &err), &err);
+    if (b.country_db)
+        check(ds_geo_create(b.country_db, &b.geo, &err), &err);
+    b.image_bytes = ds_bench_traffic_make(&b.traffic, &b.image);
+    int fd = mkstemp(b.path);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!file || fwrite(b.image, b.image_bytes, 1, file) != 1 || fclose(file)) {
+        perror(b.path);
+        return 1;
+    }
+    printf("%" PRIu64
+           " packets, %.0f MB, sources %s over %u, window %u s, %u worker(s), %u rounds\n\n",
+           b.traffic.packets, (double)b.image_bytes / 1e6, b.traffic.uniform ? "uniform" : "Zipf",
+           b.traffic.pool, b.window_s, b.workers, b.rounds);
+    run_all(&b);
+    unlink(b.path);
+    free(b.image);
+    ds_geo_destroy(b.geo);
+    ds_monitor_destroy(b.monitor);
+    return 0;
+}

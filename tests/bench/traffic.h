@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Telescope-like traffic in memory, as a pcap file's bytes: for benchmarks, where making it must
+ * cost little and every run must see the same.
+ */
+#ifndef DARKSCOPE_BENCH_TRAFFIC_H
+#define DARKSCOPE_BENCH_TRAFFIC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ds_bench_traffic {
+    uint64_t packets;
+    uint32_t pool;  /* source addresses drawn from */
+    bool uniform;   /* each as often as any other (spoofed), else Zipf with exponent 1 */
+    double seconds; /* the packets' times are spread over these */
+    uint64_t seed;
+};
+
+/* The telescope of this traffic: 65,536 addresses. */
+#define DS_BENCH_DARKNET "198.51.0.0/16"
+
+/* Allocates *image, which the caller frees. Exits without memory. Returns its bytes. */
+size_t ds_bench_traffic_make(const struct ds_bench_traffic *t, uint8_t **image);
+
+#endif
