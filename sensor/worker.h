@@ -48,7 +48,8 @@ struct ds_worker_shared {
 };
 
 struct ds_worker {
-    struct ds_worker_shared *shared;
+    /* Workers stand side by side in an array and share no cache line. */
+    _Alignas(DS_CACHE_LINE) struct ds_worker_shared *shared;
     struct ds_ring *rings; /* one a capture thread; owned by the pipeline */
     unsigned ring_count;
     struct ds_gate data;                     /* sleeps here for packets */

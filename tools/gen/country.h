@@ -22,7 +22,7 @@ struct ds_gen_range {
 int ds_gen_countries_open(const char *path, struct ds_gen_countries **out, struct ds_error *err);
 void ds_gen_countries_close(struct ds_gen_countries *c); /* accepts NULL */
 
-/* "type YYYY-MM-DD" of the build; "" without a database. Valid as long as c. */
+/* "type YYYY-MM" of the build; "" without a database. Valid as long as c. */
 const char *ds_gen_countries_name(const struct ds_gen_countries *c);
 
 /* The path country.iso_code, else registered_country.iso_code, else country_code, else ??. c may be

@@ -20,10 +20,10 @@ static void name_database(struct ds_gen_countries *c)
 {
     time_t built = (time_t)c->db.metadata.build_epoch;
     struct tm tm;
-    char date[16] = "";
+    char month[16] = "";
     if (gmtime_r(&built, &tm))
-        strftime(date, sizeof date, " %Y-%m-%d", &tm);
-    snprintf(c->name, sizeof c->name, "%.80s%s", c->db.metadata.database_type, date);
+        strftime(month, sizeof month, " %Y-%m", &tm);
+    snprintf(c->name, sizeof c->name, "%.80s%s", c->db.metadata.database_type, month);
 }
 
 int ds_gen_countries_open(const char *path, struct ds_gen_countries **out, struct ds_error *err)
