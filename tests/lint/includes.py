@@ -19,7 +19,7 @@ FOLDERS = {
     "tools": {"include", "common", "sensor", "aggregator", "tools"},
     # The generator's figures are what the sensor's are compared with: it shares nothing with it.
     "tools/gen": {"include", "common", "tools/gen"},
-    "tests": {"include", "common", "sensor", "aggregator", "tools", "tests"},
+    "tests": {"include", "common", "sensor", "aggregator", "tools", "tools/gen", "tests"},
 }
 
 # Modules (a file or folder directly below its folder) that every module of the folder may include:
