@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #define HUGE_PAGE_BYTES (2u << 20)
+#define SLOTS_SMALL     (1u << 18)
 
 static size_t guard_of(size_t slots)
 {
@@ -65,11 +66,19 @@ void ds_table_clear(struct ds_table *t)
     t->used = 0;
 }
 
+/* Small tables grow by more, so that a new window's first packets are not moved ten times. */
+static size_t next_slots(const struct ds_table *t)
+{
+    size_t slots = t->mask + 1;
+    size_t wanted = slots < SLOTS_SMALL ? slots * 8 : slots * 2;
+    return wanted < t->slots_max ? wanted : t->slots_max;
+}
+
 bool ds_table_grow(struct ds_table *t)
 {
     struct ds_table old = *t;
-    size_t slots = (t->mask + 1) * 2;
-    if (slots > t->slots_max)
+    size_t slots = next_slots(t);
+    if (slots == t->mask + 1)
         return false;
     uint8_t *entries = allocate(slots * t->entry_bytes);
     if (!entries)

@@ -38,7 +38,7 @@ int ds_table_init(struct ds_table *t, uint32_t entry_bytes, size_t slots_max,
 void ds_table_finish(struct ds_table *t);
 /* Empties it. Keeps the size it needed, gives back what was far too much. */
 void ds_table_clear(struct ds_table *t);
-/* Doubles it. False at the limit or without memory. */
+/* Makes it larger. False at the limit or without memory. */
 bool ds_table_grow(struct ds_table *t);
 
 static inline void ds_table_prefetch(const struct ds_table *t, uint64_t hash, uint32_t entry_bytes)

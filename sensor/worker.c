@@ -11,6 +11,7 @@ int ds_worker_init(struct ds_worker *w, struct ds_worker_shared *shared, struct 
     w->shared = shared;
     w->rings = rings;
     w->ring_count = ring_count;
+    w->count = ds_batch_choose();
     w->batch.monitor = shared->monitor;
     w->batch.key = shared->key;
     if (ds_gate_init(&w->data) || ds_gate_init(&w->freed))
@@ -116,7 +117,7 @@ static bool handle(struct ds_worker *w, const struct ds_slot *slots, size_t n)
     w->batch.geo = take_geo(w);
     for (size_t at = 0; at < n; at++) {
         size_t packets = prepare(w, slots + at, n - at);
-        ds_batch_count(&w->batch, slots + at, packets);
+        w->count(&w->batch, slots + at, packets);
         at += packets;
         if (at == n)
             break;

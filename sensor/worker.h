@@ -59,6 +59,7 @@ struct ds_worker {
     pthread_t thread;
     struct ds_set sets[DS_WORKER_SETS];
     struct ds_set *recent; /* the open set last counted into; NULL: none */
+    ds_batch_count_fn *count;
     struct ds_batch batch;
 };
 
