@@ -57,7 +57,8 @@ static void log_failed(struct ds_ingest *i, const struct ds_error *err)
 static void refuse(struct ds_ingest *i, struct ds_job *job, const char *what, const char *detail)
 {
     job->outcome = DS_OUTCOME_REFUSED;
-    snprintf(job->reason, sizeof job->reason, "%s%s", what, detail);
+    int room = DS_REASON_MAX - (int)strlen(what);
+    snprintf(job->reason, sizeof job->reason, "%s%.*s", what, room, detail);
     log_refused(i, job);
 }
 

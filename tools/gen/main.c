@@ -73,18 +73,21 @@ static int write_truth(struct ds_gen_truth *truth, const struct ds_gen_options *
 static int generate(const struct ds_gen_options *o, const struct ds_gen_countries *countries,
                     struct ds_gen_output *out, struct ds_error *err)
 {
-    static struct ds_gen_generator g;
+    struct ds_gen_generator *g = calloc(1, sizeof *g); /* too large for a stack */
+    if (!g)
+        return ds_error(err, DS_FAILURE, "out of memory");
     struct ds_gen_truth truth = {0};
     int64_t base_ns = o->interface ? now_ns() : o->start_s * INT64_C(1000000000);
-    int r = ds_gen_generator_init(&g, o, countries, base_ns, out->resolution_ns, err);
+    int r = ds_gen_generator_init(g, o, countries, base_ns, out->resolution_ns, err);
     if (r == 0 && o->truth)
-        r = ds_gen_truth_init(&truth, countries, g.world.addresses4, o->window_s, err);
+        r = ds_gen_truth_init(&truth, countries, g->world.addresses4, o->window_s, err);
     if (r == 0)
-        r = run(&g, out, o->truth ? &truth : NULL, err);
+        r = run(g, out, o->truth ? &truth : NULL, err);
     if (r == 0 && o->truth)
         r = write_truth(&truth, o, err);
     ds_gen_truth_finish(&truth);
-    ds_gen_generator_finish(&g);
+    ds_gen_generator_finish(g);
+    free(g);
     return r;
 }
 

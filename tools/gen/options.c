@@ -108,7 +108,7 @@ static int read_number(const char *option, const char *text, uint64_t least, uin
 static int read_number32(const char *option, const char *text, uint32_t least, uint32_t most,
                          uint32_t *out, struct ds_error *err)
 {
-    uint64_t v;
+    uint64_t v = 0;
     if (read_number(option, text, least, most, &v, err) < 0)
         return -1;
     *out = (uint32_t)v;
@@ -231,7 +231,7 @@ static int read_mix(struct ds_gen_options *o, const char *text, struct ds_error 
 
 static int read_form(struct ds_gen_options *o, int key, const char *text, struct ds_error *err)
 {
-    unsigned n;
+    unsigned n = 0;
     switch (key) {
     case KEY_FORMAT:
         if (read_name("format", text, ds_gen_format_name, &n, err) < 0)
