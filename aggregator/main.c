@@ -60,6 +60,9 @@ static int take_signals(struct aggregator *a, struct ds_error *err)
     sigaddset(&a->signals, SIGINT);
     sigaddset(&a->signals, SIGTERM);
     sigaddset(&a->signals, SIGHUP);
+    /* A peer that is gone and a file at its limit are errors to be told, not reasons to die. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     pthread_sigmask(SIG_BLOCK, &a->signals, NULL);
     a->signal_fd = signalfd(-1, &a->signals, SFD_CLOEXEC | SFD_NONBLOCK);
     return a->signal_fd < 0 ? ds_error(err, DS_FAILURE, "cannot take signals: %s", strerror(errno))
