@@ -462,6 +462,10 @@ static void one_window_is_exact(void **state)
     assert_int_equal(number(json, "sources"), w->windows[6].sources);
     assert_string_equal(json_string_value(json_object_get(json, "sensor")), "a");
     json_decref(json);
+    json = answer(w, DS_QUERY_WINDOW, "at=2026-01-01T00:01:00Z");
+    assert_int_equal(number(json, "sources"), w->windows[1].sources);
+    assert_string_equal(json_string_value(json_object_get(json, "sensor")), "a");
+    json_decref(json);
     json = answer(w, DS_QUERY_WINDOW, "at=2026-01-01T00:06:00Z");
     assert_true(is_null(json, "sources") && is_null(json, "sensor"));
     assert_int_equal(json_array_size(json_object_get(json, "sensors")), 2);
