@@ -145,7 +145,7 @@ static void assert_point(const json_t *p, const struct sums *s, uint64_t sensors
     double observed_s = (double)s->observed_ns / NS;
     assert_true(json_real_value(json_object_get(p, "observed_seconds")) == observed_s);
     assert_true(json_real_value(json_object_get(p, "coverage")) ==
-                observed_s / (double)((int64_t)sensors * step));
+                (double)s->observed_ns / (double)(sensors * (uint64_t)step * NS));
     if (s->windows == 0) {
         assert_true(is_null(p, "packets") && is_null(p, "bytes") && is_null(p, "sources"));
         assert_true(is_null(p, "sources_peak"));
