@@ -35,7 +35,7 @@ static void answer(struct ds_answerer *a, struct ds_question *q)
     if (ds_query_run(&q->query, a->store, &json, &q->err) < 0)
         return;
     q->err.status = DS_OK;
-    q->body = json_dumps(json, JSON_COMPACT);
+    q->body = json_dumps(json, DS_QUERY_JSON);
     json_decref(json);
     q->body_bytes = q->body ? strlen(q->body) : 0;
     if (!q->body) {

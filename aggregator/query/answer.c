@@ -55,14 +55,19 @@ json_t *ds_answer_text(const char *text)
     return json_stringn(clean, length);
 }
 
+json_t *ds_coverage(uint64_t observed_ns, uint64_t sensors, int64_t length_s)
+{
+    double whole_ns = (double)sensors * (double)length_s * (double)NS_PER_S;
+    double coverage = whole_ns > 0 ? (double)observed_ns / whole_ns : 0;
+    return json_real(coverage < 1 ? coverage : 1);
+}
+
 void ds_answer_coverage(struct answer *a, json_t *object, uint64_t observed_ns, uint64_t sensors,
                         int64_t length_s)
 {
     double observed_s = (double)observed_ns / (double)NS_PER_S;
-    double whole_s = (double)sensors * (double)length_s;
-    double coverage = whole_s > 0 ? observed_s / whole_s : 0;
     ds_answer_set(a, object, "observed_seconds", json_real(observed_s));
-    ds_answer_set(a, object, "coverage", json_real(coverage < 1 ? coverage : 1));
+    ds_answer_set(a, object, "coverage", ds_coverage(observed_ns, sensors, length_s));
 }
 
 void ds_answer_figures(struct answer *a, json_t *object, const struct ds_figures *f, bool watched)

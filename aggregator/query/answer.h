@@ -37,7 +37,9 @@ json_t *ds_answer_count(uint64_t value); /* saturates at INT64_MAX */
 json_t *ds_answer_time(int64_t seconds);
 json_t *ds_answer_text(const char *text); /* what is not UTF-8 becomes '?' */
 
-/* observed_seconds and coverage (0..1): observed_ns of the sensors' length_s each. */
+/* 0..1: observed_ns of the sensors' length_s each. */
+json_t *ds_coverage(uint64_t observed_ns, uint64_t sensors, int64_t length_s);
+/* The same with observed_seconds beside it. */
 void ds_answer_coverage(struct answer *a, json_t *object, uint64_t observed_ns, uint64_t sensors,
                         int64_t length_s);
 

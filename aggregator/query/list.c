@@ -149,11 +149,12 @@ static int write_origin(struct answer *a, const struct ds_window *w, const struc
 {
     struct ds_range range = {w->start_s, w->start_s + 1, a->range.sensor};
     struct list l = {.answer = a, .array = ds_answer_array(a, a->root, "sensors")};
-    if (!a->range.sensor)
-        ds_answer_set(a, a->root, "sensor", json_null());
     ds_answer_set(a, a->root, "parts", ds_answer_count(origin->parts));
-    ds_answer_coverage(a, a->root, w->observed_ns, origin->sensors, w->seconds);
-    return a->store->ops->windows(a->store, &range, DS_QUERY_LIMIT_MAX, each_name, &l, err);
+    ds_answer_set(a, a->root, "coverage", ds_coverage(w->observed_ns, origin->sensors, w->seconds));
+    int result = a->store->ops->windows(a->store, &range, DS_QUERY_LIMIT_MAX, each_name, &l, err);
+    json_t *only = json_array_size(l.array) == 1 ? json_array_get(l.array, 0) : json_null();
+    ds_answer_set(a, a->root, "sensor", json_incref(only));
+    return result;
 }
 
 int ds_answer_window(struct answer *a, struct ds_error *err)

@@ -32,9 +32,10 @@ static void value(struct insert *in, uint64_t number)
     sqlite3_bind_int64(in->stmt, ++in->next, (sqlite3_int64)number);
 }
 
+/* string stays as it is until row(). */
 static void text(struct insert *in, const char *string)
 {
-    sqlite3_bind_text(in->stmt, ++in->next, string, -1, SQLITE_TRANSIENT);
+    sqlite3_bind_text(in->stmt, ++in->next, string, -1, SQLITE_STATIC);
 }
 
 /* A text from outside that people will see: what is not printable becomes '?'. */
@@ -43,7 +44,7 @@ static void printable(struct insert *in, const char *string)
     char clean[DS_DATABASE_MAX + 1] = "";
     for (size_t i = 0; i < DS_DATABASE_MAX && string[i]; i++)
         clean[i] = string[i] >= ' ' && string[i] <= '~' ? string[i] : '?';
-    text(in, clean);
+    sqlite3_bind_text(in->stmt, ++in->next, clean, -1, SQLITE_TRANSIENT);
 }
 
 static void row(struct insert *in)

@@ -145,7 +145,7 @@ static void assert_point(const json_t *p, const struct sums *s, uint64_t sensors
     double observed_s = (double)s->observed_ns / NS;
     assert_true(json_real_value(json_object_get(p, "observed_seconds")) == observed_s);
     assert_true(json_real_value(json_object_get(p, "coverage")) ==
-                observed_s / (double)((int64_t)sensors * step));
+                (double)s->observed_ns / (double)(sensors * (uint64_t)step * NS));
     if (s->windows == 0) {
         assert_true(is_null(p, "packets") && is_null(p, "bytes") && is_null(p, "sources"));
         assert_true(is_null(p, "sources_peak"));
@@ -460,6 +460,10 @@ static void one_window_is_exact(void **state)
     json_decref(json);
     json = answer(w, DS_QUERY_WINDOW, "sensor=a at=2026-01-01T00:06:00Z");
     assert_int_equal(number(json, "sources"), w->windows[6].sources);
+    assert_string_equal(json_string_value(json_object_get(json, "sensor")), "a");
+    json_decref(json);
+    json = answer(w, DS_QUERY_WINDOW, "at=2026-01-01T00:01:00Z");
+    assert_int_equal(number(json, "sources"), w->windows[1].sources);
     assert_string_equal(json_string_value(json_object_get(json, "sensor")), "a");
     json_decref(json);
     json = answer(w, DS_QUERY_WINDOW, "at=2026-01-01T00:06:00Z");

@@ -12,19 +12,21 @@
 
 /* ---- as tables ---- */
 
+/* The figures of a map that are not 0, under a title if there are any. */
 static void print_map(FILE *to, const json_t *answer, const char *key, const char *title)
 {
     char count[TABLE_CELL];
     const char *name;
     json_t *value;
     const json_t *map = json_object_get(answer, key);
-    if (!json_is_object(map))
-        return;
-    fprintf(to, "\n%s\n", title);
     json_object_foreach((json_t *)map, name, value)
     {
-        if (json_is_integer(value) && json_integer_value(value) != 0)
-            fprintf(to, "  %-18.40s %18s\n", name, table_count(value, count));
+        if (!json_is_integer(value) || json_integer_value(value) == 0)
+            continue;
+        if (title)
+            fprintf(to, "\n%s\n", title);
+        title = NULL;
+        fprintf(to, "  %-18.40s %18s\n", name, table_count(value, count));
     }
 }
 

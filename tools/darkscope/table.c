@@ -124,7 +124,7 @@ static void print_bar(FILE *to, const json_t *value, json_int_t most)
 
 static bool is_left(enum column_kind kind)
 {
-    return kind == COLUMN_TEXT || kind == COLUMN_PORT || kind == COLUMN_BAR;
+    return kind == COLUMN_TEXT || kind == COLUMN_PORT;
 }
 
 static void print_row(FILE *to, const struct layout *l, const json_t *row,
@@ -138,10 +138,10 @@ static void print_row(FILE *to, const struct layout *l, const json_t *row,
         fputs(gap, to);
         gap = "  ";
         const char *text = row ? print_cell(row, &columns[c], cell) : columns[c].title;
-        if (row && columns[c].kind == COLUMN_BAR)
-            print_bar(to, json_object_get(row, columns[c].key), l->most);
-        else
+        if (columns[c].kind != COLUMN_BAR)
             fprintf(to, "%*s", is_left(columns[c].kind) ? -l->width[c] : l->width[c], text);
+        else if (row)
+            print_bar(to, json_object_get(row, columns[c].key), l->most);
     }
     fputc('\n', to);
 }
