@@ -2,7 +2,7 @@
  *
  * The generator's counting: numbered sets, unique figures, signatures, windows in event time.
  */
-#include "truth.h"
+#include "gen/truth.h"
 
 #include "darkscope/window_json.h"
 

@@ -73,7 +73,7 @@ static int write_truth(struct ds_gen_truth *truth, const struct ds_gen_options *
 static int generate(const struct ds_gen_options *o, const struct ds_gen_countries *countries,
                     struct ds_gen_output *out, struct ds_error *err)
 {
-    static struct ds_gen_generator g;
+    struct ds_gen_generator g;
     struct ds_gen_truth truth = {0};
     int64_t base_ns = o->interface ? now_ns() : o->start_s * INT64_C(1000000000);
     int r = ds_gen_generator_init(&g, o, countries, base_ns, out->resolution_ns, err);
