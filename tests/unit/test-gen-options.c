@@ -2,8 +2,8 @@
  *
  * The generator's command line: what is accepted, and what is refused with which words.
  */
-#include "options.h"
-#include "population.h"
+#include "gen/options.h"
+#include "gen/population.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,9 +2,9 @@
  *
  * Generated packets: deterministic, valid checksums, each population what it says, balanced books.
  */
-#include "generate.h"
-#include "population.h"
-#include "truth.h"
+#include "gen/generate.h"
+#include "gen/population.h"
+#include "gen/truth.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -272,7 +272,7 @@ static void a_cut_changes_the_facts(void **state)
         {47, DS_MALFORMED_COUNT, true},       {48, DS_MALFORMED_COUNT, false},
         {60, DS_MALFORMED_COUNT, false},
     };
-    static struct ds_gen_packet p;
+    struct ds_gen_packet p;
     for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
         struct ds_gen_ip ip = {.source = ds_gen_from4(1), .dest = ds_gen_from4(2), .ttl = 64};
         ds_gen_build_tcp(&p, &ip, &(struct ds_gen_tcp){.dest_port = 23, .flags = DS_GEN_SYN});

@@ -9,7 +9,8 @@
 #include <string.h>
 
 #define ETHERNET_MINIMUM 60 /* without frame check sequence */
-#define DEEP_TAGS        40
+#define TAG_BYTES        4
+#define TAGS_MOST        16 /* docs/statistics.md, link_deep */
 
 enum {
     ETHER_IP4 = 0x0800,
@@ -48,9 +49,15 @@ static uint8_t *prepend(struct ds_gen_packet *p, uint32_t size)
 
 static void prepend_tag(struct ds_gen_packet *p, uint16_t id, uint16_t inner_type)
 {
-    uint8_t *h = prepend(p, 4);
+    uint8_t *h = prepend(p, TAG_BYTES);
     ds_gen_put16(h, id);
     ds_gen_put16(h + 2, inner_type);
+}
+
+static void prepend_tags(struct ds_gen_packet *p, unsigned count, uint16_t type)
+{
+    for (unsigned i = 0; i < count; i++)
+        prepend_tag(p, (uint16_t)(i + 1), i == 0 ? type : ETHER_VLAN);
 }
 
 static void prepend_pppoe(struct ds_gen_packet *p, uint16_t type)
@@ -80,9 +87,11 @@ static uint16_t prepend_encapsulation(struct ds_gen_packet *p, uint16_t type)
     case DS_GEN_PPPOE:
         prepend_pppoe(p, type);
         return ETHER_PPPOE;
+    case DS_GEN_TAGS_MOST:
+        prepend_tags(p, TAGS_MOST, type);
+        return ETHER_VLAN;
     case DS_GEN_TAGS_DEEP:
-        for (unsigned i = 0; i < DEEP_TAGS; i++)
-            prepend_tag(p, (uint16_t)(i + 1), i == 0 ? type : ETHER_VLAN);
+        prepend_tags(p, TAGS_MOST + 1, type);
         return ETHER_VLAN;
     default:
         return type;
@@ -211,8 +220,11 @@ void ds_gen_capture(struct ds_gen_packet *p, uint32_t snaplen)
         p->captured = p->link_bytes + p->cut;
     if (p->captured > snaplen)
         p->captured = snaplen;
-    if (p->captured < p->link_bytes)
+    uint32_t link_needed = p->link_bytes;
+    if (p->encapsulation == DS_GEN_TAGS_DEEP)
+        link_needed -= TAG_BYTES; /* the last one is not looked at */
+    if (p->captured < link_needed)
         p->fact.malformed = DS_MALFORMED_LINK_SHORT;
     else if (p->captured < p->link_bytes + p->ip_bytes)
-        limit_facts(&p->fact, p->captured - p->link_bytes);
+        limit_facts(&p->fact, p->captured - link_needed);
 }

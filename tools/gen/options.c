@@ -49,12 +49,12 @@ enum key {
 };
 
 static const struct argp_option option_table[] = {
-    {NULL, 0, NULL, 0, "Where to", 1},
+    {NULL, 0, NULL, 0, "Where to:", 1},
     {"output", KEY_OUTPUT, "FILE", 0, "Write a capture file; - is standard output", 0},
     {"truth", KEY_TRUTH, "FILE", 0, "Write the true counts as JSON, in all and by window", 0},
     {"interface", KEY_INTERFACE, "IF", 0, "Send to an Ethernet interface, each packet at its time",
      0},
-    {NULL, 0, NULL, 0, "What", 2},
+    {NULL, 0, NULL, 0, "What:", 2},
     {"prefix", KEY_PREFIX, "CIDR", 0,
      "A monitored prefix; repeat for more (198.18.0.0/16 and 2001:db8::/48)", 0},
     {"rate", KEY_RATE, "PPS", 0, "Packets a second, mean over a day (5200)", 0},
@@ -67,7 +67,7 @@ static const struct argp_option option_table[] = {
     {"country-db", KEY_COUNTRY_DB, "FILE", 0,
      "MaxMind DB file: sources are drawn by country (without: any address, no country)", 0},
     {"seed", KEY_SEED, "N", 0, "Same seed and options, same bytes (1)", 0},
-    {NULL, 0, NULL, 0, "Form", 3},
+    {NULL, 0, NULL, 0, "Form:", 3},
     {"format", KEY_FORMAT, "NAME", 0, "pcap, pcap-ns, pcap-be or pcapng (pcap)", 0},
     {"link", KEY_LINK, "NAME", 0, "ethernet, raw, sll, sll2 or null (ethernet)", 0},
     {"snaplen", KEY_SNAPLEN, "BYTES", 0, "Capture at most this much of a frame (262144)", 0},
@@ -80,9 +80,9 @@ static const char doc[] =
     "Makes traffic as a darknet telescope sees it, the same bytes for the same arguments, "
     "together with the true counts.\v"
     "Examples:\n"
-    "  darkscope-gen --output day.pcap --truth day.json --rate 100 --duration 1d\n"
-    "  darkscope-gen --mix mirai=9,zmap-old=1 --duration 5m -o - | darkscope-sensor -r - --json\n"
-    "  darkscope-gen --interface veth0 --prefix 198.18.0.0/16 --rate 2000 --speed 10\n\n"
+    "  darkscope-gen -o day.pcap -t day.json --rate 100 --duration 1d\n"
+    "  darkscope-gen -o - --mix mirai=9,zmap-old=1 | darkscope-sensor -r - -j\n"
+    "  darkscope-gen -i veth0 --prefix 198.18.0.0/16 --rate 2000 --speed 10\n\n"
     "Exit status: 0 done, 1 cannot write, 2 command line, 6 not allowed, 7 interface, 8 country "
     "database.";
 

@@ -10,8 +10,8 @@
 
 #include <stddef.h>
 
-/* Room for link headers in front of the IP header (the deepest is 40 tags), and for the packet. */
-#define DS_GEN_LINK_MAX 256
+/* Room for link headers in front of the IP header (the deepest is 17 tags), and for the packet. */
+#define DS_GEN_LINK_MAX 128
 #define DS_GEN_IP_MAX   2048
 
 /* IPv6 extension headers of one packet; each is 8 bytes long here. */
@@ -75,7 +75,8 @@ enum ds_gen_encapsulation {
     DS_GEN_QINQ,
     DS_GEN_MPLS,
     DS_GEN_PPPOE,
-    DS_GEN_TAGS_DEEP, /* 40 VLAN tags: more than anyone should follow */
+    DS_GEN_TAGS_MOST, /* as many VLAN tags as are followed */
+    DS_GEN_TAGS_DEEP, /* one more */
     DS_GEN_ENCAPSULATION_COUNT
 };
 

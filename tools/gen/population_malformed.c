@@ -19,19 +19,30 @@ static void syn4(struct ds_gen_world *w, struct ds_gen_packet *p)
     ds_gen_build_plain_syn(w, p, &ip);
 }
 
-/* The frame ends in the link header, on Ethernet in a tag. */
+/* The frame ends in the Ethernet header or in the tag behind it. Linux does not deliver the former,
+ * nor a cut VLAN tag, from an interface. */
+static void cut_ethernet(struct ds_gen_world *w, struct ds_gen_packet *p)
+{
+    static const uint8_t tags[] = {DS_GEN_MPLS, DS_GEN_PPPOE, DS_GEN_VLAN};
+    bool is_file = !w->options->interface;
+    p->encapsulation = tags[ds_gen_below(&w->random, is_file ? 3 : 2)];
+    p->link_cut = is_file && ds_gen_chance(&w->random, 30) ? 1 + ds_gen_below(&w->random, 13)
+                                                           : 14 + ds_gen_below(&w->random, 4);
+}
+
 static void link_short(struct ds_gen_world *w, struct ds_gen_packet *p)
 {
-    static const uint8_t ends[DS_GEN_LINK_COUNT] = {
-        [DS_GEN_LINK_ETHERNET] = 16,
-        [DS_GEN_LINK_SLL] = 10,
-        [DS_GEN_LINK_SLL2] = 12,
-        [DS_GEN_LINK_NULL] = 3,
+    static const uint8_t headers[DS_GEN_LINK_COUNT] = {
+        [DS_GEN_LINK_SLL] = 16,
+        [DS_GEN_LINK_SLL2] = 20,
+        [DS_GEN_LINK_NULL] = 4,
     };
     syn4(w, p);
-    p->encapsulation = DS_GEN_VLAN;
     p->exact = true;
-    p->link_cut = ends[w->options->link];
+    if (w->options->link == DS_GEN_LINK_ETHERNET)
+        cut_ethernet(w, p);
+    else
+        p->link_cut = 1 + ds_gen_below(&w->random, headers[w->options->link] - 1u);
 }
 
 static void link_deep(struct ds_gen_world *w, struct ds_gen_packet *p)

@@ -135,7 +135,8 @@ void ds_gen_build_fragments(struct ds_gen_world *w, struct ds_gen_packet *p)
 
 void ds_gen_build_vlan(struct ds_gen_world *w, struct ds_gen_packet *p)
 {
-    static const uint8_t kinds[] = {DS_GEN_VLAN, DS_GEN_QINQ, DS_GEN_MPLS, DS_GEN_PPPOE};
+    static const uint8_t kinds[] = {DS_GEN_VLAN, DS_GEN_QINQ, DS_GEN_MPLS, DS_GEN_PPPOE,
+                                    DS_GEN_TAGS_MOST};
     if (w->has_v6 && ds_gen_chance(&w->random, 20)) {
         struct ds_gen_ip ip = ds_gen_route6(w, 64);
         ds_gen_build_plain_syn(w, p, &ip);
