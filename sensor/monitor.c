@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * IPv4 is kept as sorted ranges with the number of the first address of each. A lookup goes by the
- * upper half of the address to the first range that can hold it: one step for any telescope whose
- * prefixes are not shorter than a few addresses each.
+ * upper half of the address to the ranges that can hold it: mostly one, else halved until it is.
  */
 #include "monitor.h"
 
@@ -20,7 +19,7 @@ struct ds_monitor {
     uint64_t addresses;
     struct range *ranges; /* sorted, disjoint */
     size_t range_count;
-    uint32_t start[65537]; /* by upper 16 bits: the first range whose last is not below */
+    uint32_t start[65537]; /* by upper 16 bits: the first range that does not end below */
     struct ds_prefix *inside6, *outside6;
     size_t inside6_count, outside6_count;
 };
@@ -113,7 +112,7 @@ static void number(struct ds_monitor *m)
         m->addresses += (uint64_t)m->ranges[i].last - m->ranges[i].first + 1;
     }
     size_t at = 0;
-    for (uint32_t upper = 0; upper <= UINT16_MAX; upper++) {
+    for (uint32_t upper = 0; upper <= UINT16_MAX + 1; upper++) {
         while (at < m->range_count && m->ranges[at].last >> 16 < upper)
             at++;
         m->start[upper] = (uint32_t)at;
@@ -188,9 +187,15 @@ uint64_t ds_monitor_addresses(const struct ds_monitor *m)
 
 int64_t ds_monitor_index4(const struct ds_monitor *m, uint32_t address)
 {
-    size_t i = m->start[address >> 16];
-    while (i < m->range_count && m->ranges[i].last < address)
-        i++;
+    /* The first range that does not end below the address. */
+    size_t i = m->start[address >> 16], end = m->start[(address >> 16) + 1];
+    while (i < end) {
+        size_t middle = i + (end - i) / 2;
+        if (m->ranges[middle].last < address)
+            i = middle + 1;
+        else
+            end = middle;
+    }
     if (i == m->range_count || m->ranges[i].first > address)
         return DS_MONITOR_OUTSIDE;
     return (int64_t)(m->ranges[i].base + (address - m->ranges[i].first));
