@@ -19,16 +19,20 @@ struct ds_hash_key {
 /* From the kernel's random numbers. */
 struct ds_hash_key ds_hash_key_random(void);
 
-/* Multiply and fold: the high half carries the well-mixed bits down. */
+/* Multiply and fold: the high half carries the well-mixed bits down. Alone, one key in fifty would
+ * crowd arithmetic progressions (ports and hosts in sequence: a scan) into a corner of the table,
+ * hence the second, fixed multiplication. */
 static inline uint64_t ds_hash(const struct ds_hash_key *k, uint64_t x)
 {
     __extension__ typedef unsigned __int128 wide;
     wide product = (wide)(x ^ k->add) * k->multiply;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
+    uint64_t folded = (uint64_t)product ^ (uint64_t)(product >> 64);
+    folded *= UINT64_C(0x9e3779b97f4a7c15);
+    return folded ^ folded >> 32;
 }
 
-/* An IPv6 address as a key: bit 63 set, so it never meets an IPv4 one. Two addresses of one
- * window's 2^24 collide with a probability of 1 in 60,000. */
+/* An IPv6 address as a key: bit 63 set, so it never meets an IPv4 one. Bit 62 is DS_COUNT_KEY_SET:
+ * two of 2^22 addresses in a window collide with a probability of 1 in 500,000. */
 static inline uint64_t ds_hash_ip6(const struct ds_hash_key *k, const uint8_t address[static 16])
 {
     uint64_t high, low;

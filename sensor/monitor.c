@@ -94,7 +94,7 @@ static void number(struct ds_monitor *m)
         m->addresses += (uint64_t)m->ranges[i].last - m->ranges[i].first + 1;
     }
     size_t at = 0;
-    for (uint32_t upper = 0; upper <= UINT16_MAX; upper++) {
+    for (uint32_t upper = 0; upper <= UINT16_MAX + 1; upper++) {
         while (at < m->range_count && m->ranges[at].last >> 16 < upper)
             at++;
         m->start[upper] = (uint32_t)at;

@@ -17,14 +17,13 @@ struct ds_monitor_range {
 };
 
 /* IPv4 is kept as sorted ranges with the number of the first address of each. A lookup goes by the
- * upper half of the address to the first range that can hold it: one step for any telescope whose
- * prefixes are not shorter than a few addresses each. */
+ * upper half of the address to the ranges that can hold it: mostly one, else halved until it is. */
 struct ds_monitor {
     bool everything;
     uint64_t addresses;
     struct ds_monitor_range *ranges; /* sorted, disjoint */
     size_t range_count;
-    uint32_t start[UINT16_MAX + 1]; /* by upper 16 bits: the first range whose last is not below */
+    uint32_t start[UINT16_MAX + 2]; /* by upper 16 bits: the first range that does not end below */
     struct ds_prefix *inside6, *outside6;
     size_t inside6_count, outside6_count;
 };
@@ -46,9 +45,15 @@ uint64_t ds_monitor_addresses(const struct ds_monitor *m);
  * DS_MONITOR_OUTSIDE. Not for a set that is everything. */
 static inline int64_t ds_monitor_index4(const struct ds_monitor *m, uint32_t address)
 {
-    size_t i = m->start[address >> 16];
-    while (i < m->range_count && m->ranges[i].last < address)
-        i++;
+    /* The first range that does not end below the address. */
+    size_t i = m->start[address >> 16], end = m->start[(address >> 16) + 1];
+    while (i < end) {
+        size_t middle = i + (end - i) / 2;
+        if (m->ranges[middle].last < address)
+            i = middle + 1;
+        else
+            end = middle;
+    }
     if (i == m->range_count || m->ranges[i].first > address)
         return DS_MONITOR_OUTSIDE;
     return (int64_t)(m->ranges[i].base + (address - m->ranges[i].first));

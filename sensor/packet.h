@@ -60,7 +60,6 @@ struct ds_packet {
     uint8_t icmp_type, icmp_code;
     uint8_t quoted_proto; /* ICMP errors: protocol of the quoted packet, 0 without a usable quote */
     uint16_t quoted_port; /* its destination port, or type*256+code */
-    uint8_t malformed;    /* enum ds_malformed, or DS_MALFORMED_COUNT: it is well formed */
     bool has_addresses;   /* source and destination are set, even if the packet is malformed */
     bool is_v6;
     bool fragment;  /* not the first fragment */

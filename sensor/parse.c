@@ -115,7 +115,7 @@ static enum have walk_ip6(const struct span *s, struct ip6_chain *c)
         c->proto = extension[0];
         c->offset += bytes;
     }
-    return is_ip6_extension(c->proto) ? HAVE_NONE : HAVE;
+    return is_ip6_extension(c->proto) && !c->later_fragment ? HAVE_NONE : HAVE;
 }
 
 /* The transport header quoted by an ICMP error, at offset of s. No use of it is no fault: routers

@@ -3,8 +3,9 @@
 
 #define SECOND_NS   INT64_C(1000000000)
 #define GAP_NS      (DS_TIMELINE_GAP_S * SECOND_NS)
-/* Timestamps are clamped to +-146 years around 1970, so that no sum below overflows. */
-#define TIME_MAX_NS (INT64_C(1) << 62)
+/* Timestamps are clamped to +-146 years around 1970, so that no sum and no difference below
+ * overflows, not even of windows that begin before the first packet. */
+#define TIME_MAX_NS ((INT64_C(1) << 62) - 2 * GAP_NS)
 
 static int64_t clamp(int64_t t)
 {

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The hash table against a plain array, up to its limit and with keys that all want one place.
+ */
+#include "packets.h"
+#include "table.h"
+
+#define KEYS 20000
+
+static const struct ds_hash_key key = {UINT64_C(0x1234567890abcdef), UINT64_C(0x9e3779b97f4a7c15)};
+
+struct entry8 {
+    uint64_t key;
+};
+struct entry16 {
+    uint64_t key, value;
+};
+struct entry32 {
+    uint64_t key, value, more[2];
+};
+struct entry64 {
+    uint64_t key, value, more[6];
+};
+
+static uint64_t *upsert(struct ds_table *t, uint64_t k, bool *is_new)
+{
+    uint64_t hash = ds_hash(t->key, k);
+    switch (t->entry_bytes) {
+    case 8:
+        return ds_table_upsert(t, k, hash, sizeof(struct entry8), is_new);
+    case 16:
+        return ds_table_upsert(t, k, hash, sizeof(struct entry16), is_new);
+    case 32:
+        return ds_table_upsert(t, k, hash, sizeof(struct entry32), is_new);
+    default:
+        return ds_table_upsert(t, k, hash, sizeof(struct entry64), is_new);
+    }
+}
+
+/* Counts draws of keys 1 .. KEYS in the table and in counts[]; both must agree at every step and
+ * in the end. */
+static void check_against_array(uint32_t entry_bytes, uint64_t stride, uint64_t seed)
+{
+    struct ds_table t;
+    static const size_t slots_max = 1 << 16;
+    uint64_t *counts = calloc(KEYS + 1, sizeof *counts);
+    size_t distinct = 0, seen = 0, i = 0;
+    assert_non_null(counts);
+    assert_int_equal(ds_table_init(&t, entry_bytes, slots_max, &key), 0);
+    for (unsigned round = 0; round < 3 * KEYS; round++) {
+        uint64_t k = 1 + draw_below(&seed, KEYS);
+        bool is_new;
+        uint64_t *e = upsert(&t, k * stride, &is_new);
+        assert_non_null(e);
+        assert_int_equal(is_new, counts[k] == 0);
+        assert_true(e[0] == k * stride);
+        distinct += is_new;
+        counts[k]++;
+        if (entry_bytes > 8)
+            assert_true(++e[1] == counts[k]);
+    }
+    assert_int_equal(t.used, distinct);
+    for (const uint64_t *e; (e = ds_table_next(&t, &i)); seen++) {
+        uint64_t k = e[0] / stride;
+        assert_true(counts[k] > 0);
+        if (entry_bytes > 8)
+            assert_true(e[1] == counts[k]);
+        counts[k] = 0; /* none comes twice */
+    }
+    assert_int_equal(seen, distinct);
+    ds_table_finish(&t);
+    free(counts);
+}
+
+static void test_against_array(void **state)
+{
+    static const uint64_t strides[] = {1, 4096, UINT64_C(1) << 40};
+    for (uint32_t bytes = 8; bytes <= 64; bytes *= 2)
+        for (size_t i = 0; i < COUNT(strides); i++)
+            check_against_array(bytes, strides[i], bytes + i);
+}
+
+/* Grows to its limit, refuses new keys there, still finds all old ones, and ends every probe. */
+static void check_limit(const struct ds_hash_key *hash_key, uint64_t stride)
+{
+    struct ds_table t;
+    const size_t slots_max = 4 * DS_TABLE_SLOTS_MIN, guard = slots_max / 4 * 3;
+    bool is_new;
+    assert_int_equal(ds_table_init(&t, 16, slots_max + slots_max / 2, hash_key), 0);
+    assert_int_equal(t.mask + 1, DS_TABLE_SLOTS_MIN);
+    for (uint64_t k = 1; k <= guard; k++)
+        assert_non_null(upsert(&t, k * stride, &is_new));
+    assert_int_equal(t.mask + 1, slots_max);
+    for (uint64_t k = guard + 1; k < guard + 500; k++)
+        assert_null(upsert(&t, k * stride, &is_new));
+    for (uint64_t k = 1; k <= guard; k += 7) {
+        assert_non_null(upsert(&t, k * stride, &is_new));
+        assert_false(is_new);
+    }
+    assert_int_equal(t.used, guard);
+    ds_table_clear(&t);
+    assert_int_equal(t.used, 0);
+    assert_non_null(upsert(&t, (guard + 1) * stride, &is_new));
+    assert_true(is_new);
+    ds_table_finish(&t);
+}
+
+static void test_limit(void **state)
+{
+    check_limit(&key, 1);
+    check_limit(&key, UINT64_C(1) << 32);
+}
+
+/* A bound below the smallest table gives the smallest table. */
+static void test_small_limit(void **state)
+{
+    struct ds_table t;
+    bool is_new;
+    assert_int_equal(ds_table_init(&t, 8, 1, &key), 0);
+    for (uint64_t k = 1; k <= DS_TABLE_SLOTS_MIN / 4 * 3; k++)
+        assert_non_null(upsert(&t, k, &is_new));
+    assert_null(upsert(&t, UINT64_MAX, &is_new));
+    ds_table_finish(&t);
+}
+
+/* Keys whose hashes end alike: slow, but right. What an attacker could send who knew the key. */
+static void test_equal_hashes(void **state)
+{
+    struct ds_table t;
+    bool is_new;
+    uint64_t keys[1000], candidate = 0;
+    assert_int_equal(ds_table_init(&t, 32, 4 * DS_TABLE_SLOTS_MIN, &key), 0);
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        do
+            candidate++;
+        while ((ds_hash(&key, candidate) & t.mask) != 5);
+        keys[i] = candidate;
+        uint64_t *e = upsert(&t, keys[i], &is_new);
+        assert_non_null(e);
+        assert_true(is_new);
+        e[1] = i;
+    }
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        const uint64_t *e = upsert(&t, keys[i], &is_new);
+        assert_false(is_new);
+        assert_true(e[1] == i);
+    }
+    ds_table_finish(&t);
+}
+
+static void test_clear_shrinks(void **state)
+{
+    struct ds_table t;
+    bool is_new;
+    assert_int_equal(ds_table_init(&t, 32, 1 << 20, &key), 0);
+    for (uint64_t k = 1; k <= 4 * DS_TABLE_SLOTS_MIN; k++)
+        upsert(&t, k, &is_new);
+    size_t slots = t.mask + 1;
+    ds_table_clear(&t);
+    assert_int_equal(t.mask + 1, slots); /* it needed them */
+    while (slots > DS_TABLE_SLOTS_MIN) {
+        size_t i = 0;
+        assert_null(ds_table_next(&t, &i));
+        upsert(&t, 1, &is_new);
+        assert_true(is_new);
+        ds_table_clear(&t);
+        slots /= 2;
+        assert_int_equal(t.mask + 1, slots);
+    }
+    ds_table_clear(&t);
+    assert_int_equal(t.mask + 1, DS_TABLE_SLOTS_MIN);
+    ds_table_finish(&t);
+    ds_table_finish(&t);
+}
+
+/* The hash itself, for many keys: shares are even, and neighbours spread over the low bits. */
+static void test_hash_spread(void **state)
+{
+    uint64_t seed = 1;
+    for (unsigned round = 0; round < 20; round++) {
+        struct ds_hash_key k = {draw(&seed), draw(&seed) | 1};
+        unsigned shares[7] = {0}, low[64] = {0};
+        for (uint64_t i = 0; i < 7000; i++) {
+            uint64_t hash = ds_hash(&k, 0x0a000000 + i);
+            unsigned share = ds_hash_share(hash, COUNT(shares));
+            assert_true(share < COUNT(shares));
+            shares[share]++;
+            low[hash % COUNT(low)]++;
+        }
+        for (size_t i = 0; i < COUNT(shares); i++)
+            assert_in_range(shares[i], 500, 2000);
+        for (size_t i = 0; i < COUNT(low); i++)
+            assert_in_range(low[i], 20, 500);
+    }
+    assert_true(ds_hash_key_random().multiply & 1);
+    assert_int_equal(ds_hash_share(UINT64_MAX, 64), 63);
+    assert_int_equal(ds_hash_share(0, 64), 0);
+}
+
+/* Places looked at for each of the keys first, first + stride, ... as the table does it. */
+static double probes_per_key(const struct ds_hash_key *k, uint64_t first, uint64_t stride)
+{
+    enum { SLOTS = 4096, USED = 2900 };
+    bool taken[SLOTS] = {false};
+    unsigned probes = 0;
+    for (uint64_t i = 0; i < USED; i++) {
+        size_t at = ds_hash(k, first + i * stride) & (SLOTS - 1) & ~(size_t)1;
+        for (probes++; taken[at]; probes++)
+            at = (at + 1) & (SLOTS - 1);
+        taken[at] = true;
+    }
+    return (double)probes / USED;
+}
+
+/* No key may crowd what scanners send: hosts or ports in sequence. A random order needs 2.4. */
+static void test_progressions(void **state)
+{
+    static const unsigned shifts[] = {0, 8, 10, 16, 26};
+    uint64_t seed = 7;
+    for (unsigned round = 0; round < 300; round++) {
+        struct ds_hash_key k = {draw(&seed), draw(&seed) | 1};
+        for (size_t i = 0; i < COUNT(shifts); i++)
+            assert_true(probes_per_key(&k, UINT64_C(1) << 62 | 5, UINT64_C(1) << shifts[i]) < 5);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_against_array), cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_small_limit),   cmocka_unit_test(test_equal_hashes),
+        cmocka_unit_test(test_clear_shrinks), cmocka_unit_test(test_hash_spread),
+        cmocka_unit_test(test_progressions),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
