@@ -19,15 +19,20 @@
 static void set_numbers_members_in_order(void **state)
 {
     struct ds_gen_set s = {0};
-    for (uint32_t i = 0; i < 10000; i++)
-        assert_int_equal(ds_gen_set_add(&s, i % 3, i), i);
-    for (uint32_t i = 0; i < 10000; i++)
-        assert_int_equal(ds_gen_set_add(&s, i % 3, i), i);
+    bool is_new;
+    for (uint32_t i = 0; i < 10000; i++) {
+        assert_int_equal(ds_gen_set_add(&s, i % 3, i, &is_new), i);
+        assert_true(is_new);
+    }
+    for (uint32_t i = 0; i < 10000; i++) {
+        assert_int_equal(ds_gen_set_add(&s, i % 3, i, &is_new), i);
+        assert_false(is_new);
+    }
     assert_int_equal(s.count, 10000);
-    assert_int_equal(ds_gen_set_add(&s, 7, 0), 10000); /* the high word counts */
+    assert_int_equal(ds_gen_set_add(&s, 7, 0, &is_new), 10000); /* the high word counts */
     ds_gen_set_clear(&s);
     assert_int_equal(s.count, 0);
-    assert_int_equal(ds_gen_set_add(&s, 0, 9999), 0);
+    assert_int_equal(ds_gen_set_add(&s, 0, 9999, &is_new), 0);
     ds_gen_set_finish(&s);
 }
 

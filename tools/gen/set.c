@@ -40,8 +40,9 @@ static int grow(struct ds_gen_set *s)
     return 0;
 }
 
-uint32_t ds_gen_set_add(struct ds_gen_set *s, uint64_t high, uint64_t low)
+uint32_t ds_gen_set_add(struct ds_gen_set *s, uint64_t high, uint64_t low, bool *is_new)
 {
+    *is_new = false;
     if ((!s->slots || s->count == (s->mask + 1) / 2) && grow(s) < 0)
         return DS_GEN_SET_NO_MEMORY;
     struct ds_gen_key key = {high, low};
@@ -49,6 +50,7 @@ uint32_t ds_gen_set_add(struct ds_gen_set *s, uint64_t high, uint64_t low)
     if (!s->slots[i]) {
         s->keys[s->count] = key;
         s->slots[i] = (uint32_t)++s->count;
+        *is_new = true;
     }
     return s->slots[i] - 1;
 }

@@ -7,6 +7,7 @@
 #ifndef DARKSCOPE_GEN_SET_H
 #define DARKSCOPE_GEN_SET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,8 +23,8 @@ struct ds_gen_set {
 
 #define DS_GEN_SET_NO_MEMORY UINT32_MAX
 
-/* The number of key, added if it was not there: it is new if the count has grown. */
-uint32_t ds_gen_set_add(struct ds_gen_set *s, uint64_t high, uint64_t low);
+/* The number of the key, added if it was not there. */
+uint32_t ds_gen_set_add(struct ds_gen_set *s, uint64_t high, uint64_t low, bool *is_new);
 /* Forgets all members, keeps the memory. */
 void ds_gen_set_clear(struct ds_gen_set *s);
 void ds_gen_set_finish(struct ds_gen_set *s);

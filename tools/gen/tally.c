@@ -19,13 +19,22 @@ static void *reserve(void *array, size_t *room, size_t n, size_t element)
     return p;
 }
 
+/* Adds to a set; returns the number. */
+static uint32_t add(struct ds_gen_tally *t, struct ds_gen_set *s, uint64_t high, uint64_t low,
+                    bool *is_new)
+{
+    uint32_t n = ds_gen_set_add(s, high, low, is_new);
+    if (n == DS_GEN_SET_NO_MEMORY)
+        t->failed = true;
+    return n;
+}
+
 /* Adds to a set; true if the key is new. */
 static bool is_new(struct ds_gen_tally *t, struct ds_gen_set *s, uint64_t high, uint64_t low)
 {
-    size_t before = s->count;
-    if (ds_gen_set_add(s, high, low) == DS_GEN_SET_NO_MEMORY)
-        t->failed = true;
-    return s->count > before;
+    bool fresh;
+    add(t, s, high, low, &fresh);
+    return fresh;
 }
 
 static void count_cell(struct ds_gen_tally *t, const struct ds_gen_fact *f, uint32_t source,
@@ -33,8 +42,8 @@ static void count_cell(struct ds_gen_tally *t, const struct ds_gen_fact *f, uint
 {
     struct ds_cell fresh = {
         .cls = f->cls, .proto = f->service, .port = f->port, .country = country};
-    bool is_first = is_new(t, &t->cell_keys, 0, ds_cell_key(&fresh));
-    uint32_t n = ds_gen_set_add(&t->cell_keys, 0, ds_cell_key(&fresh));
+    bool is_first;
+    uint32_t n = add(t, &t->cell_keys, 0, ds_cell_key(&fresh), &is_first);
     struct ds_cell *cells = reserve(t->cells, &t->cell_room, n, sizeof *cells);
     if (!cells || n == DS_GEN_SET_NO_MEMORY) {
         t->failed = true;
@@ -51,8 +60,8 @@ static void count_cell(struct ds_gen_tally *t, const struct ds_gen_fact *f, uint
 static void count_country(struct ds_gen_tally *t, const struct ds_gen_fact *f, ds_country country,
                           bool new_source)
 {
-    bool is_first = is_new(t, &t->country_keys, 0, country);
-    uint32_t n = ds_gen_set_add(&t->country_keys, 0, country);
+    bool is_first;
+    uint32_t n = add(t, &t->country_keys, 0, country, &is_first);
     struct ds_country_tally *all = reserve(t->countries, &t->country_room, n, sizeof *all);
     if (!all || n == DS_GEN_SET_NO_MEMORY) {
         t->failed = true;
@@ -68,8 +77,8 @@ static void count_country(struct ds_gen_tally *t, const struct ds_gen_fact *f, d
 
 static void count_signature(struct ds_gen_tally *t, enum ds_signature id, uint32_t source)
 {
-    bool is_first = is_new(t, &t->marked_sources, id, source);
-    uint32_t n = ds_gen_set_add(&t->marked_sources, id, source);
+    bool is_first;
+    uint32_t n = add(t, &t->marked_sources, id, source, &is_first);
     uint32_t *marks = reserve(t->marks, &t->mark_room, n, sizeof *marks);
     if (!marks || n == DS_GEN_SET_NO_MEMORY) {
         t->failed = true;

@@ -27,14 +27,14 @@ int ds_gen_truth_init(struct ds_gen_truth *t, const struct ds_gen_countries *cou
 }
 
 static uint32_t number_of(struct ds_gen_truth *t, struct ds_gen_set *s,
-                          const struct ds_gen_address *a)
+                          const struct ds_gen_address *a, bool *is_new)
 {
-    /* An IPv6 address has bits in its first four bytes; IPv4 goes where those of ::/32 would. */
+    /* IPv4 goes where ::/96 would, of which no generated IPv6 address is. */
     uint64_t words[2];
     memcpy(words, a->bytes, 16);
     if (!a->is_v6)
         words[0] = 0, words[1] = ds_gen_address4(a);
-    uint32_t n = ds_gen_set_add(s, words[0], words[1]);
+    uint32_t n = ds_gen_set_add(s, words[0], words[1], is_new);
     if (n == DS_GEN_SET_NO_MEMORY)
         t->failed = true;
     return n;
@@ -43,9 +43,9 @@ static uint32_t number_of(struct ds_gen_truth *t, struct ds_gen_set *s,
 /* The source's number; its country is looked up once. */
 static uint32_t number_source(struct ds_gen_truth *t, const struct ds_gen_address *a)
 {
-    size_t before = t->sources.count;
-    uint32_t n = number_of(t, &t->sources, a);
-    if (t->failed || t->sources.count == before)
+    bool is_new;
+    uint32_t n = number_of(t, &t->sources, a, &is_new);
+    if (t->failed || !is_new)
         return n;
     if (n >= t->source_room) {
         size_t room = t->source_room ? t->source_room * 2 : 4096;
@@ -128,13 +128,13 @@ static int64_t window_of(struct ds_gen_truth *t, int64_t time_ns, bool *late)
 
 void ds_gen_truth_count(struct ds_gen_truth *t, const struct ds_gen_fact *f)
 {
-    bool late;
+    bool late, is_new;
     int64_t window = window_of(t, f->time_ns, &late);
     uint32_t source = 0, dest = 0;
     ds_country country = DS_COUNTRY_UNKNOWN;
     if (f->malformed == DS_MALFORMED_COUNT && !f->outside) {
         source = number_source(t, &f->source);
-        dest = number_of(t, &t->destinations, &f->dest);
+        dest = number_of(t, &t->destinations, &f->dest, &is_new);
         if (t->failed)
             return;
         country = t->source_country[source];
