@@ -38,6 +38,9 @@ static int configure(struct sensor *s, struct ds_error *err)
     if (!s->options.json && !s->config.aggregator && !s->options.check)
         return ds_error(err, DS_USAGE,
                         "nowhere to put the windows; give --json, --aggregator, or both");
+    if (s->config.aggregator && s->config.window_ns == 0)
+        return ds_error(err, DS_CONFIG,
+                        "window: all is for --json; an aggregator takes windows of up to 1h");
     if (s->options.speed > 0 && s->config.interface)
         return ds_error(err, DS_USAGE, "--speed is for files; a live capture has its own time");
     return 0;

@@ -52,7 +52,6 @@ static uint32_t outer_header(struct ds_network *at, uint8_t *proto)
         *proto = p[6];
     }
     at->captured = smaller(at->captured, total);
-    at->wire = smaller(at->wire, total);
     return header;
 }
 

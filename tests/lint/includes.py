@@ -38,7 +38,8 @@ KNOWS = {
         "count": {"geo", "monitor", "timeline"},
         # Those that know the order of the stages: frame to ring, ring to tables, tables to window.
         "dispatch": {"capture", "link", "ring", "timeline", "worker"},
-        "worker": {"classify", "count", "parse", "ring"},
+        "batch": {"classify", "count", "parse"},
+        "worker": {"batch", "count", "ring"},
         "gather": {"worker"},
         "pipeline": {"capture", "dispatch", "gather", "geo", "monitor", "worker"},
         "uplink": {"backlog", "dealer"},
@@ -64,7 +65,8 @@ KNOWS = {
 PURE = {
     "common": {"columns", "cursor", "fields", "message", "text", "types", "window",
                "window_fields"},
-    "sensor": {"link", "tunnel", "timeline", "parse", "classify", "count", "gather", "monitor"},
+    "sensor": {"link", "tunnel", "timeline", "parse", "classify", "count", "batch", "gather",
+               "monitor"},
     "aggregator": {"merge", "session"},
 }
 IMPURE = re.compile(r"^(fcntl|unistd|time|poll|pthread|threads|signal|syslog|pcap|zmq|sqlite3"
@@ -85,7 +87,7 @@ def resolve(paths, path, name):
     """The file of the tree that a quoted include means, or None."""
     folder = path.split("/")[0]
     for base in (os.path.dirname(path), "include", folder, "sensor", "aggregator", "common",
-                 "tools", ""):
+                 "tools", "tools/gen", ""):
         candidate = os.path.normpath(os.path.join(base, name))
         if candidate in paths:
             return candidate
