@@ -199,11 +199,12 @@ static void windows_close_after_the_lateness(void **state)
     count(&f, syn(1, 100, 23, 3605)); /* 06:00.5 leaves 05:00 to 06:00 open */
     count(&f, syn(1, 100, 23, 2999)); /* late again: into that one */
     json_t *root = written(&f);
-    assert_int_equal(json_array_size(json_object_get(root, "windows")), 4);
+    assert_int_equal(json_array_size(json_object_get(root, "windows")), 7);
     check_window(root, 0, "1970-01-01T00:00:00Z", 3, 0);
     check_window(root, 1, "1970-01-01T00:01:00Z", 3, 1);
-    check_window(root, 2, "1970-01-01T00:05:00Z", 1, 1);
-    check_window(root, 3, "1970-01-01T00:06:00Z", 1, 0);
+    check_window(root, 2, "1970-01-01T00:02:00Z", 0, 0);
+    check_window(root, 5, "1970-01-01T00:05:00Z", 1, 1);
+    check_window(root, 6, "1970-01-01T00:06:00Z", 1, 0);
     assert_int_equal(number(json_object_get(root, "all"), "late"), 0);
     json_decref(root);
     stop(&f);
@@ -212,6 +213,23 @@ static void windows_close_after_the_lateness(void **state)
 static int64_t observed_ms(const json_t *window)
 {
     return (int64_t)(json_number_value(json_object_get(window, "observed_seconds")) * 1000 + 0.5);
+}
+
+static void long_silence_is_not_watched(void **state)
+{
+    struct fixture f = {0};
+    start(&f);
+    count(&f, syn(1, 100, 23, 100));   /* 00:10 */
+    count(&f, syn(1, 100, 23, 36200)); /* 1:00:20, an hour and 10 s later */
+    json_t *root = written(&f);
+    const json_t *windows = json_object_get(root, "windows");
+    assert_int_equal(json_array_size(windows), 2);
+    check_window(root, 0, "1970-01-01T00:00:00Z", 1, 0);
+    check_window(root, 1, "1970-01-01T01:00:00Z", 1, 0);
+    assert_int_equal(observed_ms(json_array_get(windows, 0)), 0);
+    assert_int_equal(observed_ms(json_array_get(windows, 1)), 0);
+    json_decref(root);
+    stop(&f);
 }
 
 static void observed_time_is_that_of_the_packets(void **state)
@@ -241,6 +259,7 @@ int main(void)
         cmocka_unit_test(what_is_not_counted_leaves_no_trace),
         cmocka_unit_test(signatures_follow_their_rules),
         cmocka_unit_test(windows_close_after_the_lateness),
+        cmocka_unit_test(long_silence_is_not_watched),
         cmocka_unit_test(observed_time_is_that_of_the_packets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,9 @@
 
 #define SECOND_NS INT64_C(1000000000)
 
+/* In a silence that is longer nobody watched. */
+#define UNWATCHED_NS (3600 * SECOND_NS)
+
 static int64_t floor_divide(int64_t a, int64_t b)
 {
     return a / b - (a % b < 0);
@@ -71,57 +74,56 @@ static void describe(const struct ds_gen_truth *t, struct ds_window *w)
 /* How long the capture was running within [start, end). */
 static uint64_t observed(const struct ds_gen_truth *t, int64_t start, int64_t end)
 {
-    int64_t from = start > t->first_ns ? start : t->first_ns;
+    int64_t from = start > t->stretch_ns ? start : t->stretch_ns;
     int64_t to = end < t->newest_ns ? end : t->newest_ns;
     return to > from ? (uint64_t)(to - from) : 0;
 }
 
-static void close_window(struct ds_gen_truth *t, struct ds_gen_tally *tally, int64_t ordinal)
+/* Writes the oldest open window; the next one is then the oldest. */
+static void close_oldest(struct ds_gen_truth *t)
 {
-    if (tally->books[DS_BOOK_RECEIVED] == 0)
-        return;
+    struct ds_gen_tally tally = t->open[0];
     struct ds_window w;
     ds_window_init(&w);
     describe(t, &w);
-    int64_t start = ordinal * t->window_ns;
+    int64_t start = t->oldest * t->window_ns;
     w.start_s = start / SECOND_NS;
     w.seconds = (uint32_t)(t->window_ns / SECOND_NS);
     w.observed_ns = observed(t, start, start + t->window_ns);
-    if (!ds_gen_tally_window(tally, &w) || (t->windows++ && fputc(',', t->closed) == EOF) ||
+    if (!ds_gen_tally_window(&tally, &w) || (t->windows++ && fputc(',', t->closed) == EOF) ||
         ds_window_print_json(t->closed, &w, "truth") < 0)
         t->failed = true;
     ds_window_finish(&w);
-    ds_gen_tally_clear(tally);
+    ds_gen_tally_clear(&tally);
+    t->open[0] = t->open[1];
+    t->open[1] = tally;
+    t->oldest++;
 }
 
-/* Makes `oldest` the oldest open window. */
-static void advance(struct ds_gen_truth *t, int64_t oldest)
+/* Up to the window of the newest packet. */
+static void close_stretch(struct ds_gen_truth *t)
 {
-    close_window(t, &t->open[0], t->oldest);
-    if (oldest == t->oldest + 1) {
-        struct ds_gen_tally empty = t->open[0];
-        t->open[0] = t->open[1];
-        t->open[1] = empty;
-    } else {
-        close_window(t, &t->open[1], t->oldest + 1);
-    }
-    t->oldest = oldest;
+    while (t->started && t->oldest <= floor_divide(t->newest_ns, t->window_ns))
+        close_oldest(t);
 }
 
 /* The ordinal of the window that a packet is counted into; moves the clock. */
 static int64_t window_of(struct ds_gen_truth *t, int64_t time_ns, bool *late)
 {
     int64_t own = floor_divide(time_ns, t->window_ns);
-    if (!t->started) {
+    if (!t->started)
+        t->first_ns = time_ns;
+    if (!t->started || time_ns > t->newest_ns + UNWATCHED_NS) {
+        close_stretch(t);
         t->started = true;
-        t->first_ns = t->newest_ns = time_ns;
+        t->stretch_ns = t->newest_ns = time_ns;
         t->oldest = own;
     }
     if (time_ns > t->newest_ns)
         t->newest_ns = time_ns;
     int64_t oldest = floor_divide(t->newest_ns - DS_LATENESS_DEFAULT * SECOND_NS, t->window_ns);
-    if (oldest > t->oldest)
-        advance(t, oldest);
+    while (oldest > t->oldest)
+        close_oldest(t);
     *late = own < t->oldest;
     return *late ? t->oldest : own;
 }
@@ -169,8 +171,7 @@ static int copy_closed(struct ds_gen_truth *t, FILE *to)
 
 int ds_gen_truth_write(struct ds_gen_truth *t, FILE *to, const char *parameters)
 {
-    close_window(t, &t->open[0], t->oldest);
-    close_window(t, &t->open[1], t->oldest + 1);
+    close_stretch(t);
     struct ds_window all;
     int r = -1;
     errno = ENOMEM;

@@ -26,7 +26,8 @@ struct ds_gen_truth {
     struct ds_gen_tally all;
     struct ds_gen_tally open[2]; /* windows `oldest` and the one after it */
     int64_t oldest;              /* ordinal: start / length */
-    int64_t first_ns, newest_ns;
+    int64_t first_ns, newest_ns; /* of all packets */
+    int64_t stretch_ns;          /* the first since the last long silence */
     bool started, failed;
     uint64_t windows;
     FILE *closed; /* objects of the closed windows, in a temporary file */
