@@ -9,6 +9,13 @@
 #include "classify/classify.h"
 #include "parse.h"
 
+/* The build says which of the two this is. */
+#ifdef DS_BATCH_V3
+#define BATCH_COUNT ds_batch_count_v3
+#else
+#define BATCH_COUNT ds_batch_count
+#endif
+
 static void count_malformed(struct ds_counts *c, enum ds_malformed reason)
 {
     c->books[DS_BOOK_MALFORMED]++;
@@ -106,7 +113,7 @@ static inline bool examine(const struct ds_batch *b, const struct ds_slot *s, st
     return true;
 }
 
-void ds_batch_count(struct ds_batch *b, const struct ds_slot *slots, size_t n)
+void BATCH_COUNT(struct ds_batch *b, const struct ds_slot *slots, size_t n)
 {
     size_t count = 0;
     for (size_t i = 0; i < n; i++)

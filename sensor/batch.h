@@ -24,10 +24,8 @@ typedef void ds_batch_count_fn(struct ds_batch *b, const struct ds_slot *slots, 
 
 /* The same source, compiled for any machine and, on x86-64, for those of the x86-64-v3 level
  * (AVX2, BMI2, ...: since 2013). */
-ds_batch_count_fn ds_batch_count;
-#ifndef ds_batch_count
-ds_batch_count_fn ds_batch_count_v3;
-#endif
+void ds_batch_count(struct ds_batch *b, const struct ds_slot *slots, size_t n);
+void ds_batch_count_v3(struct ds_batch *b, const struct ds_slot *slots, size_t n);
 
 /* The fastest of them that this machine can run. */
 ds_batch_count_fn *ds_batch_choose(void);

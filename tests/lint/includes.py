@@ -39,6 +39,7 @@ KNOWS = {
         # Those that know the order of the stages: frame to ring, ring to tables, tables to window.
         "dispatch": {"capture", "link", "ring", "timeline", "worker"},
         "batch": {"classify", "count", "parse"},
+        "batch_choose": {"batch"},
         "worker": {"batch", "count", "ring"},
         "gather": {"worker"},
         "pipeline": {"capture", "dispatch", "gather", "geo", "monitor", "worker"},
