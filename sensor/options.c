@@ -173,7 +173,7 @@ static const char help_before[] =
     "Look at a capture:\n"
     "  darkscope-sensor -r capture.pcap.gz --json --window all\n"
     "Run a telescope of a /16 on a mirror port:\n"
-    "  darkscope-sensor -i eth1 -m 198.51.0.0/16 -g GeoLite2-Country.mmdb -a tcp://127.0.0.1:7100\n"
+    "  darkscope-sensor -i eth1 -m 198.18.0.0/16 -g GeoLite2-Country.mmdb -a tcp://127.0.0.1:7100\n"
     "\n"
     "Exit status: 0 all was read and delivered; 1 failure; 2 command line; 3 configuration; 4 "
     "input "

@@ -82,7 +82,7 @@ static size_t put_ip4(struct maker *m, uint8_t *ip, uint32_t source, uint8_t pro
     ip[8] = (uint8_t)(40 + (r >> 16 & 63));
     ip[9] = proto;
     put32(ip + 12, source);
-    put32(ip + 16, UINT32_C(0xc6330000) | (r >> 32 & 0xffff));
+    put32(ip + 16, UINT32_C(0xc6120000) | (r >> 32 & 0xffff));
     return 20 + payload;
 }
 

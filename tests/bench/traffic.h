@@ -19,7 +19,7 @@ struct ds_bench_traffic {
 };
 
 /* The telescope of this traffic: 65,536 addresses. */
-#define DS_BENCH_DARKNET "198.51.0.0/16"
+#define DS_BENCH_DARKNET "198.18.0.0/16"
 
 /* Allocates *image, which the caller frees. Exits without memory. Returns its bytes. */
 size_t ds_bench_traffic_make(const struct ds_bench_traffic *t, uint8_t **image);
