@@ -105,6 +105,18 @@ static struct ds_slot *reserve(struct ds_dispatch *d, struct ds_ring *r)
     return reserve_surely(r);
 }
 
+/* Most packets are of 32 to 64 bytes: two overlapping copies of a fixed size beat a call. */
+static inline void copy_snap(uint8_t *to, const uint8_t *from, size_t bytes)
+{
+    enum { HALF = 32 };
+    if (bytes < HALF || bytes > 2 * HALF) {
+        memcpy(to, from, bytes);
+        return;
+    }
+    memcpy(to, from, HALF);
+    memcpy(to + bytes - HALF, from + bytes - HALF, HALF);
+}
+
 static void dispatch(struct ds_dispatch *d, const struct ds_frame *f)
 {
     struct ds_network n;
@@ -125,7 +137,7 @@ static void dispatch(struct ds_dispatch *d, const struct ds_frame *f)
     s->late = late;
     if (ok) {
         s->captured = (uint16_t)(n.captured < DS_SNAP_BYTES ? n.captured : DS_SNAP_BYTES);
-        memcpy(s->snap, n.data, s->captured);
+        copy_snap(s->snap, n.data, s->captured);
     }
     ds_ring_commit(r);
 }
