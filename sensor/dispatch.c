@@ -184,7 +184,8 @@ void *ds_dispatch_run(void *arg)
     while ((n = c->ops->read(c, frames, DS_CAPTURE_BATCH, &d->error)) >= 0) {
         for (int i = 0; i < n; i++)
             dispatch(d, &frames[i]);
-        if (c->ops->is_live)
+        /* Only in silence: packets that waited in the kernel's buffer are older than the clock. */
+        if (c->ops->is_live && n == 0)
             advance(d, ds_clock_utc_ns());
         else if (n > 0 && d->settings.speed > 0)
             pace(d, frames[n - 1].time_ns);
