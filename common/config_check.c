@@ -206,7 +206,8 @@ static int check_rules(struct check *k, const char *text)
     for (const struct ds_config_rule *r = k->rules; r && r->key; r++) {
         const char *wrong = strcmp(r->key, k->key) == 0 ? r->check(text) : NULL;
         if (wrong)
-            return fault(k, "'%s': %s", shown(k, value), wrong);
+            return r->is_secret ? fault(k, "%s", wrong)
+                                : fault(k, "'%s': %s", shown(k, value), wrong);
     }
     return 0;
 }

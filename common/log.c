@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "darkscope/log.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define LINE_MAX_BYTES 1024
 
@@ -16,10 +18,21 @@ static const char *const level_names[] = {
     [DS_LOG_ERROR] = "error: ",
 };
 
+/* Whoever writes to one that is closed gets EBADF, and not the file or socket that was opened
+ * next. */
+static void reserve_standard_streams(void)
+{
+    static const int other_way[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/dev/null", other_way[fd]); /* the lowest free number: fd */
+}
+
 void ds_log_init(const char *program, enum ds_log_level lowest)
 {
     program_name = program;
     lowest_level = lowest;
+    reserve_standard_streams();
 }
 
 void ds_log(enum ds_log_level level, const char *format, ...)

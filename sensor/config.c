@@ -85,11 +85,11 @@ static const char *check_window(const char *text)
 }
 
 static const struct ds_config_rule sensor_rules[] = {
-    {"monitor", check_prefix},
-    {"exclude", check_prefix},
-    {"window", check_window},
-    {"lateness", check_duration},
-    {NULL, NULL},
+    {"monitor", check_prefix, .is_secret = true},
+    {"exclude", check_prefix, .is_secret = true},
+    {"window", check_window, false},
+    {"lateness", check_duration, false},
+    {NULL, NULL, false},
 };
 
 int ds_sensor_file_load(const char *path, struct ds_sensor_file **out, struct ds_sensor_text *text,

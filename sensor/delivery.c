@@ -23,7 +23,9 @@ int ds_delivery_init(struct ds_delivery *o, const struct ds_sensor_config *c, bo
 static int print(const struct ds_delivery *o, const struct ds_window *w, struct ds_error *err)
 {
     if (ds_window_print_json(stdout, w, o->sensor) || fflush(stdout))
-        return ds_error(err, DS_FAILURE, "cannot write to standard output: %s", strerror(errno));
+        return ds_error(err, DS_FAILURE,
+                        "cannot write to standard output: %s; see where it is redirected to",
+                        strerror(errno));
     return 0;
 }
 

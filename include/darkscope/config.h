@@ -13,6 +13,7 @@
 #include "darkscope/error.h"
 
 #include <cyaml/cyaml.h>
+#include <stdbool.h>
 
 #define DS_CONFIG_BYTES_MAX (1u << 20)
 
@@ -21,6 +22,7 @@
 struct ds_config_rule {
     const char *key; /* with those above it: "uplink.endpoint"; of a sequence: each entry */
     const char *(*check)(const char *text);
+    bool is_secret; /* no error shows the text: the telescope's addresses */
 };
 
 /* Reads the file into *out, which the schema describes and ds_config_free frees. The schema is a

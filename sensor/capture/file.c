@@ -104,7 +104,8 @@ static int choose_reader(struct ds_reader *r, struct ds_error *err)
     case DS_SOURCE_STOPPED:
         return DS_CAPTURE_ENDED;
     case DS_SOURCE_FAULT:
-        return ds_error(err, DS_INPUT, "%s: cannot be read: %s", r->name, r->source.fault);
+        return ds_error(err, DS_INPUT, "%s: cannot be read: %s; get the file again", r->name,
+                        r->source.fault);
     case DS_SOURCE_ENDED:
         if (r->source.at == r->source.end)
             return ds_error(err, DS_INPUT, "%s: is empty; name a capture with packets", r->name);

@@ -79,9 +79,9 @@ static const char *check_duration(const char *text)
 }
 
 static const struct ds_config_rule rules[] = {
-    {"monitored", check_prefix},
-    {"window", check_duration},
-    {NULL, NULL},
+    {"monitored", check_prefix, .is_secret = true},
+    {"window", check_duration, false},
+    {NULL, NULL, false},
 };
 
 /* Where the file under test is written; the tests' state. */
@@ -223,7 +223,7 @@ static const struct {
     {"name: abc\nmonitored: [10.0.0.1, 10.0.0.2, 10.0.0.3, x]\n",
      ":2:43: key 'monitored': too many entries; at most 3"},
     {"name: abc\nmonitored:\n  - 192.0.2.0/24\n  - 192.0.2.1/24\n",
-     ":4:5: key 'monitored': '192.0.2.1/24': host bits set"},
+     ":4:5: key 'monitored': host bits set"},
     {"name: abc\nwindow: 60\n", ":2:9: key 'window': '60': not a duration; write 60s or 5m"},
     {"- abc\n", ":1:1: must be a mapping of keys and values, not a list"},
     {"abc\n", ":1:1: must be a mapping of keys and values, not a single value"},
