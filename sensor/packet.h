@@ -18,9 +18,9 @@ struct ds_frame {
 };
 
 /* Bytes of a packet that travel through the ring, from its IP header on. Enough for the longest
- * IPv4 header, an ICMP error and the longest quoted header with its ports (60 + 8 + 60 + 4), and
- * for the payload probes of docs/signatures.md. */
-#define DS_SNAP_BYTES 168
+ * IPv4 header, an ICMP error and the longest quoted header with its ports
+ * (60 + 8 + 60 + 4), and for the first bytes of a payload. */
+#define DS_SNAP_BYTES 176
 
 /* What a worker takes out of the ring. */
 enum ds_slot_kind {
@@ -30,9 +30,8 @@ enum ds_slot_kind {
     DS_SLOT_END,       /* nothing more will come */
 };
 
-/* One ring slot: three cache lines, of which a bare SYN fills the first exactly. */
+/* One ring slot: three cache lines, of which a SYN with little or no options fills the first. */
 struct ds_slot {
-    int64_t time_ns;
     uint32_t epoch;    /* ordinal of the window it is counted into, from 1 */
     uint16_t captured; /* bytes in snap */
     uint8_t kind;      /* enum ds_slot_kind */

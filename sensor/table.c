@@ -74,6 +74,15 @@ static size_t next_slots(const struct ds_table *t)
     return wanted < t->slots_max ? wanted : t->slots_max;
 }
 
+/* The first free slot for a hash: buckets fill from their beginning. */
+static uint8_t *find_room(const struct ds_table *t, uint64_t hash)
+{
+    size_t at = hash & t->mask & ~(size_t)(DS_TABLE_LINE / t->entry_bytes - 1);
+    while (*(const uint64_t *)(const void *)(t->entries + at * t->entry_bytes))
+        at = (at + 1) & t->mask;
+    return t->entries + at * t->entry_bytes;
+}
+
 bool ds_table_grow(struct ds_table *t)
 {
     struct ds_table old = *t;
@@ -86,13 +95,9 @@ bool ds_table_grow(struct ds_table *t)
     t->entries = entries;
     t->mask = slots - 1;
     t->guard = guard_of(slots);
-    size_t per_line = DS_TABLE_LINE / t->entry_bytes, i = 0;
-    for (const uint64_t *from; (from = ds_table_next(&old, &i));) {
-        size_t to = ds_hash(t->key, *from) & t->mask & ~(per_line - 1);
-        while (*(uint64_t *)(void *)(entries + to * t->entry_bytes))
-            to = (to + 1) & t->mask;
-        memcpy(entries + to * t->entry_bytes, from, t->entry_bytes);
-    }
+    size_t i = 0;
+    for (const uint64_t *from; (from = ds_table_next(&old, &i));)
+        memcpy(find_room(t, ds_hash(t->key, *from)), from, t->entry_bytes);
     release(&old);
     return true;
 }

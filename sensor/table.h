@@ -3,9 +3,11 @@
  * The hash table of the counting stage: open addressing, buckets of one cache line, huge pages.
  *
  * An entry is a struct whose first member is a nonzero uint64_t key; its size is a power of two of
- * 8 to 64 bytes, passed as a constant so that the compiler folds it. A lookup starts at a line's
- * beginning, so that one prefetch brings the whole bucket. The load guard keeps a quarter of the
- * slots free: the table grows to its limit and then refuses, so that a probe always ends.
+ * 8 to 64 bytes, passed as a constant so that the compiler folds it. A bucket is one cache line, so
+ * that one prefetch brings it; its keys are compared all at once, because where in the line a key
+ * stands is what no branch predictor can know. A full bucket overflows into the next. The load
+ * guard keeps a quarter of the slots free: the table grows to its limit and then refuses, so that a
+ * probe always ends.
  *
  * One thread at a time.
  */
@@ -47,25 +49,57 @@ static inline void ds_table_prefetch(const struct ds_table *t, uint64_t hash, ui
     __builtin_prefetch(t->entries + (hash & t->mask & ~(per_line - 1)) * entry_bytes, 1);
 }
 
+/* Four keys side by side, and which of them are equal to a key: a bit each. */
+typedef uint64_t ds_table_four __attribute__((vector_size(32)));
+
+#ifdef __AVX2__
+static inline unsigned ds_table_match_four(const ds_table_four *keys, ds_table_four key)
+{
+    typedef double doubles __attribute__((vector_size(32)));
+    return (unsigned)__builtin_ia32_movmskpd256((doubles)(*keys == key));
+}
+#else
+static inline unsigned ds_table_match_four(const ds_table_four *keys, ds_table_four key)
+{
+    ds_table_four bits = (ds_table_four)(*keys == key) & (ds_table_four){1, 2, 4, 8};
+    return (unsigned)(bits[0] | bits[1] | bits[2] | bits[3]);
+}
+#endif
+
+/* Which entries of a bucket have this key: a bit each. */
+static inline unsigned ds_table_match(const uint8_t *line, uint64_t key, uint32_t entry_bytes)
+{
+    unsigned match = 0;
+    if (entry_bytes == sizeof key) {
+        const ds_table_four *keys = (const ds_table_four *)(const void *)line;
+        ds_table_four wanted = {key, key, key, key};
+        return ds_table_match_four(keys, wanted) | ds_table_match_four(keys + 1, wanted) << 4;
+    }
+    for (unsigned i = 0; i < DS_TABLE_LINE / entry_bytes; i++)
+        match |= (unsigned)(*(const uint64_t *)(const void *)(line + i * entry_bytes) == key) << i;
+    return match;
+}
+
 /* The entry of the key, made (zero but for the key) where there was none: *is_new. NULL where the
  * table is at its limit. The pointer is good until the next insertion. */
 static inline void *ds_table_upsert(struct ds_table *t, uint64_t key, uint64_t hash,
                                     uint32_t entry_bytes, bool *is_new)
 {
     size_t per_line = DS_TABLE_LINE / entry_bytes;
-    for (size_t i = hash & t->mask & ~(per_line - 1);; i = (i + 1) & t->mask) {
-        uint64_t *entry = (uint64_t *)(void *)(t->entries + i * entry_bytes);
-        if (*entry == key) {
-            *is_new = false;
-            return entry;
-        }
-        if (*entry)
+    for (size_t at = hash & t->mask & ~(per_line - 1);; at = (at + per_line) & t->mask) {
+        uint8_t *line = t->entries + at * entry_bytes;
+        unsigned match = ds_table_match(line, key, entry_bytes);
+        *is_new = !match;
+        if (match)
+            return line + (unsigned)__builtin_ctz(match) * entry_bytes;
+        unsigned empty = ds_table_match(line, 0, entry_bytes);
+        if (!empty)
             continue;
         if (t->used >= t->guard)
             return ds_table_grow(t) ? ds_table_upsert(t, key, hash, entry_bytes, is_new) : NULL;
-        *entry = key;
         t->used++;
-        *is_new = true;
+        uint8_t *entry = line + (unsigned)__builtin_ctz(empty) * entry_bytes;
+        *(uint64_t *)(void *)entry = key;
         return entry;
     }
 }

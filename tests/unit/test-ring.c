@@ -37,7 +37,7 @@ static unsigned fill(struct ds_ring *r, int64_t *next, unsigned most)
     struct ds_slot *s;
     unsigned n = 0;
     for (; n < most && (s = ds_ring_reserve(r)); n++) {
-        s->time_ns = *next;
+        s->epoch = (uint32_t)*next;
         s->snap[DS_SNAP_BYTES - 1] = (uint8_t)*next;
         ++*next;
         ds_ring_commit(r);
@@ -53,7 +53,7 @@ static unsigned drain(struct ds_ring *r, int64_t *next, unsigned most)
     size_t n = ds_ring_peek(r, &slots, most);
     assert_true(n <= most);
     for (size_t i = 0; i < n; i++, ++*next) {
-        assert_true(slots[i].time_ns == *next);
+        assert_true(slots[i].epoch == *next);
         assert_int_equal(slots[i].snap[DS_SNAP_BYTES - 1], (uint8_t)*next);
         memset(&slots[i], 0xee, sizeof slots[i]);
     }
@@ -88,7 +88,7 @@ static void test_unpublished_is_unseen(void **state)
     set_up(&f, SLOTS);
     struct ds_slot *s = ds_ring_reserve(&f.ring);
     assert_ptr_equal(s, ds_ring_reserve(&f.ring)); /* until it is committed */
-    s->time_ns = in++;
+    s->epoch = (uint32_t)in++;
     s->snap[DS_SNAP_BYTES - 1] = 0;
     ds_ring_commit(&f.ring);
     assert_false(ds_ring_has_data(&f.ring));
@@ -185,9 +185,9 @@ static void *consume(void *arg)
             end = slots[i].kind == DS_SLOT_END;
             if (end)
                 break;
-            bool in_order = r->lossy ? slots[i].time_ns > last : slots[i].time_ns == last + 1;
-            r->out_of_order += !in_order || slots[i].snap[0] != (uint8_t)slots[i].time_ns;
-            last = slots[i].time_ns;
+            bool in_order = r->lossy ? slots[i].epoch > last : slots[i].epoch == last + 1;
+            r->out_of_order += !in_order || slots[i].snap[0] != (uint8_t)slots[i].epoch;
+            last = slots[i].epoch;
             r->seen++;
         }
         stall(r->stall_out, &seed);
@@ -212,7 +212,7 @@ static void produce(struct race *r)
             s = ds_ring_reserve(ring);
         }
         s->kind = i < r->count ? DS_SLOT_PACKET : DS_SLOT_END;
-        s->time_ns = i;
+        s->epoch = (uint32_t)i;
         s->snap[0] = (uint8_t)i;
         ds_ring_commit(ring);
         if (draw_below(&seed, r->most_in) == 0) {
