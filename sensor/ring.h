@@ -10,7 +10,7 @@
  * sequentially consistent instead (once per batch), because the gates need them to be ordered
  * against their `waiting` flag (gate.h). The private copies (tail_seen, head_seen) are only ever
  * too old, which is safe: the ring looks fuller to the producer, emptier to the consumer. Counters
- * are 64 bits wide and never wrap.
+ * are 64 bits wide and never wrap. tests/model/ring.pml goes through all interleavings.
  */
 #ifndef DARKSCOPE_RING_H
 #define DARKSCOPE_RING_H

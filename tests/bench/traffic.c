@@ -12,7 +12,6 @@
 #include <string.h>
 
 enum {
-    FILE_HEADER = 24,
     RECORD_HEADER = 16,
     FRAME_MOST = 14 + 4 + 40 + 20 + 40,
     RANK_SWEEPERS = 2000, /* the busiest sources change ports */
@@ -152,12 +151,12 @@ static void put_host32(uint8_t *to, uint32_t v)
 
 size_t ds_bench_traffic_make(const struct ds_bench_traffic *t, uint8_t **image)
 {
-    uint8_t *start = calloc(FILE_HEADER + t->packets * (RECORD_HEADER + FRAME_MOST), 1);
+    uint8_t *start = calloc(DS_BENCH_FILE_HEADER + t->packets * (RECORD_HEADER + FRAME_MOST), 1);
     if (!start) {
         perror("no memory for the traffic");
         exit(1);
     }
-    struct maker m = {.state = t->seed, .at = start + FILE_HEADER};
+    struct maker m = {.state = t->seed, .at = start + DS_BENCH_FILE_HEADER};
     const uint32_t header[] = {UINT32_C(0xa1b23c4d), 2u | 4u << 16, 0, 0, 65535, 1};
     memcpy(start, header, sizeof header);
     for (uint64_t i = 0; i < t->packets; i++) {

@@ -6,9 +6,12 @@
 #ifndef DARKSCOPE_BENCH_TRAFFIC_H
 #define DARKSCOPE_BENCH_TRAFFIC_H
 
+#include "packet.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct ds_bench_traffic {
     uint64_t packets;
@@ -21,7 +24,21 @@ struct ds_bench_traffic {
 /* The telescope of this traffic: 65,536 addresses. */
 #define DS_BENCH_DARKNET "198.18.0.0/16"
 
+/* Bytes before the first record of the image. */
+#define DS_BENCH_FILE_HEADER 24
+
 /* Allocates *image, which the caller frees. Exits without memory. Returns its bytes. */
 size_t ds_bench_traffic_make(const struct ds_bench_traffic *t, uint8_t **image);
+
+/* Points f's data and lengths into the image, at the record that begins at `record`. Returns the
+ * record's bytes. */
+static inline size_t ds_bench_traffic_frame(const uint8_t *record, struct ds_frame *f)
+{
+    const size_t header = 16;
+    memcpy(&f->captured, record + 8, sizeof f->captured);
+    memcpy(&f->wire, record + 12, sizeof f->wire);
+    f->data = record + header;
+    return header + f->captured;
+}
 
 #endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What it costs to close a window, off the counting threads: the workers' tables become one window,
+ * the window a message, and the tables are emptied. CPU time of this thread; the filling of the
+ * tables before is not measured here. That counting goes on meanwhile is bench-pause's matter.
+ *
+ *   bench-close [--rounds N] [--country-db FILE]
+ */
+#include "bytes.h"
+#include "darkscope/message.h"
+#include "gather.h"
+#include "link.h"
+#include "measure.h"
+#include "traffic.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WORKERS_MAX 2
+#define ROUNDS_MAX  63
+#define CHUNK       100000 /* packets made at a time: the traffic of a window needs not fit memory */
+#define POOL        1500000
+
+struct size {
+    uint64_t packets;
+    unsigned workers;
+    bool uniform;
+};
+
+static const struct size sizes[] = {
+    {300000, 1, false},   {300000, 2, false},  {10000000, 1, false},
+    {10000000, 2, false}, {10000000, 1, true},
+};
+
+enum part { PART_GATHER, PART_ENCODE, PART_CLEAR, PART_ALL, PARTS };
+
+struct bench {
+    unsigned rounds;
+    struct ds_hash_key key;
+    struct ds_monitor *monitor;
+    struct ds_geo *geo;
+    struct ds_worker_shared shared;
+    struct ds_gate closed;
+    struct ds_worker workers[WORKERS_MAX];
+    struct ds_slot slots[WORKERS_MAX][DS_BATCH]; /* on their way to each worker's tables */
+    size_t filled[WORKERS_MAX];
+    /* Of the window measured last. */
+    uint64_t sources, pairs, cells, overflow;
+    size_t message_bytes;
+};
+
+static void check(int failed, const char *what)
+{
+    if (!failed)
+        return;
+    fprintf(stderr, "bench-close: %s\n", what);
+    exit(1);
+}
+
+static void flush(struct bench *b, unsigned worker)
+{
+    ds_batch_choose()(&b->workers[worker].batch, b->slots[worker], b->filled[worker]);
+    b->filled[worker] = 0;
+}
+
+static unsigned worker_of(const struct bench *b, unsigned workers, const struct ds_network *n)
+{
+    if (workers == 1 || n->data[0] >> 4 != 4)
+        return 0;
+    uint64_t source = ds_load32_be(n->data + 12);
+    return ds_hash_share(ds_hash(&b->key, source | DS_COUNT_KEY_SET), workers);
+}
+
+/* As the capture thread would put it into a ring. */
+static void push(struct bench *b, unsigned workers, const struct ds_frame *f)
+{
+    struct ds_network n;
+    check(ds_link_strip_fast(f, 0, &n) != DS_MALFORMED_COUNT, "made a malformed packet");
+    unsigned worker = worker_of(b, workers, &n);
+    struct ds_slot *s = &b->slots[worker][b->filled[worker]++];
+    s->kind = DS_SLOT_PACKET;
+    s->epoch = 1;
+    s->captured = (uint16_t)(n.captured < DS_SNAP_BYTES ? n.captured : DS_SNAP_BYTES);
+    memcpy(s->snap, n.data, s->captured);
+    if (b->filled[worker] == DS_BATCH)
+        flush(b, worker);
+}
+
+static void push_chunk(struct bench *b, const struct size *size, uint64_t packets, uint64_t seed)
+{
+    struct ds_bench_traffic traffic = {
+        .packets = packets, .pool = POOL, .uniform = size->uniform, .seconds = 1, .seed = seed};
+    uint8_t *image;
+    size_t bytes = ds_bench_traffic_make(&traffic, &image);
+    for (size_t at = DS_BENCH_FILE_HEADER; at < bytes;) {
+        struct ds_frame f = {.link = DS_LINK_ETHERNET};
+        at += ds_bench_traffic_frame(image + at, &f);
+        push(b, size->workers, &f);
+    }
+    free(image);
+}
+
+static void fill(struct bench *b, const struct size *size)
+{
+    for (unsigned w = 0; w < size->workers; w++)
+        b->workers[w].batch.counts[1] = &b->workers[w].sets[0].counts;
+    for (uint64_t done = 0; done < size->packets; done += CHUNK)
+        push_chunk(b, size, CHUNK, done + 1);
+    for (unsigned w = 0; w < size->workers; w++)
+        flush(b, w);
+}
+
+static void describe(struct bench *b, const struct ds_window *w)
+{
+    check(ds_window_imbalance(w) != NULL, "the books of the window do not balance");
+    b->sources = w->sources;
+    b->cells = w->cell_count;
+    b->overflow = 0;
+    for (int i = 0; i < DS_OVERFLOW_COUNT; i++)
+        b->overflow += w->overflow[i];
+}
+
+static double now_ms(void)
+{
+    return ds_bench_clock_s(CLOCK_THREAD_CPUTIME_ID) * 1e3;
+}
+
+/* Milliseconds of each part of a close. */
+static void close_window(struct bench *b, const struct size *size, double ms[PARTS])
+{
+    struct ds_set *sets[WORKERS_MAX];
+    b->pairs = 0;
+    for (unsigned w = 0; w < size->workers; w++) {
+        sets[w] = &b->workers[w].sets[0];
+        sets[w]->close = (struct ds_close){.epoch = {.number = 1, .seconds = 60}};
+        b->pairs += sets[w]->counts.pairs.used;
+    }
+    sets[0]->close.received = size->packets;
+
+    struct ds_message m = {.kind = DS_MESSAGE_WINDOW, .sequence = 1};
+    double start = now_ms();
+    check(ds_gather(sets, size->workers, b->monitor, &m.window), "no memory to gather");
+    double gathered = now_ms();
+    for (unsigned w = 0; w < size->workers; w++)
+        ds_worker_free_set(&b->workers[w], sets[w]);
+    double cleared = now_ms();
+    unsigned char *bytes;
+    check(ds_message_encode(&m, &bytes, &b->message_bytes), "no memory to encode");
+    double encoded = now_ms();
+
+    ms[PART_GATHER] = gathered - start;
+    ms[PART_CLEAR] = cleared - gathered;
+    ms[PART_ENCODE] = encoded - cleared;
+    ms[PART_ALL] = encoded - start;
+    describe(b, &m.window);
+    free(bytes);
+    ds_window_finish(&m.window);
+}
+
+static void init_workers(struct bench *b, unsigned workers)
+{
+    b->shared = (struct ds_worker_shared){
+        .monitor = b->monitor, .key = &b->key, .geo = b->geo, .closed = &b->closed};
+    for (unsigned w = 0; w < workers; w++) {
+        check(ds_worker_init(&b->workers[w], &b->shared, NULL, 1, workers), "no memory");
+        b->workers[w].batch.geo = b->geo;
+    }
+}
+
+static void run_size(struct bench *b, const struct size *size)
+{
+    double ms[PARTS][ROUNDS_MAX], one[PARTS];
+    init_workers(b, size->workers);
+    for (unsigned round = 0; round < b->rounds; round++) {
+        fill(b, size);
+        close_window(b, size, one);
+        for (int part = 0; part < PARTS; part++)
+            ms[part][round] = one[part];
+    }
+    for (unsigned w = 0; w < size->workers; w++)
+        ds_worker_finish(&b->workers[w]);
+    printf("| %" PRIu64 "%s | %u | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " |", size->packets,
+           size->uniform ? ", spoofed" : "", size->workers, b->sources, b->pairs, b->cells);
+    for (int part = 0; part < PARTS; part++)
+        printf(" %.1f |", ds_bench_median(ms[part], b->rounds));
+    printf(" %.1f | %zu |%s\n", ms[PART_ALL][b->rounds - 1], b->message_bytes,
+           b->overflow ? " overflowed!" : "");
+    fflush(stdout);
+}
+
+static const char *parse_options(struct bench *b, int argc, char **argv)
+{
+    static const struct option options[] = {{"rounds", required_argument, NULL, 'r'},
+                                            {"country-db", required_argument, NULL, 'g'},
+                                            {0}};
+    const char *country_db = NULL;
+    for (int key; (key = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        unsigned long rounds = key == 'r' ? strtoul(optarg, NULL, 10) : 1;
+        if (key == 'g') {
+            country_db = optarg;
+        } else if (key == 'r' && rounds > 0) {
+            b->rounds = rounds > ROUNDS_MAX ? ROUNDS_MAX : (unsigned)rounds;
+        } else {
+            fprintf(stderr, "usage: bench-close [--rounds N] [--country-db FILE]\n");
+            exit(2);
+        }
+    }
+    return country_db;
+}
+
+int main(int argc, char **argv)
+{
+    static struct bench b = {.rounds = 5}; /* large */
+    const char *country_db = parse_options(&b, argc, argv);
+    struct ds_prefix darknet;
+    struct ds_error err;
+    b.key = ds_hash_key_random();
+    ds_prefix_parse(DS_BENCH_DARKNET, &darknet);
+    check(ds_monitor_create(&darknet, 1, NULL, 0, &b.monitor, &err), err.text);
+    check(country_db && ds_geo_create(country_db, &b.geo, &err), err.text);
+    check(ds_gate_init(&b.closed), "cannot make a gate");
+    printf(
+        "Medians of %u rounds; thread CPU time in ms%s.\n\n"
+        "| packets | workers | sources | pairs | cells | gather | encode | clear | together | most "
+        "| message bytes |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
+        b.rounds, country_db ? "" : "; no country database");
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        run_size(&b, &sizes[i]);
+    ds_gate_finish(&b.closed);
+    ds_geo_destroy(b.geo);
+    ds_monitor_destroy(b.monitor);
+    return 0;
+}
