@@ -104,7 +104,10 @@ static inline bool examine(const struct ds_batch *b, const struct ds_slot *s, st
         c->books[DS_BOOK_OUTSIDE]++;
         return false;
     } else {
-        ds_classify_tcp(&p, &v);
+        if (p.proto == DS_PROTO_TCP)
+            ds_classify_tcp(&p, &v);
+        else
+            ds_classify_udp(&p, &v);
         fill_hit(b, c, &p, &v, h);
     }
     c->books[DS_BOOK_LATE] += s->late;

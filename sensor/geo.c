@@ -43,7 +43,11 @@ static bool read_country(MMDB_entry_s *entry, const char *const *path, uint16_t 
     if (MMDB_aget_value(entry, &data, path) != MMDB_SUCCESS || !data.has_data ||
         data.type != MMDB_DATA_TYPE_UTF8_STRING || data.data_size != 2)
         return false;
-    *out = ds_geo_index(DS_COUNTRY(data.utf8_string[0], data.utf8_string[1]));
+    char code[3] = {data.utf8_string[0], data.utf8_string[1], 0};
+    ds_country country;
+    if (!ds_country_parse(code, &country))
+        return false;
+    *out = ds_geo_index(country);
     return *out != DS_GEO_UNKNOWN;
 }
 
@@ -71,6 +75,18 @@ static uint16_t remember(struct walk *w, MMDB_entry_s entry)
     return m->country;
 }
 
+static bool grow_blocks(struct walk *w)
+{
+    size_t room = w->block_room ? w->block_room * 2 : 1024;
+    room = room < BLOCKS_MAX ? room : BLOCKS_MAX;
+    void *blocks = reallocarray(w->geo->blocks, room, sizeof *w->geo->blocks);
+    if (!blocks)
+        return false;
+    w->geo->blocks = blocks;
+    w->block_room = room;
+    return true;
+}
+
 /* The block of a /24 that holds several countries, made from its present single one. NULL: no room
  * for blocks; the flat entry then says to ask the database. */
 static uint16_t *block_of(struct walk *w, uint32_t upper24)
@@ -81,18 +97,7 @@ static uint16_t *block_of(struct walk *w, uint32_t upper24)
         return NULL;
     if (entry >= DS_GEO_BLOCKS)
         return g->blocks[entry - DS_GEO_BLOCKS];
-    if (g->block_count == w->block_room) {
-        size_t room = w->block_room ? w->block_room * 2 : 1024;
-        void *blocks =
-            room <= BLOCKS_MAX + 1024 ? reallocarray(g->blocks, room, sizeof *g->blocks) : NULL;
-        if (!blocks) {
-            g->flat[upper24] = DS_GEO_ASK;
-            return NULL;
-        }
-        g->blocks = blocks;
-        w->block_room = room;
-    }
-    if (g->block_count >= BLOCKS_MAX) {
+    if (g->block_count == BLOCKS_MAX || (g->block_count == w->block_room && !grow_blocks(w))) {
         g->flat[upper24] = DS_GEO_ASK;
         return NULL;
     }

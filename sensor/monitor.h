@@ -45,6 +45,10 @@ uint64_t ds_monitor_addresses(const struct ds_monitor *m);
  * DS_MONITOR_OUTSIDE. Not for a set that is everything. */
 static inline int64_t ds_monitor_index4(const struct ds_monitor *m, uint32_t address)
 {
+    /* Most telescopes are one prefix. */
+    const struct ds_monitor_range *one = m->ranges;
+    if (m->range_count && address >= one->first && address <= one->last)
+        return address - one->first;
     /* The first range that does not end below the address. */
     size_t i = m->start[address >> 16], end = m->start[(address >> 16) + 1];
     while (i < end) {

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counts the tests of one `meson test` run, TAP subtests one by one, and prints
 "PASSED FAILED SKIPPED". A test that failed without a failed subtest (crash, timeout, leak found at
-its end) counts as one failed, and so does one that says nothing at all. Names of what was skipped go to
-standard error.
+its end) counts as one failed, and so does one that says nothing at all. Names of what was skipped
+go to standard error.
 
 usage: tally.py BUILD/meson-logs/testlog.json
 """

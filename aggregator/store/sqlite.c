@@ -17,11 +17,14 @@
 
 #define LOCK_FILE       "darkscope.lock"
 #define BUSY_TIMEOUT_MS 5000
+#define PATH_BYTES      4096
 
-/* page_size comes before the first table. 4000 pages of WAL: fewer, longer checkpoints. */
+/* page_size comes before the first table. 4000 pages of WAL: fewer, longer checkpoints; it is cut
+ * to 64 MB after a larger window, and to nothing at the end. */
 #define WRITER_PRAGMAS                                                                             \
     "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"               \
-    "PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000"
+    "PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000;"                                  \
+    "PRAGMA journal_size_limit = 67108864"
 
 static const char *advice(int code)
 {
@@ -149,7 +152,7 @@ static int system_error(const struct sqlite_store *s, const char *doing, struct 
 /* Makes the directory and keeps other writers out for as long as this process lives. */
 static int lock_directory(struct sqlite_store *s, struct ds_error *err)
 {
-    char path[4096];
+    char path[PATH_BYTES];
     if ((size_t)snprintf(path, sizeof path, "%s/" LOCK_FILE, s->directory) >= sizeof path)
         return ds_error(err, DS_DATABASE, "store: the directory's name is too long");
     if (mkdir(s->directory, 0750) < 0 && errno != EEXIST)
@@ -167,9 +170,33 @@ static int lock_directory(struct sqlite_store *s, struct ds_error *err)
                     s->directory);
 }
 
+/* A copy on a read-only medium: SQLite must be told that nobody writes, since it cannot make the
+ * files by which readers and a writer agree. A live store has its log beside it. */
+static bool is_frozen(const char *path)
+{
+    char wal[PATH_BYTES];
+    if ((size_t)snprintf(wal, sizeof wal, "%s-wal", path) >= sizeof wal || access(wal, F_OK) == 0)
+        return false;
+    *strrchr(wal, '/') = 0;
+    return access(wal, W_OK) < 0;
+}
+
+/* The path as a URI that says so; "//" would begin a host's name. */
+static void frozen_uri(const char *path, char uri[static 3 * PATH_BYTES])
+{
+    char *to = stpcpy(uri, path[0] == '/' ? "file://" : "file:");
+    for (; *path; path++) {
+        if (strchr("?#%", *path))
+            to += sprintf(to, "%%%02X", (unsigned char)*path);
+        else
+            *to++ = *path;
+    }
+    strcpy(to, "?immutable=1");
+}
+
 static int open_file(struct sqlite_store *s, enum ds_store_mode mode, struct ds_error *err)
 {
-    char path[4096];
+    char path[PATH_BYTES], uri[3 * PATH_BYTES + 32];
     if ((size_t)snprintf(path, sizeof path, "%s/" DS_STORE_FILE, s->directory) >= sizeof path)
         return ds_error(err, DS_DATABASE, "store: the directory's name is too long");
     if (mode == DS_STORE_READ && access(path, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR))
@@ -177,11 +204,26 @@ static int open_file(struct sqlite_store *s, enum ds_store_mode mode, struct ds_
                         "store %s: there is no " DS_STORE_FILE " in it; give the directory named "
                         "as store in aggregator.yaml",
                         s->directory);
+    bool frozen = mode == DS_STORE_READ && is_frozen(path);
+    if (frozen)
+        frozen_uri(path, uri);
     int flags =
         mode == DS_STORE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-    if (sqlite3_open_v2(path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+    flags |= SQLITE_OPEN_NOMUTEX | (frozen ? SQLITE_OPEN_URI : 0);
+    if (sqlite3_open_v2(frozen ? uri : path, &s->db, flags, NULL) != SQLITE_OK)
         return ds_sqlite_error(s, "open " DS_STORE_FILE, err);
     sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
+    return 0;
+}
+
+/* The log's (then empty) file stays when the last connection closes, so that who may not write the
+ * directory can read at any time. */
+static int set_up_writer(struct sqlite_store *s, struct ds_error *err)
+{
+    int persist = 1;
+    if (ds_sqlite_exec(s, WRITER_PRAGMAS, err) < 0)
+        return -1;
+    sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_PERSIST_WAL, &persist);
     return 0;
 }
 
@@ -196,7 +238,7 @@ static int open_store(struct sqlite_store *s, enum ds_store_mode mode, struct ds
     if (empty < 0)
         return -1;
     if (mode == DS_STORE_WRITE) {
-        if (ds_sqlite_exec(s, WRITER_PRAGMAS, err) < 0)
+        if (set_up_writer(s, err) < 0)
             return -1;
         return empty ? ds_sqlite_schema_create(s, err) : 0;
     }

@@ -1,42 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "classify/classify.h"
 
-/* UDP services with a published amplification factor (US-CERT TA14-017A and later reports): a
- * packet from one of these ports is the answer to a request in the telescope's name. */
-static bool is_reflection_port(uint16_t port)
-{
-    switch (port) {
-    case 17:    /* QOTD */
-    case 19:    /* chargen */
-    case 53:    /* DNS; the only one in CAIDA's definition of backscatter */
-    case 69:    /* TFTP */
-    case 111:   /* portmap */
-    case 123:   /* NTP */
-    case 137:   /* NetBIOS */
-    case 161:   /* SNMP */
-    case 389:   /* CLDAP */
-    case 520:   /* RIPv1 */
-    case 1900:  /* SSDP */
-    case 3283:  /* Apple Remote Desktop */
-    case 3702:  /* WS-Discovery */
-    case 5353:  /* mDNS */
-    case 11211: /* memcached */
-    case 27015: /* Valve */
-    case 27960: /* Quake */
-        return true;
-    default:
-        return false;
-    }
-}
-
-static void classify_udp(const struct ds_packet *p, struct ds_verdict *v)
-{
-    bool reflected = is_reflection_port(p->source_port);
-    v->type = DS_TYPE_UDP;
-    v->cls = reflected ? DS_CLASS_BACKSCATTER : DS_CLASS_SCAN;
-    v->port = reflected ? p->source_port : p->dest_port;
-}
-
 /* CAIDA's ICMP backscatter types (corsaro3, libcorsaro_filtering), and what they are in ICMPv6. */
 static enum ds_class icmp_class(const struct ds_packet *p)
 {
@@ -102,7 +66,7 @@ void ds_classify(const struct ds_packet *p, struct ds_verdict *out)
         ds_classify_tcp(p, out);
         break;
     case DS_PROTO_UDP:
-        classify_udp(p, out);
+        ds_classify_udp(p, out);
         break;
     case DS_PROTO_ICMP:
     case DS_PROTO_ICMP6:

@@ -72,4 +72,44 @@ static inline void ds_classify_tcp(const struct ds_packet *p, struct ds_verdict 
     };
 }
 
+/* UDP services with a published amplification factor (US-CERT TA14-017A and later reports): a
+ * packet from one of these ports is the answer to a request in the telescope's name. */
+static inline bool ds_classify_is_reflection(uint16_t port)
+{
+    switch (port) {
+    case 17:    /* QOTD */
+    case 19:    /* chargen */
+    case 53:    /* DNS; the only one in CAIDA's definition of backscatter */
+    case 69:    /* TFTP */
+    case 111:   /* portmap */
+    case 123:   /* NTP */
+    case 137:   /* NetBIOS */
+    case 161:   /* SNMP */
+    case 389:   /* CLDAP */
+    case 520:   /* RIPv1 */
+    case 1900:  /* SSDP */
+    case 3283:  /* Apple Remote Desktop */
+    case 3702:  /* WS-Discovery */
+    case 5353:  /* mDNS */
+    case 11211: /* memcached */
+    case 27015: /* Valve */
+    case 27960: /* Quake */
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The part of ds_classify for UDP with its header; in line for the packet path. */
+static inline void ds_classify_udp(const struct ds_packet *p, struct ds_verdict *out)
+{
+    bool reflected = ds_classify_is_reflection(p->source_port);
+    *out = (struct ds_verdict){
+        .type = DS_TYPE_UDP,
+        .cls = reflected ? DS_CLASS_BACKSCATTER : DS_CLASS_SCAN,
+        .proto = DS_PROTO_UDP,
+        .port = reflected ? p->source_port : p->dest_port,
+    };
+}
+
 #endif

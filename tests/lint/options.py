@@ -5,6 +5,7 @@ long option of the page in --help?
 
 usage: options.py PROGRAM PAGE [SUBCOMMAND...]
 """
+import os
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import sys
 import lint
 
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
+OTHER = re.compile(r"darkscope-[a-z]+ +--[a-z-]+")  # an option of another program
 
 
 def output(command):
@@ -32,7 +34,9 @@ def main():
     documented = set(OPTION.findall(shown))
     helps = [output([program, "--help"])] + [output([program, sub, "--help"])
                                              for sub in subcommands]
-    offered = {option for text in helps for option in OPTION.findall(text)}
+    name = os.path.basename(program)
+    offered = {option for text in helps for option in OPTION.findall(
+        OTHER.sub(lambda use: use[0] if use[0].startswith(name + " ") else "", text))}
     findings = lint.Findings()
     # argp itself offers these; a page need not repeat them.
     for option in sorted(offered - documented - {"--help", "--usage", "--version"}):

@@ -52,7 +52,7 @@ def is_constant(before):
 
 def declaration(code, number, name):
     """What stands before the name of the variable that is declared in line number."""
-    before = code[number - 1].split(name)[0]
+    before = re.split(rf"\b{name}\b", code[number - 1])[0]
     if before.startswith("}"):
         while number > 1 and not re.match(r"\w", code[number - 1]):
             number -= 1
@@ -85,11 +85,16 @@ def check_statics(path, code, findings):
                          f"{local[2]} keeps state between calls: put it into a struct")
 
 
+def is_declared_by_type(before):
+    """A function declared by a function type (extern ds_batch_fn ds_batch_count): no variable."""
+    return re.fullmatch(r"(extern )?ds_\w+_(fn|function)\s+", before) is not None
+
+
 def check_variable(tag, code, findings):
     before = declaration(code, tag["line"], tag["name"])
     if is_constant(before) or (tag["path"], tag["name"]) in MUTABLE or is_test(tag["path"]):
         return
-    if tag["name"] == "argp_program_version":
+    if tag["name"] == "argp_program_version" or is_declared_by_type(before):
         return
     if tag["path"].endswith("/main.c") and before.split() == ["static", "volatile", "sig_atomic_t"]:
         return

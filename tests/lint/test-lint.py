@@ -22,6 +22,7 @@ GOOD = {
     "common/types.c": SPDX + '#include "darkscope/types.h"\n#include <stdio.h>\n'
                       "static const struct {\n    int a;\n} table[] = {{1}};\n"
                       "static const char *const names[] = {\"x\"};\n"
+                      "typedef int ds_print_fn(char *);\nds_print_fn ds_print;\n"
                       "int ds_print(char *to)\n{\n    /* not fprintf(stderr) */\n"
                       "    static const int two = 2;\n"
                       "    return snprintf(to, two, \"%s%d\", names[0], table[0].a);\n}\n",

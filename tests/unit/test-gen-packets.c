@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #define PACKETS 1500
+#define GOLDEN  UINT64_C(0xd92a4bbb2ee3b1bb)
 
 /* A generator of the command line `darkscope-gen --output unused` and these arguments. */
 struct run {
@@ -61,8 +62,8 @@ static uint64_t hash_of(const char *mix, const char *link, const char *seed)
     for (unsigned n = 0; n < PACKETS; n++) {
         const struct ds_gen_packet *p = ds_gen_generator_next(&r.generator);
         const uint64_t head[] = {(uint64_t)p->fact.time_ns, p->captured, p->wire};
-        for (size_t i = 0; i < sizeof head; i++)
-            h = (h ^ ((const uint8_t *)head)[i]) * 0x100000001b3u;
+        for (size_t i = 0; i < sizeof head / sizeof head[0]; i++)
+            h = (h ^ head[i]) * 0x100000001b3u;
         for (uint32_t i = 0; i < p->captured; i++)
             h = (h ^ ds_gen_frame(p)[i]) * 0x100000001b3u;
     }
@@ -93,6 +94,15 @@ static void the_seed_decides_the_bytes(void **state)
         assert_true(first == hash_of(mix, name, "1"));
         assert_true(first != hash_of(mix, name, "2"));
     }
+}
+
+/* Whatever compiler and machine. A change here is one that users see: say it in the CHANGELOG. */
+static void the_bytes_are_the_same_everywhere(void **state)
+{
+    char mix[1024];
+    uint64_t h = hash_of(everything("ethernet", mix), "ethernet", "1");
+    if (h != GOLDEN)
+        fail_msg("hash is 0x%016llx", (unsigned long long)h);
 }
 
 static uint32_t sum(uint32_t s, const uint8_t *bytes, size_t size)
@@ -292,6 +302,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_seed_decides_the_bytes),
+        cmocka_unit_test(the_bytes_are_the_same_everywhere),
         cmocka_unit_test(checksums_are_right),
         cmocka_unit_test(books_balance_for_every_population),
         cmocka_unit_test(populations_are_what_they_say),

@@ -251,6 +251,24 @@ static void series_agree_with_cells(void **state)
     }
 }
 
+static void gaps_reach_both_ends(void **state)
+{
+    json_t *json =
+        answer(*state, DS_QUERY_SERIES,
+               "from=2025-12-31T23:57:30Z to=2026-01-01T00:30:00Z step=window class=scan");
+    json_t *points = json_object_get(json, "points"), *p;
+    size_t i;
+    assert_string_equal(json_string_value(json_object_get(json, "from")), "2025-12-31T23:57:00Z");
+    assert_int_equal(json_array_size(points), 33);
+    json_array_foreach(points, i, p)
+    {
+        bool watched = (i >= 3 && i < 15) || (i >= 23 && i < 29);
+        assert_int_equal(is_null(p, "packets"), !watched);
+        assert_int_equal(is_null(p, "sources_peak"), !watched);
+    }
+    json_decref(json);
+}
+
 static void sources_are_known_or_null(void **state)
 {
     static const struct {
@@ -632,6 +650,7 @@ int main(void)
         cmocka_unit_test(series_of_a_port),
         cmocka_unit_test(series_of_a_port_and_country),
         cmocka_unit_test(series_agree_with_cells),
+        cmocka_unit_test(gaps_reach_both_ends),
         cmocka_unit_test(sources_are_known_or_null),
         cmocka_unit_test(top_ports),
         cmocka_unit_test(top_countries),

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -341,6 +342,61 @@ static void says_what_is_missing(void **state)
     assert_non_null(strstr(err.text, "empty"));
 }
 
+/* In a process that may not write the directory: 0 where all is read. */
+static int read_as_stranger(const char *path)
+{
+    struct ds_store *store = NULL;
+    struct ds_error err = {0};
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (getuid() == 0 && setresuid(65534, 65534, 65534) < 0)
+            _exit(2);
+        if (ds_store_open(path, DS_STORE_READ, &store, &err) < 0)
+            _exit(3);
+        struct ds_range all = {0, DS_STORE_TIME_MAX, NULL};
+        struct ds_totals totals;
+        int failed = store->ops->totals(store, &all, &totals, &err);
+        ds_store_destroy(store);
+        _exit(failed || totals.windows != 1);
+    }
+    int status;
+    assert_true(waitpid(child, &status, 0) == child);
+    return status;
+}
+
+static void is_read_without_the_right_to_write(void **state)
+{
+    struct scratch *s = *state;
+    struct ds_window w;
+    char odd[2 * SCRATCH_PATH], name[3 * SCRATCH_PATH];
+    sample_small(&w);
+    scratch_put(s, "a", &w);
+    ds_window_finish(&w);
+    assert_int_equal(chmod(s->directory, 0555), 0);
+    assert_int_equal(read_as_stranger(s->directory), 0);
+    ds_store_destroy(s->store);
+    s->store = NULL;
+    assert_int_equal(read_as_stranger(s->directory), 0);
+    /* A copy of the one file, in a directory whose name a URI must escape. */
+    size_t size;
+    char *bytes = read_file(s, &size);
+    assert_int_equal(chmod(s->directory, 0755), 0);
+    snprintf(odd, sizeof odd, "%s/a?b%%20#c", s->directory);
+    snprintf(name, sizeof name, "%s/" DS_STORE_FILE, odd);
+    assert_int_equal(mkdir(odd, 0755), 0);
+    FILE *f = fopen(name, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, size, f), size);
+    assert_int_equal(fclose(f), 0);
+    free(bytes);
+    assert_int_equal(chmod(odd, 0555), 0);
+    assert_int_equal(read_as_stranger(odd), 0);
+    assert_int_equal(chmod(odd, 0755), 0);
+    assert_int_equal(unlink(name), 0);
+    assert_int_equal(rmdir(odd), 0);
+}
+
 static void survives_a_damaged_file(void **state)
 {
     struct scratch *s = *state;
@@ -458,6 +514,7 @@ int main(void)
         STORE_TEST(has_one_writer),
         STORE_TEST(leaves_other_files_alone),
         STORE_TEST(says_what_is_missing),
+        STORE_TEST(is_read_without_the_right_to_write),
         STORE_TEST(survives_a_damaged_file),
         STORE_TEST(loses_nothing_when_killed),
         STORE_TEST(recovers_from_a_full_disk),

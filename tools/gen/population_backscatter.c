@@ -25,15 +25,12 @@ void ds_gen_build_backscatter_synack(struct ds_gen_world *w, struct ds_gen_packe
     struct ds_gen_ip ip = ds_gen_route4(w, 64);
     ip.id = 0;
     ip.flags_offset = DS_GEN_DF;
-    const struct ds_gen_tcp tcp = {
-        .source_port = attacked_port(w),
-        .dest_port = spoofed_port(w),
-        .seq = ds_gen_random32(&w->random),
-        .ack = ds_gen_random32(&w->random),
-        .flags = DS_GEN_SYN | DS_GEN_ACK,
-        .window = 29200,
-        .options = DS_GEN_BYTES(mss),
-    };
+    struct ds_gen_tcp tcp = {
+        .flags = DS_GEN_SYN | DS_GEN_ACK, .window = 29200, .options = DS_GEN_BYTES(mss)};
+    tcp.source_port = attacked_port(w);
+    tcp.dest_port = spoofed_port(w);
+    tcp.seq = ds_gen_random32(&w->random);
+    tcp.ack = ds_gen_random32(&w->random);
     ds_gen_build_tcp(p, &ip, &tcp);
     ds_gen_claim(p, DS_TYPE_TCP_SYNACK, DS_CLASS_BACKSCATTER, tcp.source_port);
 }
@@ -43,13 +40,14 @@ void ds_gen_build_backscatter_rst(struct ds_gen_world *w, struct ds_gen_packet *
 {
     struct ds_gen_ip ip = ds_gen_route4(w, 64);
     bool with_ack = ds_gen_chance(&w->random, 60);
-    const struct ds_gen_tcp tcp = {
-        .source_port = attacked_port(w),
-        .dest_port = spoofed_port(w),
-        .seq = with_ack ? 0 : ds_gen_random32(&w->random),
-        .ack = with_ack ? ds_gen_random32(&w->random) : 0,
+    uint32_t number = ds_gen_random32(&w->random);
+    struct ds_gen_tcp tcp = {
+        .seq = with_ack ? 0 : number,
+        .ack = with_ack ? number : 0,
         .flags = with_ack ? DS_GEN_RST | DS_GEN_ACK : DS_GEN_RST,
     };
+    tcp.source_port = attacked_port(w);
+    tcp.dest_port = spoofed_port(w);
     ds_gen_build_tcp(p, &ip, &tcp);
     ds_gen_claim(p, DS_TYPE_TCP_RST, DS_CLASS_BACKSCATTER, tcp.source_port);
 }
@@ -84,15 +82,12 @@ void ds_gen_build_error(struct ds_gen_packet *p, struct ds_gen_ip *ip, uint8_t t
 /* The attack packet that provoked the error. Returns its service. */
 static uint16_t build_attack(struct ds_gen_world *w, struct ds_gen_packet *p, struct ds_gen_ip *ip)
 {
-    const struct ds_gen_tcp syn = {
-        .source_port = spoofed_port(w),
-        .dest_port = attacked_port(w),
-        .seq = ds_gen_random32(&w->random),
-        .flags = DS_GEN_SYN,
-        .window = 8192,
-    };
     static const uint8_t options[8] = {7, 7, 4, 0, 0, 0, 0, 0}; /* record route */
     static const uint8_t payload[64];
+    struct ds_gen_tcp syn = {.flags = DS_GEN_SYN, .window = 8192};
+    syn.source_port = spoofed_port(w);
+    syn.dest_port = attacked_port(w);
+    syn.seq = ds_gen_random32(&w->random);
     if (ds_gen_chance(&w->random, 10))
         ip->extra = DS_GEN_BYTES(options);
     switch (ds_gen_below(&w->random, 6)) {

@@ -36,14 +36,11 @@ void ds_gen_build_other_tcp(struct ds_gen_world *w, struct ds_gen_packet *p)
 {
     struct ds_gen_ip ip = ds_gen_route4(w, 64);
     size_t i = ds_gen_below(&w->random, DS_GEN_COUNT(odd_flags));
-    struct ds_gen_tcp tcp = {
-        .source_port = ds_gen_ephemeral_port(w),
-        .dest_port = (uint16_t)(1 + ds_gen_below(&w->random, 1024)),
-        .seq = ds_gen_random32(&w->random),
-        .ack = ds_gen_random32(&w->random),
-        .flags = odd_flags[i].flags,
-        .window = 1024,
-    };
+    struct ds_gen_tcp tcp = {.flags = odd_flags[i].flags, .window = 1024};
+    tcp.source_port = ds_gen_ephemeral_port(w);
+    tcp.dest_port = (uint16_t)(1 + ds_gen_below(&w->random, 1024));
+    tcp.seq = ds_gen_random32(&w->random);
+    tcp.ack = ds_gen_random32(&w->random);
     if (tcp.flags & DS_GEN_PSH)
         tcp.payload = DS_GEN_TEXT("GET / HTTP/1.0\r\n\r\n");
     ds_gen_build_tcp(p, &ip, &tcp);

@@ -53,8 +53,9 @@ void ds_gen_build_mirai(struct ds_gen_world *w, struct ds_gen_packet *p)
 {
     struct ds_gen_ip ip = ds_gen_route4(w, 64);
     uint32_t source = source_of(&ip);
+    uint16_t port = ds_gen_chance(&w->random, 10) ? 2323 : 23;
     struct syn s = {
-        .port = ds_gen_chance(&w->random, 10) ? 2323 : 23,
+        .port = port,
         .seq = ds_gen_address4(&ip.dest),
         .window = ds_gen_random16(&w->random),
     };
@@ -71,8 +72,9 @@ void ds_gen_build_bot(struct ds_gen_world *w, struct ds_gen_packet *p)
     static const uint16_t windows[] = {29200, 64240, 14600, 5840};
     struct ds_gen_ip ip = ds_gen_route4(w, 64);
     ip.flags_offset = DS_GEN_DF;
+    uint16_t port = ds_gen_pick_port(w, ports, DS_GEN_COUNT(ports));
     const struct syn s = {
-        .port = ds_gen_pick_port(w, ports, DS_GEN_COUNT(ports)),
+        .port = port,
         .seq = ds_gen_random32(&w->random),
         .window = windows[ds_gen_trait(w, source_of(&ip), 1, DS_GEN_COUNT(windows))],
         .options = DS_GEN_BYTES(options_linux),
@@ -85,8 +87,9 @@ void ds_gen_build_windows(struct ds_gen_world *w, struct ds_gen_packet *p)
     static const uint16_t windows[] = {8192, 64240, 65535};
     struct ds_gen_ip ip = ds_gen_route4(w, 128);
     ip.flags_offset = DS_GEN_DF;
+    uint16_t port = ds_gen_chance(&w->random, 80) ? 445 : 3389;
     const struct syn s = {
-        .port = ds_gen_chance(&w->random, 80) ? 445 : 3389,
+        .port = port,
         .seq = ds_gen_random32(&w->random),
         .window = windows[ds_gen_trait(w, source_of(&ip), 1, DS_GEN_COUNT(windows))],
         .options = DS_GEN_BYTES(options_windows),
@@ -99,7 +102,8 @@ void ds_gen_build_zmap_old(struct ds_gen_world *w, struct ds_gen_packet *p)
 {
     struct ds_gen_ip ip = ds_gen_route4(w, 255);
     ip.id = 54321;
-    struct syn s = {.port = research_port(w), .seq = ds_gen_random32(&w->random), .window = 65535};
+    uint16_t port = research_port(w);
+    struct syn s = {.port = port, .seq = ds_gen_random32(&w->random), .window = 65535};
     if (ds_gen_trait(w, source_of(&ip), 1, 2) == 0)
         s.options = DS_GEN_BYTES(option_mss);
     build_syn(p, &ip, ds_gen_ephemeral_port(w), &s);
@@ -108,8 +112,9 @@ void ds_gen_build_zmap_old(struct ds_gen_world *w, struct ds_gen_packet *p)
 void ds_gen_build_zmap_modern(struct ds_gen_world *w, struct ds_gen_packet *p)
 {
     struct ds_gen_ip ip = ds_gen_route4(w, 64);
+    uint16_t port = research_port(w);
     const struct syn s = {
-        .port = research_port(w),
+        .port = port,
         .seq = ds_gen_random32(&w->random),
         .window = 65535,
         .options = DS_GEN_BYTES(options_windows),
@@ -121,8 +126,9 @@ static void build_masscan(struct ds_gen_world *w, struct ds_gen_packet *p, uint1
                           struct ds_gen_bytes options)
 {
     struct ds_gen_ip ip = ds_gen_route4(w, 255);
+    uint16_t port = research_port(w);
     const struct syn s = {
-        .port = research_port(w),
+        .port = port,
         .seq = ds_gen_random32(&w->random),
         .window = window,
         .options = options,
@@ -147,8 +153,9 @@ void ds_gen_build_nmap(struct ds_gen_world *w, struct ds_gen_packet *p)
     struct ds_gen_ip ip = ds_gen_route4(w, 64);
     ip.ttl = (uint8_t)(37 + ds_gen_below(&w->random, 23) - ds_gen_trait(w, source_of(&ip), 0, 20));
     uint32_t attempt = ds_gen_below(&w->random, 3);
+    uint16_t port = research_port(w);
     const struct syn s = {
-        .port = research_port(w),
+        .port = port,
         .seq = (attempt << 16 | attempt) ^ ds_gen_trait(w, source_of(&ip), 1, UINT32_MAX),
         .window = 1024,
         .options = DS_GEN_BYTES(option_mss),
@@ -193,9 +200,10 @@ void ds_gen_build_survey(struct ds_gen_world *w, struct ds_gen_packet *p)
     }
     const struct ds_gen_bytes shapes[] = {DS_GEN_BYTES(options_windows), DS_GEN_BYTES(option_mss),
                                           DS_GEN_BYTES(options_linux)};
+    uint16_t port = ds_gen_chance(&w->random, 30) ? research_port(w)
+                                                  : (uint16_t)(1 + ds_gen_below(&w->random, 65535));
     const struct syn s = {
-        .port = ds_gen_chance(&w->random, 30) ? research_port(w)
-                                              : (uint16_t)(1 + ds_gen_below(&w->random, 65535)),
+        .port = port,
         .seq = ds_gen_random32(&w->random),
         .window = 65535,
         .options = shapes[ds_gen_trait(w, source_of(&ip), 1, DS_GEN_COUNT(shapes))],
@@ -206,16 +214,12 @@ void ds_gen_build_survey(struct ds_gen_world *w, struct ds_gen_packet *p)
 /* Nobody answers for these sources: each packet comes from another one. */
 void ds_gen_build_flood(struct ds_gen_world *w, struct ds_gen_packet *p)
 {
-    struct ds_gen_ip ip = {
-        .source = ds_gen_from4(ds_gen_anywhere(w)),
-        .dest = ds_gen_target4(w),
-        .ttl = (uint8_t)(200 + ds_gen_below(&w->random, 56)),
-        .id = ds_gen_random16(&w->random),
-    };
-    const struct syn s = {
-        .port = ds_gen_chance(&w->random, 50) ? 80 : 443,
-        .seq = ds_gen_random32(&w->random),
-        .window = ds_gen_random16(&w->random),
-    };
+    struct ds_gen_ip ip = {.source = ds_gen_from4(ds_gen_anywhere(w))};
+    ip.dest = ds_gen_target4(w);
+    ip.ttl = (uint8_t)(200 + ds_gen_below(&w->random, 56));
+    ip.id = ds_gen_random16(&w->random);
+    uint16_t port = ds_gen_chance(&w->random, 50) ? 80 : 443;
+    struct syn s = {.port = port, .seq = ds_gen_random32(&w->random)};
+    s.window = ds_gen_random16(&w->random);
     build_syn(p, &ip, (uint16_t)(1024 + ds_gen_below(&w->random, 64512)), &s);
 }

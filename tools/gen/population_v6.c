@@ -37,10 +37,11 @@ static void build_extended(struct ds_gen_world *w, struct ds_gen_packet *p, stru
 
 /* A fragment header of TCP with the offset in units of 8 bytes. */
 static void build_fragment6(struct ds_gen_world *w, struct ds_gen_packet *p, struct ds_gen_ip *ip,
-                            uint16_t offset, bool more)
+                            uint16_t offset)
 {
     static const uint8_t body[48];
     uint8_t header[8] = {DS_PROTO_TCP};
+    bool more = ds_gen_chance(&w->random, 50);
     ds_gen_put16(header + 2, (uint16_t)(offset << 3 | more));
     ds_gen_put32(header + 4, ds_gen_random32(&w->random));
     ip->extra = DS_GEN_BYTES(header);
@@ -99,11 +100,10 @@ void ds_gen_build_ipv6(struct ds_gen_world *w, struct ds_gen_packet *p)
         build_extended(w, p, &ip);
         break;
     case 3:
-        build_fragment6(w, p, &ip, 0, ds_gen_chance(&w->random, 50));
+        build_fragment6(w, p, &ip, 0);
         break;
     case 4:
-        build_fragment6(w, p, &ip, (uint16_t)(1 + ds_gen_below(&w->random, 8000)),
-                        ds_gen_chance(&w->random, 50));
+        build_fragment6(w, p, &ip, (uint16_t)(1 + ds_gen_below(&w->random, 8000)));
         break;
     case 5:
         ds_gen_build_plain_icmp(w, p, &ip, 135, 0, DS_CLASS_OTHER);

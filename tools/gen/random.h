@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The generator's random numbers: xoshiro256** (Blackman and Vigna), seeded through splitmix64.
- * Integers only, so that a seed gives the same bytes on every machine.
+ * Integers only, so that a seed gives the same bytes on every machine. For the same reason no
+ * expression draws twice: C leaves open in which order an initializer is evaluated.
  */
 #ifndef DARKSCOPE_GEN_RANDOM_H
 #define DARKSCOPE_GEN_RANDOM_H

@@ -36,14 +36,10 @@ static inline void ds_gen_build_plain_syn(struct ds_gen_world *w, struct ds_gen_
 {
     static const uint16_t ports[] = {80, 443, 22, 23};
     static const uint8_t mss[] = {2, 4, 0x05, 0xb4};
-    const struct ds_gen_tcp tcp = {
-        .source_port = ds_gen_ephemeral_port(w),
-        .dest_port = ds_gen_pick_port(w, ports, DS_GEN_COUNT(ports)),
-        .seq = ds_gen_random32(&w->random),
-        .flags = DS_GEN_SYN,
-        .window = 64240,
-        .options = DS_GEN_BYTES(mss),
-    };
+    struct ds_gen_tcp tcp = {.flags = DS_GEN_SYN, .window = 64240, .options = DS_GEN_BYTES(mss)};
+    tcp.source_port = ds_gen_ephemeral_port(w);
+    tcp.dest_port = ds_gen_pick_port(w, ports, DS_GEN_COUNT(ports));
+    tcp.seq = ds_gen_random32(&w->random);
     ds_gen_build_tcp(p, ip, &tcp);
     ds_gen_claim(p, DS_TYPE_TCP_SYN, DS_CLASS_SCAN, tcp.dest_port);
 }
@@ -54,10 +50,11 @@ static inline void ds_gen_build_plain_icmp(struct ds_gen_world *w, struct ds_gen
                                            enum ds_class cls)
 {
     static const uint8_t body[56] = "abcdefghijklmnopqrstuvwabcdefghi";
+    uint32_t rest = ds_gen_random32(&w->random);
     const struct ds_gen_icmp icmp = {
         .type = type,
         .code = code,
-        .rest = ds_gen_random32(&w->random),
+        .rest = rest,
         .body = {body, 8 * ds_gen_below(&w->random, 8)},
     };
     ds_gen_build_icmp(p, ip, &icmp);

@@ -267,9 +267,10 @@ uint32_t ds_gen_trait(const struct ds_gen_world *w, uint32_t source, unsigned wh
 struct ds_gen_ip ds_gen_route4(struct ds_gen_world *w, uint8_t initial_ttl)
 {
     uint32_t source = ds_gen_source(w);
+    struct ds_gen_address dest = ds_gen_target4(w);
     return (struct ds_gen_ip){
         .source = ds_gen_from4(source),
-        .dest = ds_gen_target4(w),
+        .dest = dest,
         .ttl = (uint8_t)(initial_ttl - 5 - ds_gen_trait(w, source, 0, 20)),
         .id = ds_gen_random16(&w->random),
     };

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The real threads on a fake capture: the same packets give the same windows whatever the number of
+ * workers, the books balance, and every way to end is an end. Meant for the thread sanitizer too.
+ */
+#include "darkscope/clock.h"
+#include "darkscope/window_json.h"
+#include "packets.h"
+#include "pipeline.h"
+
+#include <poll.h>
+#include <stdatomic.h>
+
+#define FRAMES      20000
+#define WINDOWS_MAX 64
+#define START_S     INT64_C(1700000040)
+
+/* Frames with their bytes behind each other. */
+struct traffic {
+    struct ds_frame frames[FRAMES];
+    struct bytes bytes[FRAMES];
+    size_t count;
+};
+
+/* A sink that keeps what it gets, and fails at a wanted window. */
+struct keeper {
+    struct ds_window windows[WINDOWS_MAX];
+    size_t count;
+    size_t fail_at; /* 0: never */
+    struct ds_capture *stop_capture;
+};
+
+static int keep(void *self, struct ds_window *w, struct ds_error *err)
+{
+    struct keeper *k = self;
+    if (k->fail_at && k->count + 1 == k->fail_at) {
+        ds_window_finish(w);
+        return ds_error(err, DS_NETWORK, "the sink is full");
+    }
+    assert_true(k->count < WINDOWS_MAX);
+    k->windows[k->count++] = *w;
+    if (k->stop_capture)
+        k->stop_capture->ops->stop(k->stop_capture);
+    return 0;
+}
+
+static void forget(struct keeper *k)
+{
+    for (size_t i = 0; i < k->count; i++)
+        ds_window_finish(&k->windows[i]);
+}
+
+static void put_transport(struct bytes *b, uint64_t *seed, unsigned kind, uint32_t dest)
+{
+    static const uint16_t ports[] = {23, 80, 443, 2323, 22, 53};
+    uint16_t port = ports[draw_below(seed, COUNT(ports))];
+    if (kind == 0)
+        put_tcp(b, 40000, port, draw_below(seed, 2) ? dest : 7, 0x02);
+    else if (kind == 1)
+        put_tcp(b, port, 40000, 7, 0x12);
+    else if (kind == 2)
+        put_udp(b, port, 12345, (uint16_t)draw_below(seed, 30));
+    else
+        put_hex(b, draw_below(seed, 2) ? "0800 0000 00010001" : "0301 0000 00000000");
+}
+
+/* A packet of some kind, then now and then damaged: bytes changed, the end cut off. */
+static void draw_frame(struct traffic *t, uint64_t *seed, int64_t time_ns)
+{
+    struct bytes *b = &t->bytes[t->count];
+    static const uint8_t protocols[] = {6, 6, 17, 1};
+    unsigned kind = draw_below(seed, COUNT(protocols));
+    uint32_t source = 0x01000000 + draw_below(seed, 700) * 0x10001;
+    uint32_t dest = TEST_DEST + draw_below(seed, 300);
+    b->count = 0;
+    if (draw_below(seed, 5)) {
+        put_hex(b, "000102030405 060708090a0b 0800");
+        uint32_t start = begin4(b, protocols[kind], source, dest);
+        put_transport(b, seed, kind, dest);
+        end4(b, start);
+    } else {
+        put_hex(b, "000102030405 060708090a0b 86dd");
+        uint8_t next = draw_below(seed, 50) == 0 ? 0 : kind == 3 ? 58 : protocols[kind];
+        uint32_t start = begin6(b, next, draw_below(seed, 90), 2);
+        put_transport(b, seed, kind, 0);
+        end6(b, start);
+    }
+    if (draw_below(seed, 6) == 0)
+        b->data[12 + draw_below(seed, b->count - 12)] = (uint8_t)draw(seed);
+    if (draw_below(seed, 20) == 0)
+        b->data[17] = (uint8_t)draw_below(seed, 64); /* IPv4 total length */
+    if (draw_below(seed, 20) == 0)
+        b->data[14] ^= (uint8_t)(1u << draw_below(seed, 8)); /* version, header length */
+    uint32_t captured = draw_below(seed, 20) ? b->count : draw_below(seed, b->count + 1);
+    t->frames[t->count++] = (struct ds_frame){b->data, captured, b->count, time_ns, 1};
+}
+
+/* Some minutes of it, with a few packets late. */
+static struct traffic *make_traffic(void)
+{
+    struct traffic *t = calloc(1, sizeof *t);
+    uint64_t seed = 11;
+    assert_non_null(t);
+    for (unsigned i = 0; i < FRAMES; i++) {
+        int64_t time_ns = START_S * DS_NS_PER_S + i * 20 * DS_NS_PER_MS;
+        if (draw_below(&seed, 300) == 0)
+            time_ns -= (int64_t)draw_below(&seed, 90) * DS_NS_PER_S;
+        draw_frame(t, &seed, time_ns);
+    }
+    return t;
+}
+
+static struct ds_monitor *make_monitor(bool everything)
+{
+    struct ds_prefix p[2];
+    struct ds_monitor *m;
+    assert_null(ds_prefix_parse("10.0.0.0/24", &p[0]));
+    assert_null(ds_prefix_parse("2001:db8:1::/48", &p[1]));
+    assert_int_equal(ds_monitor_create(p, everything ? 0 : 2, NULL, 0, &m, NULL), 0);
+    return m;
+}
+
+struct way {
+    unsigned workers;
+    bool everything;
+    int64_t window_ns;
+};
+
+/* Runs a capture through a pipeline; what join returned. The capture stays the caller's. */
+static int run(struct ds_capture *capture, const struct way *way, struct keeper *k,
+               struct ds_error *err)
+{
+    struct ds_monitor *monitor = make_monitor(way->everything);
+    struct ds_pipeline_settings settings = {
+        .capture = capture,
+        .monitor = monitor,
+        .sink = {.self = k, .put = keep},
+        .workers = way->workers,
+        .window_ns = way->window_ns,
+        .lateness_ns = way->window_ns ? 2 * DS_NS_PER_S : 0,
+    };
+    struct ds_pipeline *p;
+    assert_int_equal(ds_pipeline_create(&settings, &p, err), 0);
+    assert_int_equal(ds_pipeline_start(p, err), 0);
+    struct pollfd done = {.fd = ds_pipeline_done_fd(p), .events = POLLIN};
+    assert_int_equal(poll(&done, 1, 60000), 1);
+    int result = ds_pipeline_join(p, err);
+    ds_pipeline_destroy(p);
+    ds_monitor_destroy(monitor);
+    for (size_t i = 0; i < k->count; i++)
+        assert_null(ds_window_imbalance(&k->windows[i]));
+    return result;
+}
+
+static struct keeper *run_traffic(const struct traffic *t, const struct way *way)
+{
+    struct keeper *k = calloc(1, sizeof *k);
+    struct ds_capture *capture;
+    struct ds_error err;
+    assert_non_null(k);
+    assert_int_equal(ds_capture_open_fake(t->frames, t->count, 50, &capture), 0);
+    if (run(capture, way, k, &err))
+        fail_msg("%s", err.text);
+    capture->ops->destroy(capture);
+    return k;
+}
+
+static char *print(const struct ds_window *w)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *to = open_memstream(&text, &size);
+    assert_non_null(to);
+    assert_int_equal(ds_window_print_json(to, w, "test"), 0);
+    fclose(to);
+    return text;
+}
+
+static void compare_workers(const struct traffic *t, bool everything, int64_t window_ns)
+{
+    struct keeper *one = run_traffic(t, &(struct way){1, everything, window_ns});
+    uint64_t received = 0;
+    for (size_t i = 0; i < one->count; i++)
+        received += one->windows[i].books[DS_BOOK_RECEIVED];
+    assert_true(received == t->count);
+    for (unsigned workers = 2; workers <= 4; workers++) {
+        struct keeper *many = run_traffic(t, &(struct way){workers, everything, window_ns});
+        assert_int_equal(many->count, one->count);
+        for (size_t i = 0; i < one->count; i++) {
+            char *expected = print(&one->windows[i]), *found = print(&many->windows[i]);
+            assert_string_equal(found, expected);
+            free(expected);
+            free(found);
+        }
+        forget(many);
+        free(many);
+    }
+    forget(one);
+    free(one);
+}
+
+static void test_workers_agree(void **state)
+{
+    compare_workers(*state, false, 60 * DS_NS_PER_S);
+}
+
+static void test_workers_agree_on_everything(void **state)
+{
+    compare_workers(*state, true, 0);
+}
+
+/* The traffic has what it is meant to test. */
+static void test_traffic(void **state)
+{
+    struct keeper *k = run_traffic(*state, &(struct way){2, false, 0});
+    const struct ds_window *w = &k->windows[0];
+    assert_int_equal(k->count, 1);
+    for (unsigned i = 0; i < DS_MALFORMED_OTHER; i++)
+        if (i != DS_MALFORMED_LINK_DEEP && w->malformed[i] == 0)
+            fail_msg("no packet is malformed as %s", ds_malformed_name(i));
+    assert_true(w->books[DS_BOOK_OUTSIDE] && w->books[DS_BOOK_FRAGMENT] &&
+                w->books[DS_BOOK_TRUNCATED]);
+    for (unsigned i = 0; i < DS_CLASS_COUNT; i++)
+        assert_true(w->classes[i].packets);
+    const struct ds_signature_tally *mirai = &w->signatures[w->signature_count - 1];
+    while (strcmp(mirai->id, "mirai") != 0)
+        mirai--;
+    assert_true(mirai->sources > mirai->confirmed_sources && mirai->confirmed_sources > 0);
+    assert_true(mirai->packets > mirai->sources);
+    assert_true(w->addresses_known && w->addresses == 256 && w->active_addresses == 256);
+    forget(k);
+    free(k);
+    k = run_traffic(*state, &(struct way){2, false, 60 * DS_NS_PER_S});
+    uint64_t late = 0;
+    for (size_t i = 0; i < k->count; i++)
+        late += k->windows[i].books[DS_BOOK_LATE];
+    assert_true(late > 0);
+    forget(k);
+    free(k);
+}
+
+static void test_failing_sink(void **state)
+{
+    const struct traffic *t = *state;
+    for (size_t fail_at = 1; fail_at <= 3; fail_at++) {
+        struct keeper k = {.fail_at = fail_at};
+        struct ds_capture *capture;
+        struct ds_error err;
+        assert_int_equal(ds_capture_open_fake(t->frames, t->count, 7, &capture), 0);
+        assert_int_equal(run(capture, &(struct way){2, false, 60 * DS_NS_PER_S}, &k, &err), -1);
+        assert_int_equal(err.status, DS_NETWORK);
+        assert_string_equal(err.text, "the sink is full");
+        assert_int_equal(k.count, fail_at - 1);
+        forget(&k);
+        capture->ops->destroy(capture);
+    }
+}
+
+/* Stopped by another thread in the middle: what was read until then is in windows. */
+static void test_stop(void **state)
+{
+    const struct traffic *t = *state;
+    struct keeper k = {.count = 0};
+    struct ds_error err;
+    uint64_t received = 0;
+    assert_int_equal(ds_capture_open_fake(t->frames, t->count, 1, &k.stop_capture), 0);
+    assert_int_equal(run(k.stop_capture, &(struct way){3, false, 60 * DS_NS_PER_S}, &k, &err), 0);
+    for (size_t i = 0; i < k.count; i++)
+        received += k.windows[i].books[DS_BOOK_RECEIVED];
+    assert_in_range(received, k.windows[0].books[DS_BOOK_RECEIVED], t->count);
+    forget(&k);
+    k.stop_capture->ops->destroy(k.stop_capture);
+}
+
+static void test_nothing(void **state)
+{
+    struct keeper k = {.count = 0};
+    struct ds_capture *capture;
+    struct ds_error err;
+    assert_int_equal(ds_capture_open_fake(NULL, 0, 1, &capture), 0);
+    assert_int_equal(run(capture, &(struct way){2, true, 60 * DS_NS_PER_S}, &k, &err), 0);
+    assert_int_equal(k.count, 0);
+    capture->ops->destroy(capture);
+}
+
+/* Times at both ends of what a file can say, replayed at a speed: neither waits for centuries nor
+ * counts in numbers that do not fit. */
+static void test_wild_times(void **state)
+{
+    struct traffic *t = calloc(1, sizeof *t);
+    uint64_t seed = 1;
+    static const int64_t times[] = {INT64_MAX, INT64_MIN, 0, INT64_C(4294967295) * DS_NS_PER_S,
+                                    INT64_MAX};
+    struct keeper *k = calloc(1, sizeof *k);
+    struct ds_monitor *monitor = make_monitor(true);
+    struct ds_pipeline *p;
+    struct ds_error err;
+    assert_true(t && k);
+    for (size_t i = 0; i < COUNT(times); i++)
+        draw_frame(t, &seed, times[i]);
+    struct ds_pipeline_settings settings = {
+        .monitor = monitor, .sink = {.self = k, .put = keep}, .workers = 1, .speed = 0.001};
+    assert_int_equal(ds_capture_open_fake(t->frames, t->count, 1, &settings.capture), 0);
+    assert_int_equal(ds_pipeline_create(&settings, &p, &err), 0);
+    assert_int_equal(ds_pipeline_start(p, &err), 0);
+    assert_int_equal(ds_pipeline_join(p, &err), 0);
+    assert_int_equal(k->count, 1);
+    assert_int_equal(k->windows[0].books[DS_BOOK_RECEIVED], COUNT(times));
+    ds_pipeline_destroy(p);
+    settings.capture->ops->destroy(settings.capture);
+    ds_monitor_destroy(monitor);
+    forget(k);
+    free(k);
+    free(t);
+}
+
+static int set_up(void **state)
+{
+    *state = make_traffic();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    free(*state);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_traffic),
+        cmocka_unit_test(test_workers_agree),
+        cmocka_unit_test(test_workers_agree_on_everything),
+        cmocka_unit_test(test_failing_sink),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_wild_times),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
