@@ -73,11 +73,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .wire = (uint32_t)(size - CHOICES),
         .link = links[data[0] % (sizeof links / sizeof *links)],
     };
-    struct ds_network n;
+    struct ds_network n, fast;
     enum ds_malformed reason = ds_link_strip(&frame, data[1], &n);
     check(reason <= DS_MALFORMED_COUNT);
+    check(ds_link_strip_fast(&frame, data[1], &fast) == reason);
     if (reason != DS_MALFORMED_COUNT)
         return 0;
+    check(fast.data == n.data && fast.captured == n.captured);
     check(n.data >= frame.data && n.captured > 0);
     check(n.captured <= frame.captured - (size_t)(n.data - frame.data));
 

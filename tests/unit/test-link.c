@@ -57,8 +57,13 @@ static enum ds_malformed strip(uint16_t link, const struct bytes *b, uint32_t ca
     uint8_t *data = exact_copy(b->data, captured);
     struct ds_frame frame = {data, captured, b->count, 0, link};
     enum ds_malformed reason = ds_link_strip(&frame, 0, out);
-    if (reason == DS_MALFORMED_COUNT)
+    struct ds_network fast;
+    assert_int_equal(ds_link_strip_fast(&frame, 0, &fast), reason);
+    if (reason == DS_MALFORMED_COUNT) {
+        assert_ptr_equal(fast.data, out->data);
+        assert_int_equal(fast.captured, out->captured);
         assert_memory_equal(out->data, b->data + (captured - out->captured), out->captured);
+    }
     free(data);
     return reason;
 }

@@ -137,6 +137,10 @@ static void test_random(void **state)
         bytes[2] = bytes[2] & 15 ? 0 : bytes[2];
         bytes[3] = (uint8_t)draw_below(&seed, sizeof bytes + 8);
         bytes[32] = bytes[32] & 3 ? 0x50 : bytes[32];
+        if (bytes[9] == 17 && draw_below(&seed, 8)) { /* UDP length */
+            bytes[24] = 0;
+            bytes[25] = (uint8_t)draw_below(&seed, sizeof bytes);
+        }
         uint8_t *data = exact_copy(bytes, captured);
         compare(data, captured);
         free(data);
