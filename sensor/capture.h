@@ -37,7 +37,8 @@ struct ds_capture_ops {
      * DS_CAPTURE_BATCH. Returns enum ds_capture_read or a count. */
     int (*read)(struct ds_capture *c, struct ds_frame *frames, size_t most, struct ds_error *err);
     void (*loss)(struct ds_capture *c, struct ds_capture_loss *out);
-    /* Makes the running or next read return DS_CAPTURE_ENDED soon. Async-signal-safe. */
+    /* Makes reads return DS_CAPTURE_ENDED soon: a file's next one, a live one's after what arrived
+     * before. Async-signal-safe. */
     void (*stop)(struct ds_capture *c);
     void (*destroy)(struct ds_capture *c); /* accepts NULL */
     bool is_live; /* time passes without packets, and packets that find no room are lost */

@@ -8,6 +8,7 @@
  * packet whatever its timeout, so the wait is a poll() of ours, which stop can end.
  */
 #include "../capture.h"
+#include "darkscope/clock.h"
 #include "darkscope/log.h"
 #include "linktype.h"
 
@@ -43,6 +44,7 @@ struct ds_live {
     size_t copied;   /* bytes used of it */
     struct ds_frame *frames;
     size_t count, most;
+    int64_t stop_ns;            /* when a read first saw stopped; 0: not yet */
     bool failed, settled;       /* reading failed; and the last packets had time to appear */
     char why[PCAP_ERRBUF_SIZE]; /* it failed */
 
@@ -78,6 +80,25 @@ static size_t dispatch(struct ds_live *l)
     return l->count;
 }
 
+/* The kernel hands over the block that it was filling by its timer. */
+static void settle(struct ds_live *l)
+{
+    l->settled = true;
+    poll(NULL, 0, 2 * TIMEOUT_MS);
+}
+
+/* Once stopped: what arrived before that is still in the kernel, and not lost. */
+static int read_rest(struct ds_live *l)
+{
+    if (l->stop_ns == 0) {
+        l->stop_ns = ds_clock_utc_ns();
+        settle(l);
+    }
+    if (dispatch(l) == 0 || l->frames[0].time_ns > l->stop_ns)
+        return DS_CAPTURE_ENDED;
+    return (int)l->count;
+}
+
 static int live_read(struct ds_capture *c, struct ds_frame *frames, size_t most,
                      struct ds_error *err)
 {
@@ -89,20 +110,18 @@ static int live_read(struct ds_capture *c, struct ds_frame *frames, size_t most,
     l->count = 0;
     l->copied = 0;
     if (atomic_load_explicit(&l->stopped, memory_order_relaxed))
-        return DS_CAPTURE_ENDED;
+        return read_rest(l);
     if (dispatch(l))
         return (int)l->count;
     if (!l->failed) {
         poll(wait, 2, TIMEOUT_MS); /* interrupted: as a timeout */
         if (atomic_load_explicit(&l->stopped, memory_order_relaxed))
-            return DS_CAPTURE_ENDED;
+            return read_rest(l);
         if (dispatch(l) || !l->failed)
             return (int)l->count;
     }
     if (!l->settled) {
-        /* The kernel still hands over the block that it was filling, by its timer. */
-        l->settled = true;
-        poll(wait, 1, 2 * TIMEOUT_MS);
+        settle(l);
         if (dispatch(l))
             return (int)l->count;
     }

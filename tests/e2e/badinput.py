@@ -3,7 +3,7 @@
 """What the sensor says and does where it cannot go on: one line that says what, where and how to
 mend it, the documented exit status, and all that was read before is counted.
 
-usage: badinput.py DARKSCOPE-SENSOR DATABASES
+usage: badinput.py DARKSCOPE-SENSOR DATABASES EXAMPLE-CONFIGURATION
 """
 import os
 import re
@@ -16,7 +16,7 @@ from books import check_books
 from harness import (Failure, Program, Skip, check, folder, main, namespaces, need_root, run, veth,
                      wait_for, received_packets, within)
 
-SENSOR, DATABASES = sys.argv[1:3]
+SENSOR, DATABASES, EXAMPLE = sys.argv[1:4]
 FAILURE, USAGE, CONFIG, INPUT, DAMAGED, PERMISSION, NETWORK, DATABASE = range(1, 9)
 NOBODY = 65534
 SECRET = "198.18."  # how every monitored address here begins
@@ -291,7 +291,14 @@ def test_help_lists_every_status():
         raise Failure(f"--help does not say what these mean: {missing}")
 
 
-TESTS = [("file is not readable", test_file_is_unreadable),
+def test_example_is_good():
+    """The configuration that is installed; every other one here is a change of a good one."""
+    result = run(SENSOR, "--config", EXAMPLE, "--check-config")
+    check(result.err == "", f"it says: {result.err}")
+
+
+TESTS = [("example configuration is good", test_example_is_good),
+         ("file is not readable", test_file_is_unreadable),
          ("capturing is not allowed", test_capture_is_not_allowed),
          ("interface is down", test_interface_is_down),
          ("interface goes away", test_interface_goes_away),
