@@ -67,7 +67,7 @@ static int build(struct sensor *s, struct ds_error *err)
     struct ds_geo *geo = NULL;
     if (c->country_db && ds_geo_create(c->country_db, &geo, err))
         return -1;
-    if (ds_delivery_init(&s->delivery, c, s->options.json, err) || open_capture(s, err)) {
+    if (ds_delivery_init(&s->delivery, c, s->options.json, err)) {
         ds_geo_destroy(geo);
         return -1;
     }
@@ -85,7 +85,8 @@ static int build(struct sensor *s, struct ds_error *err)
     return ds_pipeline_create(&settings, &s->pipeline, err);
 }
 
-/* Signals are read from a descriptor by the main thread alone: blocked in all others. */
+/* Signals are read from a descriptor by the main thread alone: blocked in all others, so before
+ * any is made, but after the capture was opened, which may wait for the writer of a pipe. */
 static int take_signals(struct sensor *s, struct ds_error *err)
 {
     sigemptyset(&s->signals);
@@ -97,6 +98,15 @@ static int take_signals(struct sensor *s, struct ds_error *err)
     if (s->signal_fd < 0)
         return ds_error(err, DS_FAILURE, "cannot take signals: %s", strerror(errno));
     return 0;
+}
+
+/* A request to reload that comes too early waits, instead of ending the program. */
+static void block_hangup(void)
+{
+    sigset_t hangup;
+    sigemptyset(&hangup);
+    sigaddset(&hangup, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &hangup, NULL);
 }
 
 static void reload_country(struct sensor *s)
@@ -141,6 +151,8 @@ static int run(struct sensor *s, struct ds_error *err)
 {
     if (ds_pipeline_start(s->pipeline, err))
         return -1;
+    if (s->config.interface)
+        ds_log(DS_LOG_INFO, "capturing from interface %s", s->config.interface);
     wait_end(s);
     struct ds_error undelivered;
     int read = ds_pipeline_join(s->pipeline, err);
@@ -165,10 +177,12 @@ int main(int argc, char **argv)
     struct sensor s = {0};
     struct ds_error err;
     ds_log_init("darkscope-sensor", DS_LOG_INFO);
+    block_hangup();
     ds_options_parse(&s.options, argc, argv);
     int failed = configure(&s, &err);
     if (!failed && !s.options.check)
-        failed = take_signals(&s, &err) || build(&s, &err) || run(&s, &err);
+        failed =
+            open_capture(&s, &err) || take_signals(&s, &err) || build(&s, &err) || run(&s, &err);
     if (failed)
         ds_log(DS_LOG_ERROR, "%s", err.text);
     tear_down(&s);

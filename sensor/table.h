@@ -89,7 +89,7 @@ static inline void *ds_table_upsert(struct ds_table *t, uint64_t key, uint64_t h
     for (size_t at = hash & t->mask & ~(per_line - 1);; at = (at + per_line) & t->mask) {
         uint8_t *line = t->entries + at * entry_bytes;
         unsigned match = ds_table_match(line, key, entry_bytes);
-        *is_new = !match;
+        *is_new = false;
         if (match)
             return line + (unsigned)__builtin_ctz(match) * entry_bytes;
         unsigned empty = ds_table_match(line, 0, entry_bytes);
@@ -98,6 +98,7 @@ static inline void *ds_table_upsert(struct ds_table *t, uint64_t key, uint64_t h
         if (t->used >= t->guard)
             return ds_table_grow(t) ? ds_table_upsert(t, key, hash, entry_bytes, is_new) : NULL;
         t->used++;
+        *is_new = true;
         uint8_t *entry = line + (unsigned)__builtin_ctz(empty) * entry_bytes;
         *(uint64_t *)(void *)entry = key;
         return entry;

@@ -128,6 +128,10 @@ class Program:
         return [json.loads(line) for line in self.out().splitlines(keepends=True)
                 if line.endswith("\n")]
 
+    def captures(self):
+        """Has the sensor said that it captures? From then on no packet is missed."""
+        return "capturing from interface" in self.err()
+
     def runs(self):
         return self.process.poll() is None
 

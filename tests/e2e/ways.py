@@ -25,7 +25,6 @@ COUNT = [*MONITOR, "--country-db", COUNTRY_DB, "--name", "one"]
 TRAFFIC = ["--rate", "300", "--duration", "4m", "--seed", "11"]
 TIME_FIELDS = "start", "seconds", "observed_seconds"
 MOST_ROWS = 10000  # that `darkscope top` gives
-CAPTURING = 2  # lines of /proc/net/packet: the heading and one socket
 
 
 def generate(path, *more):
@@ -102,8 +101,7 @@ def live(where, *options):
     with veth() as (near, far):
         with Program("ip", "netns", "exec", far, SENSOR, "--interface", "far0", "--json",
                      *COUNT, *options, where=where, name="sensor") as sensor:
-            wait_for(lambda: within(far, "cat", "/proc/net/packet").out.count(b"\n") == CAPTURING,
-                     "sensor captures")
+            wait_for(sensor.captures, "sensor captures")
             yield sensor, near, far
 
 
