@@ -143,14 +143,26 @@ static void names_protocols(void **state)
 }
 
 /* A figure must not look better than it is. */
-static void cuts_what_was_watched(void **state)
+static void never_rounds_to_all_or_nothing(void **state)
 {
     static const struct column seconds = {"s", "s", COLUMN_SECONDS, 0};
     char out[TABLE_CELL];
+    static const struct {
+        double share;
+        const char *text;
+    } percents[] = {
+        {0, "0.0%"},       {1e-9, "<0.1%"},    {0.00049, "<0.1%"}, {0.0005, "0.1%"},
+        {0.9994, "99.9%"}, {0.9999, "99.9+%"}, {1, "100.0%"},
+    };
     json_t *row = json_pack("{s:f}", "s", 59.99);
     assert_string_equal(table_cell(row, &seconds, out), "59.9");
     assert_string_equal(table_percent(json_object_get(row, "none"), out), "-");
     json_decref(row);
+    for (size_t i = 0; i < COUNT(percents); i++) {
+        json_t *share = json_real(percents[i].share);
+        assert_string_equal(table_percent(share, out), percents[i].text);
+        json_decref(share);
+    }
 }
 
 int main(void)
@@ -162,7 +174,7 @@ int main(void)
         cmocka_unit_test(csv_has_everything),
         cmocka_unit_test(names_services),
         cmocka_unit_test(names_protocols),
-        cmocka_unit_test(cuts_what_was_watched),
+        cmocka_unit_test(never_rounds_to_all_or_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,9 +42,11 @@ const char *table_percent(const json_t *value, char out[static TABLE_CELL])
     if (!json_is_number(value))
         return strcpy(out, "-");
     double percent = 100 * json_number_value(value);
-    /* A gap of a second in a year must not round to 100. */
+    /* A gap of a second in a year must not round to 100, nor what there is to nothing. */
     if (percent < 100 && percent >= 99.95)
         return strcpy(out, "99.9+%");
+    if (percent > 0 && percent < 0.05)
+        return strcpy(out, "<0.1%");
     snprintf(out, TABLE_CELL, "%.1f%%", percent);
     return out;
 }
