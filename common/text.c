@@ -176,11 +176,27 @@ const char *ds_prefix_parse(const char *text, struct ds_prefix *out)
     return NULL;
 }
 
+/* The rest of "8/0/icmp", behind the type. */
+static bool read_icmp(int64_t type, const char *text, uint16_t *port, uint8_t *proto)
+{
+    int64_t code = read_digits(&text, 3);
+    if (type > UINT8_MAX || code < 0 || code > UINT8_MAX || *text != '/')
+        return false;
+    int protocol = ds_proto_parse(text + 1);
+    if (protocol != DS_PROTO_ICMP && protocol != DS_PROTO_ICMP6)
+        return false;
+    *port = (uint16_t)(type << 8 | code);
+    *proto = (uint8_t)protocol;
+    return true;
+}
+
 bool ds_port_parse(const char *text, uint16_t *port, uint8_t *proto)
 {
     int64_t number = read_digits(&text, 5);
     if (number < 0 || number > UINT16_MAX || *text != '/')
         return false;
+    if (strchr(text + 1, '/'))
+        return read_icmp(number, text + 1, port, proto);
     int protocol = ds_proto_parse(text + 1);
     if (protocol < 0)
         return false;

@@ -75,7 +75,7 @@ static void say(struct ds_uplink *u, enum said what, enum ds_log_level level, co
     if (u->said == what)
         return;
     u->said = what;
-    ds_log(level, "aggregator %s %s%s (%zu windows are kept in memory)", u->dealer.endpoint,
+    ds_log(level, "aggregator %s %s%s (windows kept in memory: %zu)", u->dealer.endpoint,
            texts[what], detail, u->backlog.count);
 }
 

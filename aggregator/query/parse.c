@@ -208,7 +208,7 @@ static const struct {
     bool (*set)(struct ds_query *q, const char *value);
     const char *allowed;
 } names[] = {
-    {"port", SERIES | TOP, set_port, "a port like 23/tcp or 53/udp (one protocol)"},
+    {"port", SERIES | TOP, set_port, "a port like 23/tcp, 53/udp or 8/0/icmp (one protocol)"},
     {"proto", SERIES | TOP, set_proto, "tcp, udp, icmp, icmp6 or a number to 255 (one protocol)"},
     {"country", SERIES | TOP, set_country, "a two-letter country code, or ?? for unknown"},
     {"class", SERIES | TOP, set_class, "scan, backscatter or other"},

@@ -6,6 +6,8 @@
 #include "answer.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 struct series {
     struct answer *answer;
@@ -77,6 +79,24 @@ static int64_t automatic_step(const struct answer *a)
     return step;
 }
 
+/* A series of zeros would hide a mistyped name. */
+static int check_signature(const struct series *s, struct ds_error *err)
+{
+    const struct ds_filter *f = &s->answer->query->filter;
+    if (!f->has_signature || s->packets > 0)
+        return 0;
+    char known[128];
+    size_t used = 0;
+    for (unsigned i = 0; i < DS_SIGNATURE_COUNT; i++) {
+        if (strcmp(f->signature, ds_signature_name(i)) == 0)
+            return 0;
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i > 0 ? ", " : "",
+                                 ds_signature_name(i));
+    }
+    return ds_error(err, DS_INPUT, "no packet with a signature %s in this time; known are %s",
+                    f->signature, known);
+}
+
 static int choose_step(const struct answer *a, int64_t *step_s, struct ds_error *err)
 {
     int64_t step = a->query->step_s;
@@ -116,7 +136,8 @@ int ds_answer_series(struct answer *a, struct ds_error *err)
     s.next_s = a->range.from_s;
     s.sensors = totals.sensors;
     if (a->store->ops->series(a->store, &a->range, &a->query->filter, s.step_s, each_point, &s,
-                              err) < 0)
+                              err) < 0 ||
+        check_signature(&s, err) < 0)
         return -1;
     write_gap(&s, a->range.to_s);
     json_t *total = ds_answer_object(a, a->root, "total");

@@ -145,8 +145,11 @@ static int system_error(const struct sqlite_store *s, const char *doing, struct 
 {
     int number = errno;
     bool forbidden = number == EACCES || number == EPERM || number == EROFS;
-    return ds_error(err, forbidden ? DS_PERMISSION : DS_DATABASE, "store %s: cannot %s: %s",
-                    s->directory, doing, strerror(number));
+    return ds_error(err, forbidden ? DS_PERMISSION : DS_DATABASE, "store %s: cannot %s: %s%s",
+                    s->directory, doing, strerror(number),
+                    forbidden          ? "; name a directory that you may write"
+                    : number == ENOENT ? "; make the directory above it first, or name another"
+                                       : "");
 }
 
 /* Makes the directory and keeps other writers out for as long as this process lives. */

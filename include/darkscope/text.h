@@ -40,7 +40,8 @@ bool ds_name_valid(const char *name);
  * well-formed UTF-8 character, and every control character, becomes '?'. In place; same length. */
 void ds_text_clean(char *text);
 
-/* "23/tcp", "53/udp", "icmp 8/0" is written "2048/icmp". False where it is none. */
+/* "23/tcp", "53/udp"; ICMP as type and code "8/0/icmp", or as the service port that they make,
+ * "2048/icmp". False where it is none. */
 bool ds_port_parse(const char *text, uint16_t *port, uint8_t *proto);
 
 #endif

@@ -63,6 +63,13 @@ def main():
         for example in sorted(os.listdir(os.path.join(source, "docs", "examples"))):
             if example.endswith(".yaml"):
                 take(examples, example)
+        docs = os.path.dirname(examples)
+        for text in sorted(os.listdir(os.path.join(source, "docs"))):
+            if text.endswith(".md"):
+                take(docs, text)
+        take(docs, "LICENSE")
+        for image in sorted(os.listdir(os.path.join(source, "docs", "images"))):
+            take(os.path.join(docs, "images"), image)
         check(not left, "nothing else is installed", "\n".join(sorted(left)))
     print(f"1..{number}")
     sys.exit(failures > 0)

@@ -587,6 +587,7 @@ static void says_what_is_allowed(void **state)
         {DS_QUERY_SERIES, "step=90s", "multiple of 60", DS_USAGE},
         {DS_QUERY_SERIES, "type=udp class=scan", "stand alone", DS_USAGE},
         {DS_QUERY_SERIES, "signature=mirai type=udp", "stand alone", DS_USAGE},
+        {DS_QUERY_SERIES, "signature=mirrai", "known are mirai, masscan, zmap", DS_INPUT},
         {DS_QUERY_SERIES, "from=2000-01-01 step=window", "100000", DS_USAGE},
         {DS_QUERY_SERIES, "from=2026-01-02 to=2026-01-02", "before to", DS_USAGE},
         {DS_QUERY_SERIES, "from=2027-01-01", "not given", DS_USAGE},

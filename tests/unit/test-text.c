@@ -252,12 +252,20 @@ static void reads_ports(void **state)
     assert_true(ds_port_parse("2048/icmp", &port, &proto));
     assert_int_equal(port, 8 * 256);
     assert_int_equal(proto, DS_PROTO_ICMP);
+    assert_true(ds_port_parse("3/255/icmp", &port, &proto));
+    assert_int_equal(port, 3 * 256 + 255);
+    assert_int_equal(proto, DS_PROTO_ICMP);
+    assert_true(ds_port_parse("255/0/icmp6", &port, &proto));
+    assert_int_equal(port, 255 * 256);
+    assert_int_equal(proto, DS_PROTO_ICMP6);
     assert_true(ds_port_parse("0/47", &port, &proto));
     assert_int_equal(proto, 47);
 
     static const char *const wrong[] = {
-        "",          "23",     "/tcp",   "tcp/23", "23/",        "23/TCP", "23/tcp ",
-        "65536/tcp", "-1/tcp", "+1/tcp", " 1/tcp", "000023/tcp", "1/256",  "1 /tcp",
+        "",        "23",        "/tcp",    "tcp/23",     "23/",        "23/TCP",
+        "23/tcp ", "65536/tcp", "-1/tcp",  "+1/tcp",     " 1/tcp",     "000023/tcp",
+        "1/256",   "1 /tcp",    "8/0/tcp", "8/icmp/0",   "256/0/icmp", "8/256/icmp",
+        "8//icmp", "/8/icmp",   "8/0/",    "8/0/0/icmp",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         if (ds_port_parse(wrong[i], &port, &proto))

@@ -6,6 +6,9 @@
  */
 #include "options.h"
 
+#include "darkscope/clock.h"
+#include "when.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +29,8 @@ static const char general_help[] =
     "  --format FORMAT    table, csv or json\n"
     "  --help, --version\n"
     "\n"
-    "Times are UTC: 2026-01-31 or 2026-01-31T10:20:00Z.\n"
+    "Times are UTC: 2026-01-31 or 2026-01-31T10:20:00Z; --from and --to also take today,\n"
+    "yesterday, now and -6h (six hours ago).\n"
     "A figure is - (empty in CSV, null in JSON) where nobody watched or it cannot be known,\n"
     "and 0 where somebody watched and saw nothing.\n";
 
@@ -39,6 +43,7 @@ static void program_help(FILE *to)
         fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
     fputs("\nExamples:\n"
           "  darkscope top ports                         the 20 ports with most packets\n"
+          "  darkscope top ports --from today            those of this day (UTC)\n"
           "  darkscope top countries --port 23/tcp       who scans telnet\n"
           "  darkscope query --port 23/tcp --step hour   telnet, hour by hour\n"
           "  darkscope summary --from 2026-01-01 --to 2026-02-01\n"
@@ -84,7 +89,11 @@ static int add_pair(struct options *o, const char *name, const char *value, stru
 {
     if (o->pair_count == PAIRS_MAX)
         return ds_error(err, DS_USAGE, "too many options");
-    o->pairs[o->pair_count++] = (struct pair){name, value};
+    struct pair *pair = &o->pairs[o->pair_count++];
+    *pair = (struct pair){.name = name, .value = value};
+    bool is_time = strcmp(name, "from") == 0 || strcmp(name, "to") == 0;
+    if (is_time && when_resolve(value, ds_clock_utc_ns() / DS_NS_PER_S, pair->time))
+        pair->value = pair->time;
     return 0;
 }
 

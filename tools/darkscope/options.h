@@ -7,11 +7,14 @@
 
 #include "command.h"
 
+#include "darkscope/text.h"
+
 #define DEFAULT_URL "http://127.0.0.1:7180"
 #define PAIRS_MAX   16
 
 struct pair {
-    const char *name, *value; /* borrowed from the arguments */
+    const char *name, *value; /* borrowed from the arguments, or value is time */
+    char time[DS_TIME_TEXT];
 };
 
 struct options {

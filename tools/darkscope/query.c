@@ -8,15 +8,15 @@
 #include <string.h>
 
 static const struct column columns[] = {
-    {"start", "start (UTC)", COLUMN_TEXT},
-    {"packets", "packets", COLUMN_COUNT},
-    {"bytes", "bytes", COLUMN_COUNT},
-    {"sources", "sources", COLUMN_COUNT},
-    {"sources_peak", "sources peak", COLUMN_COUNT},
-    {"survey_packets", "by surveys", COLUMN_COUNT},
-    {"observed_seconds", "observed s", COLUMN_SECONDS},
-    {"coverage", "coverage", COLUMN_SHARE},
-    {"packets", "", COLUMN_BAR},
+    {"start", "start (UTC)", COLUMN_TEXT, 0},
+    {"packets", "packets", COLUMN_COUNT, 0},
+    {"bytes", "bytes", COLUMN_COUNT, 2},
+    {"sources", "sources", COLUMN_COUNT, 3},
+    {"sources_peak", "sources peak", COLUMN_COUNT, 1},
+    {"survey_packets", "by surveys", COLUMN_RARE, 4},
+    {"observed_seconds", "observed s", COLUMN_SECONDS, SPARE_IN_TABLES},
+    {"coverage", "coverage", COLUMN_SHARE, 0},
+    {"packets", "", COLUMN_BAR, 0},
 };
 
 #define COLUMNS (sizeof columns / sizeof columns[0])
@@ -31,8 +31,7 @@ static void print_title(FILE *to, const json_t *answer)
     const char *comma = " ";
     fputs(json_object_size(filter) > 0 ? "Packets of" : "All counted packets", to);
     if (port)
-        fprintf(to, " port %" JSON_INTEGER_FORMAT "/%s", json_integer_value(port),
-                table_text(proto, text));
+        fprintf(to, " port %s", table_port(filter, text));
     else if (proto)
         fprintf(to, " protocol %s", table_text(proto, text));
     if (proto)
@@ -73,7 +72,7 @@ const struct command command_query = {
     .summary = "a port's, a country's, a class's ... figures over time",
     .help = "Usage: darkscope query [OPTION...]\n\n"
             "What (together, but for type and signature; none: all counted packets):\n"
-            "  --port PORT        service port: 23/tcp, 53/udp, 2048/icmp (type*256+code)\n"
+            "  --port PORT        service port: 23/tcp, 53/udp; ICMP type and code: 8/0/icmp\n"
             "  --proto PROTO      tcp, udp, icmp, icmp6 or a number\n"
             "  --country CC       of the packets' sources; ?? unknown\n"
             "  --class CLASS      scan, backscatter, other. With scan a port is the one knocked\n"

@@ -6,17 +6,17 @@
 #include "table.h"
 
 static const struct column columns[] = {
-    {"sensor", "sensor", COLUMN_TEXT},
-    {"first", "first window", COLUMN_TEXT},
-    {"end", "end of last", COLUMN_TEXT},
-    {"last_received", "last received", COLUMN_TEXT},
-    {"windows", "windows", COLUMN_COUNT},
-    {"window_seconds", "of s", COLUMN_COUNT},
-    {"observed_seconds", "observed s", COLUMN_SECONDS},
-    {"coverage", "coverage", COLUMN_SHARE},
-    {"received", "received", COLUMN_COUNT},
-    {"counted", "counted", COLUMN_COUNT},
-    {"dropped", "dropped", COLUMN_COUNT},
+    {"sensor", "sensor", COLUMN_TEXT, 0},
+    {"first", "first window", COLUMN_TEXT, 3},
+    {"end", "end of last", COLUMN_TEXT, 0},
+    {"last_received", "last received", COLUMN_TEXT, 1},
+    {"windows", "windows", COLUMN_COUNT, 2},
+    {"window_seconds", "of s", COLUMN_COUNT, 4},
+    {"observed_seconds", "observed s", COLUMN_SECONDS, SPARE_IN_TABLES},
+    {"coverage", "coverage", COLUMN_SHARE, 0},
+    {"received", "received", COLUMN_COUNT, 2},
+    {"counted", "counted", COLUMN_COUNT, 0},
+    {"dropped", "dropped", COLUMN_COUNT, 0},
 };
 
 #define COLUMNS (sizeof columns / sizeof columns[0])

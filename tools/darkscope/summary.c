@@ -12,45 +12,48 @@
 
 /* ---- as tables ---- */
 
-/* The figures of a map that are not 0, under a title if there are any. */
-static void print_map(FILE *to, const json_t *answer, const char *key, const char *title)
+/* The figures of a map under a title; of some, only those that are not 0. */
+static void print_map(FILE *to, const json_t *answer, const char *key, const char *title,
+                      bool zeros)
 {
-    char count[TABLE_CELL];
+    char count[TABLE_CELL], proto[TABLE_CELL];
+    bool is_protocols = strcmp(key, "protocols") == 0;
     const char *name;
     json_t *value;
     const json_t *map = json_object_get(answer, key);
     json_object_foreach((json_t *)map, name, value)
     {
-        if (!json_is_integer(value) || json_integer_value(value) == 0)
+        if (!json_is_integer(value) || (json_integer_value(value) == 0 && !zeros))
             continue;
         if (title)
             fprintf(to, "\n%s\n", title);
         title = NULL;
-        fprintf(to, "  %-18.40s %18s\n", name, table_count(value, count));
+        fprintf(to, "  %-18.40s %18s\n", is_protocols ? table_proto(name, proto) : name,
+                table_count(value, count));
     }
 }
 
 static const struct column port_columns[] = {
-    {"class", "class", COLUMN_TEXT},
-    {"port", "port", COLUMN_PORT},
-    {"packets", "packets", COLUMN_COUNT},
-    {"bytes", "bytes", COLUMN_COUNT},
-    {"sources", "sources", COLUMN_COUNT},
-    {"sources_peak", "sources peak", COLUMN_COUNT},
-    {"survey_packets", "by surveys", COLUMN_COUNT},
-    {"packets", "", COLUMN_BAR},
+    {"class", "class", COLUMN_TEXT, 0},
+    {"port", "port", COLUMN_PORT, 0},
+    {"packets", "packets", COLUMN_COUNT, 0},
+    {"bytes", "bytes", COLUMN_COUNT, 2},
+    {"sources", "sources", COLUMN_COUNT, 3},
+    {"sources_peak", "sources peak", COLUMN_COUNT, 1},
+    {"survey_packets", "by surveys", COLUMN_RARE, 4},
+    {"packets", "", COLUMN_BAR, 0},
 };
 
 static const struct column named_columns[] = {
-    {"class", "class", COLUMN_TEXT},
-    {"country", "country", COLUMN_TEXT},
-    {"id", "signature", COLUMN_TEXT},
-    {"packets", "packets", COLUMN_COUNT},
-    {"bytes", "bytes", COLUMN_COUNT},
-    {"sources", "sources", COLUMN_COUNT},
-    {"sources_peak", "sources peak", COLUMN_COUNT},
-    {"confirmed_sources", "confirmed", COLUMN_COUNT},
-    {"packets", "", COLUMN_BAR},
+    {"class", "class", COLUMN_TEXT, 0},
+    {"country", "country", COLUMN_TEXT, 0},
+    {"id", "signature", COLUMN_TEXT, 0},
+    {"packets", "packets", COLUMN_COUNT, 0},
+    {"bytes", "bytes", COLUMN_COUNT, 2},
+    {"sources", "sources", COLUMN_COUNT, 3},
+    {"sources_peak", "sources peak", COLUMN_COUNT, 1},
+    {"confirmed_sources", "confirmed", COLUMN_COUNT, 0},
+    {"packets", "", COLUMN_BAR, 0},
 };
 
 #define COUNT(array) (sizeof array / sizeof array[0])
@@ -108,17 +111,17 @@ static void print_scalars(FILE *to, const json_t *answer)
     size_t i;
     json_t *name;
     json_array_foreach(json_object_get(answer, "country_dbs"), i, name)
-        fprintf(to, "countries by %s\n", table_text(name, text));
+        fprintf(to, "country database   %s\n", table_text(name, text));
 }
 
 static void print_body(FILE *to, const json_t *answer)
 {
     print_scalars(to, answer);
-    print_map(to, answer, "packets", "Packets");
-    print_map(to, answer, "malformed", "Malformed, by reason");
-    print_map(to, answer, "overflow", "Beyond the tables' bounds");
-    print_map(to, answer, "types", "Types");
-    print_map(to, answer, "protocols", "IP protocols");
+    print_map(to, answer, "packets", "Packets", true);
+    print_map(to, answer, "malformed", "Malformed, by reason", false);
+    print_map(to, answer, "overflow", "Beyond the tables' bounds", false);
+    print_map(to, answer, "types", "Types", true);
+    print_map(to, answer, "protocols", "IP protocols", false);
     print_rows(to, class_rows(answer), "Classes", named_columns, COUNT(named_columns));
     print_rows(to, first_rows(json_object_get(answer, "ports")), "Top ports", port_columns,
                COUNT(port_columns));

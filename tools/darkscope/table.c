@@ -1,149 +1,135 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Rows laid out for a person, in the width that there is, and rows as CSV, always whole.
+ */
 #include "table.h"
 
 #include <langinfo.h>
-#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
-#define COLUMNS_MAX 24
-#define BAR_WIDTH   24
-
-const char *table_text(const json_t *value, char out[static TABLE_CELL])
-{
-    const char *text = json_string_value(value);
-    snprintf(out, TABLE_CELL, "%s", text ? text : "-");
-    for (char *c = out; *c; c++)
-        if ((unsigned char)*c < ' ' || (unsigned char)*c > '~')
-            *c = '?';
-    return out;
-}
-
-const char *table_count(const json_t *value, char out[static TABLE_CELL])
-{
-    if (!json_is_integer(value))
-        return strcpy(out, "-");
-    char digits[24];
-    int length =
-        snprintf(digits, sizeof digits, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-    char *o = out;
-    for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0 && digits[i - 1] != '-')
-            *o++ = ',';
-        *o++ = digits[i];
-    }
-    *o = 0;
-    return out;
-}
-
-const char *table_percent(const json_t *value, char out[static TABLE_CELL])
-{
-    if (!json_is_number(value))
-        return strcpy(out, "-");
-    double percent = 100 * json_number_value(value);
-    /* A gap of a second in a year must not round to 100. */
-    if (percent < 100 && percent >= 99.95)
-        return strcpy(out, "99.9+%");
-    snprintf(out, TABLE_CELL, "%.1f%%", percent);
-    return out;
-}
-
-static const char *print_seconds(const json_t *value, char out[static TABLE_CELL])
-{
-    if (!json_is_number(value))
-        return strcpy(out, "-");
-    double seconds = json_number_value(value);
-    snprintf(out, TABLE_CELL, "%.*f", seconds == (double)(long long)seconds ? 0 : 1, seconds);
-    return out;
-}
-
-static const char *print_port(const json_t *row, char out[static TABLE_CELL])
-{
-    char proto[TABLE_CELL];
-    json_t *port = json_object_get(row, "port");
-    table_text(json_object_get(row, "proto"), proto);
-    snprintf(out, TABLE_CELL, "%" JSON_INTEGER_FORMAT "/%.16s", json_integer_value(port), proto);
-    return out;
-}
-
-static const char *print_cell(const json_t *row, const struct column *column,
-                              char out[static TABLE_CELL])
-{
-    json_t *value = json_object_get(row, column->key);
-    switch (column->kind) {
-    case COLUMN_TEXT:
-        return table_text(value, out);
-    case COLUMN_PORT:
-        return print_port(row, out);
-    case COLUMN_COUNT:
-        return table_count(value, out);
-    case COLUMN_SECONDS:
-        return print_seconds(value, out);
-    case COLUMN_SHARE:
-        return table_percent(value, out);
-    case COLUMN_BAR:
-        break;
-    }
-    return strcpy(out, "");
-}
+#define COLUMNS_MAX   24
+#define GAP           2
+#define BAR_WIDTH     24
+#define BAR_WIDTH_MIN 8
 
 /* How a column is laid out; width 0: it is left out. */
 struct layout {
     int width[COLUMNS_MAX];
+    int left_out;    /* columns, for want of room */
     json_int_t most; /* of the bar's count */
 };
 
+static int cell_width(const json_t *row, const struct column *column)
+{
+    char cell[TABLE_CELL];
+    return json_object_get(row, column->key) ? (int)strlen(table_cell(row, column, cell)) : 0;
+}
+
+/* A column that the rows have no figure for is left out. */
 static void measure(struct layout *l, const json_t *rows, const struct column *columns,
                     size_t count)
 {
     size_t r;
     json_t *row;
-    char cell[TABLE_CELL];
-    for (size_t c = 0; c < count; c++)
+    for (size_t c = 0; c < count; c++) {
+        bool is_shown = false;
+        int width = (int)strlen(columns[c].title);
         json_array_foreach(rows, r, row)
         {
             json_t *value = json_object_get(row, columns[c].key);
-            if (!value)
-                continue;
-            int width = (int)strlen(print_cell(row, &columns[c], cell));
-            int title = (int)strlen(columns[c].title);
-            width = width > title ? width : title;
-            width = width > 0 ? width : 1;
-            l->width[c] = width > l->width[c] ? width : l->width[c];
+            int cell = cell_width(row, &columns[c]);
+            width = cell > width ? cell : width;
+            is_shown |= value && (columns[c].kind != COLUMN_RARE || json_integer_value(value) != 0);
             if (columns[c].kind == COLUMN_BAR && json_integer_value(value) > l->most)
                 l->most = json_integer_value(value);
         }
+        if (is_shown && columns[c].kind != COLUMN_BAR && columns[c].spare != SPARE_IN_TABLES)
+            l->width[c] = width;
+    }
 }
 
-static void print_bar(FILE *to, const json_t *value, json_int_t most)
+/* Of the columns shown; the bar stands apart. */
+static int total_width(const struct layout *l, size_t count)
+{
+    int total = -GAP;
+    for (size_t c = 0; c < count; c++)
+        if (l->width[c] > 0)
+            total += l->width[c] + GAP;
+    return total;
+}
+
+/* Leaves out what can be spared, first the most, until the rest fits into width (0: any). */
+static void fit(struct layout *l, const struct column *columns, size_t count, int width)
+{
+    for (int spare = SPARE_IN_TABLES - 1; width > 0 && spare > 0; spare--)
+        for (size_t c = 0; c < count && total_width(l, count) > width; c++)
+            if (columns[c].spare == spare && l->width[c] > 0) {
+                l->width[c] = 0;
+                l->left_out++;
+            }
+    int room = width - total_width(l, count) - GAP;
+    if (count > 0 && columns[count - 1].kind == COLUMN_BAR && room >= BAR_WIDTH_MIN)
+        l->width[count - 1] = room < BAR_WIDTH ? room : BAR_WIDTH;
+}
+
+/* Columns of the terminal; 0: not a terminal, so any width will do. */
+static int output_width(FILE *to)
+{
+    const char *columns = getenv("COLUMNS");
+    int width = columns ? atoi(columns) : 0;
+    struct winsize size;
+    if (width > 0)
+        return width;
+    return ioctl(fileno(to), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+static void print_bar(FILE *to, const json_t *value, json_int_t most, int width, int blanks)
 {
     const char *glyph = strcmp(nl_langinfo(CODESET), "UTF-8") == 0 ? "\u2588" : "#";
     double part = most > 0 ? (double)json_integer_value(value) / (double)most : 0;
-    for (int i = 0; i < (int)(part * BAR_WIDTH + 0.5); i++)
+    int length = (int)(part * width + 0.5);
+    if (length > 0)
+        fprintf(to, "%*s", blanks, "");
+    for (int i = 0; i < length; i++)
         fputs(glyph, to);
 }
 
 static bool is_left(enum column_kind kind)
 {
-    return kind == COLUMN_TEXT || kind == COLUMN_PORT;
+    return kind == COLUMN_TEXT || kind == COLUMN_PORT || kind == COLUMN_PROTO;
 }
 
+/* No blanks at the end of the line: it may be as wide as the terminal. */
 static void print_row(FILE *to, const struct layout *l, const json_t *row,
                       const struct column *columns, size_t count)
 {
     char cell[TABLE_CELL];
-    const char *gap = "";
+    int blanks = 0;
     for (size_t c = 0; c < count; c++) {
-        if (l->width[c] == 0)
+        int width = l->width[c];
+        if (width == 0)
             continue;
-        fputs(gap, to);
-        gap = "  ";
-        const char *text = row ? print_cell(row, &columns[c], cell) : columns[c].title;
-        if (columns[c].kind != COLUMN_BAR)
-            fprintf(to, "%*s", is_left(columns[c].kind) ? -l->width[c] : l->width[c], text);
-        else if (row)
-            print_bar(to, json_object_get(row, columns[c].key), l->most);
+        if (columns[c].kind == COLUMN_BAR) {
+            if (row)
+                print_bar(to, json_object_get(row, columns[c].key), l->most, width, blanks);
+            break;
+        }
+        const char *text = row ? table_cell(row, &columns[c], cell) : columns[c].title;
+        int rest = width - (int)strlen(text);
+        bool left = is_left(columns[c].kind);
+        fprintf(to, "%*s%s", blanks + (left ? 0 : rest), "", text);
+        blanks = GAP + (left ? rest : 0);
     }
     fputc('\n', to);
+}
+
+static void print_left_out(FILE *to, const struct layout *l, int width)
+{
+    if (l->left_out > 0)
+        fprintf(to, "(%d column%s left out to fit %d characters; --format csv has all)\n",
+                l->left_out, l->left_out == 1 ? "" : "s", width);
 }
 
 void table_print(FILE *to, const json_t *rows, const struct column *columns, size_t count)
@@ -155,9 +141,12 @@ void table_print(FILE *to, const json_t *rows, const struct column *columns, siz
         fputs("(nothing)\n", to);
         return;
     }
+    int width = output_width(to);
     measure(&l, rows, columns, count);
+    fit(&l, columns, count, width);
     print_row(to, &l, NULL, columns, count);
     json_array_foreach(rows, r, row) print_row(to, &l, row, columns, count);
+    print_left_out(to, &l, width);
 }
 
 void table_period(FILE *to, const json_t *answer, const json_t *coverage)

@@ -1,27 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * JSON rows as an aligned table or as CSV. A column that no row has is left out, since which
- * figures are kept depends on the question.
+ * figures are kept depends on the question. A table on a terminal also leaves out what does not
+ * fit; $COLUMNS sets the width elsewhere.
  */
 #ifndef DARKSCOPE_TABLE_H
 #define DARKSCOPE_TABLE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 enum column_kind {
     COLUMN_TEXT,    /* left-aligned; control characters shown as ? */
-    COLUMN_PORT,    /* "23/tcp" of port and proto; in CSV two columns */
+    COLUMN_PORT,    /* "23/tcp" of port and proto, see table_port; in CSV two columns */
+    COLUMN_PROTO,   /* "6 tcp"; in CSV as it is */
     COLUMN_COUNT,   /* right-aligned, thousands separated */
-    COLUMN_SECONDS, /* whole or with one decimal */
+    COLUMN_RARE,    /* a count; not in a table where it is 0 in every row */
+    COLUMN_SECONDS, /* with one decimal */
     COLUMN_SHARE,   /* 0..1 as percent */
     COLUMN_BAR,     /* its length is the count's part of the largest; not in CSV; last */
 };
+
+#define SPARE_IN_TABLES 10
 
 struct column {
     const char *key; /* of the row's object; the header in CSV */
     const char *title;
     enum column_kind kind;
+    int spare; /* where room is short the highest are left out first; 0: never; SPARE_IN_TABLES: CSV
+                  alone has it */
 };
 
 void table_print(FILE *to, const json_t *rows, const struct column *columns, size_t count);
@@ -31,6 +39,16 @@ void csv_print(FILE *to, const json_t *rows, const struct column *columns, size_
 #define TABLE_CELL 80
 const char *table_count(const json_t *value, char out[static TABLE_CELL]);
 const char *table_percent(const json_t *value, char out[static TABLE_CELL]);
+/* The cell of a column in a row; "" for a bar. */
+const char *table_cell(const json_t *row, const struct column *column, char out[static TABLE_CELL]);
+
+/* The service of an object with port and proto: "23/tcp", "8/0/icmp echo request". What stands
+ * before a blank is what --port takes. */
+const char *table_port(const json_t *object, char out[static TABLE_CELL]);
+
+/* "6 tcp" of the JSON's "tcp", "47 gre" of "47". */
+const char *table_proto(const char *proto, char out[static TABLE_CELL]);
+
 /* A text, "-" for none. */
 const char *table_text(const json_t *value, char out[static TABLE_CELL]);
 

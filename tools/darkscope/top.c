@@ -6,26 +6,26 @@
 #include "table.h"
 
 static const struct column columns[] = {
-    {"rank", "rank", COLUMN_COUNT},
-    {"class", "class", COLUMN_TEXT},
-    {"port", "port", COLUMN_PORT},
-    {"country", "country", COLUMN_TEXT},
-    {"type", "type", COLUMN_TEXT},
-    {"id", "signature", COLUMN_TEXT},
-    {"packets", "packets", COLUMN_COUNT},
-    {"share", "share", COLUMN_SHARE},
-    {"bytes", "bytes", COLUMN_COUNT},
-    {"sources", "sources", COLUMN_COUNT},
-    {"sources_peak", "sources peak", COLUMN_COUNT},
-    {"survey_packets", "by surveys", COLUMN_COUNT},
-    {"packets", "", COLUMN_BAR},
+    {"rank", "rank", COLUMN_COUNT, 0},
+    {"class", "class", COLUMN_TEXT, 0},
+    {"port", "port", COLUMN_PORT, 0},
+    {"country", "country", COLUMN_TEXT, 0},
+    {"type", "type", COLUMN_TEXT, 0},
+    {"id", "signature", COLUMN_TEXT, 0},
+    {"packets", "packets", COLUMN_COUNT, 0},
+    {"share", "share", COLUMN_SHARE, 0},
+    {"bytes", "bytes", COLUMN_COUNT, 2},
+    {"sources", "sources", COLUMN_COUNT, 3},
+    {"sources_peak", "sources peak", COLUMN_COUNT, 1},
+    {"survey_packets", "by surveys", COLUMN_RARE, 4},
+    {"packets", "", COLUMN_BAR, 0},
 };
 
 /* Protocols have no port to stand beside. */
 static const struct column protocol_columns[] = {
-    {"rank", "rank", COLUMN_COUNT},       {"proto", "protocol", COLUMN_TEXT},
-    {"packets", "packets", COLUMN_COUNT}, {"share", "share", COLUMN_SHARE},
-    {"packets", "", COLUMN_BAR},
+    {"rank", "rank", COLUMN_COUNT, 0},       {"proto", "protocol", COLUMN_PROTO, 0},
+    {"packets", "packets", COLUMN_COUNT, 0}, {"share", "share", COLUMN_SHARE, 0},
+    {"packets", "", COLUMN_BAR, 0},
 };
 
 #define COUNT(array) (sizeof array / sizeof array[0])

@@ -6,21 +6,21 @@
 #include "table.h"
 
 static const struct column columns[] = {
-    {"start", "start (UTC)", COLUMN_TEXT},
-    {"sensor", "sensor", COLUMN_TEXT},
-    {"seconds", "length s", COLUMN_COUNT},
-    {"observed_seconds", "observed s", COLUMN_SECONDS},
-    {"coverage", "coverage", COLUMN_SHARE},
-    {"parts", "parts", COLUMN_COUNT},
-    {"received", "received", COLUMN_COUNT},
-    {"counted", "counted", COLUMN_COUNT},
-    {"outside", "outside", COLUMN_COUNT},
-    {"malformed", "malformed", COLUMN_COUNT},
-    {"late", "late", COLUMN_COUNT},
-    {"dropped", "dropped", COLUMN_COUNT},
-    {"bytes", "bytes", COLUMN_COUNT},
-    {"sources", "sources", COLUMN_COUNT},
-    {"sources_peak", "sources peak", COLUMN_COUNT},
+    {"start", "start (UTC)", COLUMN_TEXT, 0},
+    {"sensor", "sensor", COLUMN_TEXT, 0},
+    {"seconds", "length s", COLUMN_COUNT, 5},
+    {"observed_seconds", "observed s", COLUMN_SECONDS, SPARE_IN_TABLES},
+    {"coverage", "coverage", COLUMN_SHARE, 0},
+    {"parts", "parts", COLUMN_COUNT, 4},
+    {"received", "received", COLUMN_COUNT, 0},
+    {"counted", "counted", COLUMN_COUNT, 0},
+    {"outside", "outside", COLUMN_COUNT, 2},
+    {"malformed", "malformed", COLUMN_COUNT, 0},
+    {"late", "late", COLUMN_COUNT, 6},
+    {"dropped", "dropped", COLUMN_COUNT, 0},
+    {"bytes", "bytes", COLUMN_COUNT, 3},
+    {"sources", "sources", COLUMN_COUNT, 1},
+    {"sources_peak", "sources peak", COLUMN_COUNT, 7},
 };
 
 #define COLUMNS (sizeof columns / sizeof columns[0])
