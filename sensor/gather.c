@@ -123,71 +123,79 @@ static int list_signatures(const struct breakdown *from, struct ds_window *w)
     return 0;
 }
 
-static struct ds_cell cell_of(const struct ds_count_cell *c)
+static uint64_t cell_key(const struct ds_count_cell *c)
 {
-    return (struct ds_cell){
+    struct ds_cell key = {
         .cls = (uint8_t)(c->key >> 34 & 0xff),
         .proto = (uint8_t)(c->key >> 26),
         .port = (uint16_t)(c->key >> 10),
-        .country = ds_geo_country(c->key & 0x3ff),
-        .packets = c->packets,
-        .bytes = c->bytes,
-        .sources = c->sources,
+        .country = ds_geo_country(c->key & DS_COUNT_KEY_COUNTRY),
     };
+    return ds_cell_key(&key);
 }
 
-static size_t collect_cells(const struct ds_table *t, struct ds_cell *cells,
-                            struct ds_sort_item *items, size_t at)
+static size_t collect_cells(const struct ds_table *t, struct ds_sort_item *items, size_t at)
 {
     size_t i = 0;
-    for (const struct ds_count_cell *c; (c = ds_table_next(t, &i)); at++) {
-        cells[at] = cell_of(c);
-        items[at] = (struct ds_sort_item){ds_cell_key(&cells[at]), (uint32_t)at};
-    }
+    for (const struct ds_count_cell *c; (c = ds_table_next(t, &i)); at++)
+        items[at] = (struct ds_sort_item){cell_key(c), c};
     return at;
 }
 
 /* Puts the cells in order and adds up those that several workers have. */
-static void merge_cells(const struct ds_cell *cells, const struct ds_sort_item *items, size_t count,
-                        struct ds_window *w)
+static void merge_cells(const struct ds_sort_item *items, size_t count, struct ds_window *w)
 {
+    enum { AHEAD = 16 }; /* the entries lie in the order of their hashes: fetch them early */
     for (size_t i = 0; i < count; i++) {
-        const struct ds_cell *from = &cells[items[i].place];
-        if (i > 0 && items[i].key == items[i - 1].key) {
-            struct ds_cell *to = &w->cells[w->cell_count - 1];
-            to->packets += from->packets;
-            to->bytes += from->bytes;
-            to->sources += from->sources;
-            to->survey_packets += from->survey_packets;
-        } else {
-            w->cells[w->cell_count++] = *from;
-        }
+        const struct ds_count_cell *from = items[i].from;
+        uint64_t key = items[i].key;
+        if (i + AHEAD < count)
+            __builtin_prefetch(items[i + AHEAD].from);
+        if (i == 0 || key != items[i - 1].key)
+            w->cells[w->cell_count++] = (struct ds_cell){
+                .cls = (uint8_t)(key >> 40),
+                .proto = (uint8_t)(key >> 32),
+                .port = (uint16_t)(key >> 16),
+                .country = (ds_country)key,
+            };
+        struct ds_cell *to = &w->cells[w->cell_count - 1];
+        to->packets += from->packets;
+        to->bytes += from->bytes;
+        to->sources += from->sources;
     }
 }
 
-static int gather_cells(struct ds_set *const *sets, unsigned workers, struct ds_window *w)
+/* Room for count items and as many to sort with; kept from window to window. */
+static bool make_room(struct ds_gather *g, size_t count)
 {
-    size_t most = 0;
+    if (g->room >= count)
+        return true;
+    free(g->items);
+    g->room = 0;
+    g->items = malloc(count * 2 * sizeof *g->items);
+    if (g->items)
+        g->room = count;
+    return g->items;
+}
+
+static int gather_cells(struct ds_gather *g, struct ds_set *const *sets, unsigned workers,
+                        struct ds_window *w)
+{
+    size_t most = 0, count = 0;
     for (unsigned i = 0; i < workers; i++)
         most += sets[i]->counts.cells.used + sets[i]->counts.rest_cells.used;
     if (most == 0)
         return 0;
-    struct ds_cell *cells = malloc(most * sizeof *cells);
-    struct ds_sort_item *items = malloc(most * 2 * sizeof *items);
     w->cells = malloc(most * sizeof *w->cells);
-    int failed = !cells || !items || !w->cells;
-    if (!failed) {
-        size_t count = 0;
-        for (unsigned i = 0; i < workers; i++) {
-            count = collect_cells(&sets[i]->counts.cells, cells, items, count);
-            count = collect_cells(&sets[i]->counts.rest_cells, cells, items, count);
-        }
-        ds_sort(items, items + most, count);
-        merge_cells(cells, items, count, w);
+    if (!w->cells || !make_room(g, most))
+        return -1;
+    for (unsigned i = 0; i < workers; i++) {
+        count = collect_cells(&sets[i]->counts.cells, g->items, count);
+        count = collect_cells(&sets[i]->counts.rest_cells, g->items, count);
     }
-    free(cells);
-    free(items);
-    return failed ? -1 : 0;
+    ds_sort(g->items, g->items + g->room, count);
+    merge_cells(g->items, count, w);
+    return 0;
 }
 
 /* A destination may have been seen by several workers: unite into the first worker's. */
@@ -216,14 +224,20 @@ static void gather_destinations(struct ds_set *const *sets, unsigned workers, st
         w->active_addresses += !(d->key >> 63); /* bit 63 marks IPv6 */
 }
 
-int ds_gather(struct ds_set *const *sets, unsigned workers, const struct ds_monitor *monitor,
-              struct ds_window *out)
+void ds_gather_finish(struct ds_gather *g)
+{
+    free(g->items);
+    *g = (struct ds_gather){0};
+}
+
+int ds_gather(struct ds_gather *g, struct ds_set *const *sets, unsigned workers,
+              const struct ds_monitor *monitor, struct ds_window *out)
 {
     ds_window_init(out);
     struct breakdown *breakdown = calloc(1, sizeof *breakdown);
     if (!breakdown)
         return -1;
-    int failed = gather_cells(sets, workers, out);
+    int failed = gather_cells(g, sets, workers, out);
     gather_destinations(sets, workers, out);
     for (unsigned i = 0; i < workers; i++) {
         gather_sums(&sets[i]->counts, out);

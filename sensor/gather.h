@@ -6,11 +6,20 @@
 #define DARKSCOPE_GATHER_H
 
 #include "darkscope/window.h"
+#include "sort.h"
 #include "worker.h"
+
+/* What is kept from window to window. All zero to begin with. */
+struct ds_gather {
+    struct ds_sort_item *items;
+    size_t room; /* there is twice this many */
+};
+
+void ds_gather_finish(struct ds_gather *g);
 
 /* sets: the closed sets of one epoch, one a worker. Uses them up: they may only be cleared
  * afterwards. out is initialised here and owned by the caller. 0, or -1 without memory. */
-int ds_gather(struct ds_set *const *sets, unsigned workers, const struct ds_monitor *monitor,
-              struct ds_window *out);
+int ds_gather(struct ds_gather *g, struct ds_set *const *sets, unsigned workers,
+              const struct ds_monitor *monitor, struct ds_window *out);
 
 #endif

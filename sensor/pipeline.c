@@ -26,7 +26,8 @@ struct ds_pipeline {
     pthread_mutex_t name_lock;
     char country_db[DS_DATABASE_MAX + 1];
     pthread_t uplink;
-    int result; /* of the sink; error says why */
+    struct ds_gather gather; /* the uplink thread's */
+    int result;              /* of the sink; error says why */
     struct ds_error error;
     int done_fd; /* eventfd */
 };
@@ -105,6 +106,7 @@ void ds_pipeline_destroy(struct ds_pipeline *p)
     free(p->rings);
     ds_dispatch_finish(&p->dispatch);
     ds_gate_finish(&p->closed);
+    ds_gather_finish(&p->gather);
     ds_geo_destroy((struct ds_geo *)atomic_load(&p->shared.geo));
     pthread_mutex_destroy(&p->name_lock);
     if (p->done_fd >= 0)
@@ -133,7 +135,7 @@ static bool workers_ended(struct ds_pipeline *p)
 static void deliver(struct ds_pipeline *p, struct ds_set **sets)
 {
     struct ds_window w;
-    int failed = ds_gather(sets, p->settings.workers, p->settings.monitor, &w);
+    int failed = ds_gather(&p->gather, sets, p->settings.workers, p->settings.monitor, &w);
     for (unsigned i = 0; i < p->settings.workers; i++)
         ds_worker_free_set(&p->workers[i], sets[i]);
     if (failed) {

@@ -82,12 +82,16 @@ static inline size_t ds_ring_peek(struct ds_ring *r, struct ds_slot **first, siz
     return ready < most ? (size_t)ready : most;
 }
 
-/* Consumer: the first n peeked slots are read and may be overwritten. */
+/* Consumer: the first n peeked slots are read and may be overwritten. A producer that sleeps for
+ * room is woken when half the ring is free, not for every batch: else both would sleep and wake in
+ * turn for each. It is always woken in the end, as the last slots are released with the ring empty.
+ */
 static inline void ds_ring_release(struct ds_ring *r, size_t n)
 {
     r->taken += n;
     atomic_store(&r->tail, r->taken);
-    ds_gate_signal(r->room);
+    if (r->head_seen - r->taken <= r->mask / 2)
+        ds_gate_signal(r->room);
 }
 
 /* Consumer: is there something to read? For the second look before sleeping. */

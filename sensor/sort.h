@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Radix sort of keys with their places: five to ten times as fast as qsort on a window's cells.
+ * Radix sort of keys with their owners: five to ten times as fast as qsort on a window's cells.
  */
 #ifndef DARKSCOPE_SORT_H
 #define DARKSCOPE_SORT_H
@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 struct ds_sort_item {
-    uint64_t key; /* below 2^44: ds_cell_key */
-    uint32_t place;
+    uint64_t key;     /* below 2^44: ds_cell_key */
+    const void *from; /* whose key it is */
 };
 
 /* Sorts by key, equal keys in the order they came. scratch has room for count items. */

@@ -49,32 +49,30 @@ static inline void ds_table_prefetch(const struct ds_table *t, uint64_t hash, ui
     __builtin_prefetch(t->entries + (hash & t->mask & ~(per_line - 1)) * entry_bytes, 1);
 }
 
-/* Four keys side by side, and which of them are equal to a key: a bit each. */
+/* Which of four keys side by side are equal to a key: a bit each. */
 typedef uint64_t ds_table_four __attribute__((vector_size(32)));
 
+static inline unsigned ds_table_match_four(const ds_table_four *keys, uint64_t key)
+{
+    const ds_table_four wanted = {key, key, key, key};
+    ds_table_four equal = (ds_table_four)(*keys == wanted);
 #ifdef __AVX2__
-static inline unsigned ds_table_match_four(const ds_table_four *keys, ds_table_four key)
-{
     typedef double doubles __attribute__((vector_size(32)));
-    return (unsigned)__builtin_ia32_movmskpd256((doubles)(*keys == key));
-}
+    return (unsigned)__builtin_ia32_movmskpd256((doubles)equal);
 #else
-static inline unsigned ds_table_match_four(const ds_table_four *keys, ds_table_four key)
-{
-    ds_table_four bits = (ds_table_four)(*keys == key) & (ds_table_four){1, 2, 4, 8};
-    return (unsigned)(bits[0] | bits[1] | bits[2] | bits[3]);
-}
+    equal &= (ds_table_four){1, 2, 4, 8};
+    return (unsigned)(equal[0] | equal[1] | equal[2] | equal[3]);
 #endif
+}
 
 /* Which entries of a bucket have this key: a bit each. */
 static inline unsigned ds_table_match(const uint8_t *line, uint64_t key, uint32_t entry_bytes)
 {
-    unsigned match = 0;
     if (entry_bytes == sizeof key) {
         const ds_table_four *keys = (const ds_table_four *)(const void *)line;
-        ds_table_four wanted = {key, key, key, key};
-        return ds_table_match_four(keys, wanted) | ds_table_match_four(keys + 1, wanted) << 4;
+        return ds_table_match_four(keys, key) | ds_table_match_four(keys + 1, key) << 4;
     }
+    unsigned match = 0;
     for (unsigned i = 0; i < DS_TABLE_LINE / entry_bytes; i++)
         match |= (unsigned)(*(const uint64_t *)(const void *)(line + i * entry_bytes) == key) << i;
     return match;

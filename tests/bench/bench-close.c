@@ -43,6 +43,7 @@ struct bench {
     struct ds_geo *geo;
     struct ds_worker_shared shared;
     struct ds_gate closed;
+    struct ds_gather gather;
     struct ds_worker workers[WORKERS_MAX];
     struct ds_slot slots[WORKERS_MAX][DS_BATCH]; /* on their way to each worker's tables */
     size_t filled[WORKERS_MAX];
@@ -141,7 +142,7 @@ static void close_window(struct bench *b, const struct size *size, double ms[PAR
 
     struct ds_message m = {.kind = DS_MESSAGE_WINDOW, .sequence = 1};
     double start = now_ms();
-    check(ds_gather(sets, size->workers, b->monitor, &m.window), "no memory to gather");
+    check(ds_gather(&b->gather, sets, size->workers, b->monitor, &m.window), "no memory to gather");
     double gathered = now_ms();
     for (unsigned w = 0; w < size->workers; w++)
         ds_worker_free_set(&b->workers[w], sets[w]);

@@ -275,14 +275,22 @@ inline read_slots(r, c)
     od
 }
 
+inline signal_room(c)
+{
+    if
+    :: head_seen[c] - taken[c] <= (SLOTS - 1) / 2 -> gate_signal(ROOM(c))
+    :: else
+    fi
+}
+
 inline release(r, c)
 {
 #ifdef SIGNAL_BEFORE_TAIL
-    gate_signal(ROOM(c));
+    signal_room(c);
     STORE_TAIL(r, taken[c])
 #else
     STORE_TAIL(r, taken[c]);
-    gate_signal(ROOM(c))
+    signal_room(c)
 #endif
 }
 

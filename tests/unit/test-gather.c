@@ -86,7 +86,9 @@ static struct ds_window gather(struct fixture *f)
 {
     struct ds_window w;
     f->sets[0].close.received = f->counted;
-    assert_int_equal(ds_gather(f->places, f->workers, f->monitor, &w), 0);
+    struct ds_gather kept = {0};
+    assert_int_equal(ds_gather(&kept, f->places, f->workers, f->monitor, &w), 0);
+    ds_gather_finish(&kept);
     const char *imbalance = ds_window_imbalance(&w);
     if (imbalance)
         fail_msg("%s do not balance", imbalance);
