@@ -78,6 +78,18 @@ static inline unsigned ds_table_match(const uint8_t *line, uint64_t key, uint32_
     return match;
 }
 
+/* The key's entry in its bucket, or NULL. Which of two it is is chosen without a branch. */
+static inline uint8_t *ds_table_find_in(uint8_t *line, uint64_t key, uint32_t entry_bytes)
+{
+    if (entry_bytes == DS_TABLE_LINE / 2) {
+        uint64_t second = *(const uint64_t *)(const void *)(line + entry_bytes);
+        uint8_t *entry = line + (second == key ? entry_bytes : 0);
+        return *(const uint64_t *)(const void *)entry == key ? entry : NULL;
+    }
+    unsigned match = ds_table_match(line, key, entry_bytes);
+    return match ? line + (unsigned)__builtin_ctz(match) * entry_bytes : NULL;
+}
+
 /* The entry of the key, made (zero but for the key) where there was none: *is_new. NULL where the
  * table is at its limit. The pointer is good until the next insertion. */
 static inline void *ds_table_upsert(struct ds_table *t, uint64_t key, uint64_t hash,
@@ -86,18 +98,17 @@ static inline void *ds_table_upsert(struct ds_table *t, uint64_t key, uint64_t h
     size_t per_line = DS_TABLE_LINE / entry_bytes;
     for (size_t at = hash & t->mask & ~(per_line - 1);; at = (at + per_line) & t->mask) {
         uint8_t *line = t->entries + at * entry_bytes;
-        unsigned match = ds_table_match(line, key, entry_bytes);
+        uint8_t *entry = ds_table_find_in(line, key, entry_bytes);
         *is_new = false;
-        if (match)
-            return line + (unsigned)__builtin_ctz(match) * entry_bytes;
-        unsigned empty = ds_table_match(line, 0, entry_bytes);
-        if (!empty)
+        if (entry)
+            return entry;
+        entry = ds_table_find_in(line, 0, entry_bytes);
+        if (!entry)
             continue;
         if (t->used >= t->guard)
             return ds_table_grow(t) ? ds_table_upsert(t, key, hash, entry_bytes, is_new) : NULL;
         t->used++;
         *is_new = true;
-        uint8_t *entry = line + (unsigned)__builtin_ctz(empty) * entry_bytes;
         *(uint64_t *)(void *)entry = key;
         return entry;
     }
