@@ -7,6 +7,9 @@
 
 #include <errno.h>
 
+/* How long a live capture waits for room in a ring. The kernel's buffer is made for much more. */
+#define PATIENCE_NS (100 * DS_NS_PER_MS)
+
 int ds_dispatch_init(struct ds_dispatch *d, const struct ds_dispatch_settings *settings)
 {
     memset(d, 0, sizeof *d);
@@ -104,13 +107,31 @@ static unsigned worker_of(const struct ds_dispatch *d, const struct ds_network *
     return ds_hash_share(ds_hash(k, source | DS_COUNT_KEY_SET), d->settings.workers);
 }
 
-/* A slot for a packet: on a live capture NULL where the ring is full, on a file it waits. */
+/* Waits for a worker that does not get to run, within what the kernel's buffer holds meanwhile. One
+ * that is too slow must take a whole ring before it is waited for again. */
+static struct ds_slot *reserve_patiently(struct ds_dispatch *d, struct ds_ring *r)
+{
+    if (r->filled < r->patient_from)
+        return NULL;
+    publish_all(d);
+    int64_t until = ds_clock_steady_ns() + PATIENCE_NS, left = PATIENCE_NS;
+    for (; left > 0; left = until - ds_clock_steady_ns()) {
+        ds_ring_doze(r, left);
+        struct ds_slot *s = ds_ring_reserve(r);
+        if (s)
+            return s;
+    }
+    r->patient_from = r->filled + r->mask + 1;
+    return NULL;
+}
+
+/* A slot for a packet: on a live capture NULL where the ring stays full, on a file it waits. */
 static struct ds_slot *reserve(struct ds_dispatch *d, struct ds_ring *r)
 {
     struct ds_slot *s = ds_ring_reserve(r);
-    if (s || d->settings.capture->ops->is_live)
+    if (s)
         return s;
-    return reserve_surely(r);
+    return d->settings.capture->ops->is_live ? reserve_patiently(d, r) : reserve_surely(r);
 }
 
 /* Most packets are of 32 to 64 bytes: two overlapping copies of a fixed size beat a call. */
