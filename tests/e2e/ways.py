@@ -125,10 +125,10 @@ def check_all_arrived(far, truth):
           "the interface has packets that nobody sent")
 
 
-def stopped_by(number):
+def stopped_by(number, *options):
     def test():
-        with folder() as where, live(where, "--window", "all", "--workers", "2") as (sensor, near,
-                                                                                     far):
+        with folder() as where, live(where, "--window", "all", "--workers", "2",
+                                     *options) as (sensor, near, far):
             truth = send(near, where)
             check_all_arrived(far, truth)
             window, = sensor.stop(number=number).windows()
@@ -294,6 +294,8 @@ TESTS = [
     ("paced replay", test_paced_replay),
     ("live, stopped by SIGINT", stopped_by(signal.SIGINT)),
     ("live, stopped by SIGTERM", stopped_by(signal.SIGTERM)),
+    ("live, three capture threads", stopped_by(signal.SIGINT, "--capture-threads", "3", "--cpu",
+                                               min(os.sched_getaffinity(0)))),
     ("replay that is stopped", test_stop_of_a_replay),
     ("country database read again", test_reload_loses_nothing),
     ("bad country database read again", test_reload_of_a_bad_database),
