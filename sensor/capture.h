@@ -74,6 +74,12 @@ struct ds_capture_live {
 int ds_capture_open_live(const struct ds_capture_live *o, struct ds_capture **out,
                          struct ds_error *err);
 
+/* Likewise by AF_XDP, one thread a receive queue: threads must be the number of the interface's
+ * queues. Takes every packet away from the kernel. No filter; buffer_bytes is the memory of each
+ * queue. */
+int ds_capture_open_xdp(const struct ds_capture_live *o, struct ds_capture **out,
+                        struct ds_error *err);
+
 /* For tests: delivers count frames from an array that outlives it, in reads of at most per_read,
  * then ends. */
 int ds_capture_open_fake(const struct ds_frame *frames, size_t count, size_t per_read,

@@ -16,7 +16,7 @@
 struct ds_sensor_file {
     char *name;
     struct {
-        char *interface, *file, *filter;
+        char *interface, *file, *filter, *method;
         unsigned snaplen, buffer_mib, timeout_ms, threads;
         bool *promiscuous;
     } capture;
@@ -43,6 +43,7 @@ static const cyaml_schema_field_t capture_fields[] = {
     OPTIONAL_TEXT("interface", capture_file, interface),
     OPTIONAL_TEXT("file", capture_file, file),
     OPTIONAL_TEXT("filter", capture_file, filter),
+    OPTIONAL_TEXT("method", capture_file, method),
     CYAML_FIELD_UINT("snaplen", CYAML_FLAG_OPTIONAL, capture_file, snaplen),
     CYAML_FIELD_UINT("buffer_mib", CYAML_FLAG_OPTIONAL, capture_file, buffer_mib),
     CYAML_FIELD_UINT("timeout_ms", CYAML_FLAG_OPTIONAL, capture_file, timeout_ms),
@@ -108,6 +109,7 @@ int ds_sensor_file_load(const char *path, struct ds_sensor_file **out, struct ds
         .interface = f->capture.interface,
         .file = f->capture.file,
         .filter = f->capture.filter,
+        .method = f->capture.method,
         .snaplen = f->capture.snaplen,
         .buffer_mib = f->capture.buffer_mib,
         .timeout_ms = f->capture.timeout_ms,
@@ -159,6 +161,7 @@ void ds_sensor_text_override(struct ds_sensor_text *text, const struct ds_sensor
     override_text(&text->interface, over->interface);
     override_text(&text->file, over->file);
     override_text(&text->filter, over->filter);
+    override_text(&text->method, over->method);
     override_text(&text->country_db, over->country_db);
     override_text(&text->window, over->window);
     override_text(&text->lateness, over->lateness);
@@ -362,6 +365,11 @@ static int make_capture(const struct ds_sensor_text *t, struct ds_sensor_config 
     if (t->file && t->filter)
         return ds_error(err, DS_CONFIG,
                         "capture.filter: only for an interface; filter a file with tcpdump -w");
+    const char *method = t->method ? t->method : "auto";
+    out->xdp = strcmp(method, "xdp") == 0;
+    if (!out->xdp && strcmp(method, "pcap") != 0 && strcmp(method, "auto") != 0)
+        return ds_error(err, DS_CONFIG,
+                        "capture.method: '%s' is not known; it can be auto, pcap or xdp", method);
     out->interface = t->interface;
     out->file = t->file;
     out->filter = t->filter;

@@ -35,6 +35,7 @@ struct ds_sensor_text {
     const char *interface;
     const char *file;
     const char *filter;
+    const char *method;
     unsigned snaplen;
     unsigned buffer_mib;
     unsigned timeout_ms;
@@ -57,6 +58,7 @@ struct ds_sensor_config {
     const char *interface; /* NULL: read file */
     const char *file;
     const char *filter;
+    bool xdp; /* capture by AF_XDP, not by libpcap */
     int snaplen;
     int buffer_bytes; /* of each capture thread */
     int timeout_ms;

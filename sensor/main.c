@@ -60,7 +60,7 @@ static int open_capture(struct sensor *s, struct ds_error *err)
         .promiscuous = c->promiscuous,
         .threads = c->capture_threads,
     };
-    return ds_capture_open_live(&live, s->captures, err);
+    return (c->xdp ? ds_capture_open_xdp : ds_capture_open_live)(&live, s->captures, err);
 }
 
 static int build(struct sensor *s, struct ds_error *err)

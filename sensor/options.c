@@ -25,6 +25,7 @@ enum key {
     KEY_LATENESS,
     KEY_SNAPLEN,
     KEY_BUFFER,
+    KEY_METHOD,
     KEY_TIMEOUT,
     KEY_CAPTURE_THREADS,
     KEY_NOT_PROMISCUOUS,
@@ -39,6 +40,7 @@ static const struct argp_option option_table[] = {
      0},
     {"interface", KEY_INTERFACE, "NAME", 0, "capture live", 0},
     {"filter", KEY_FILTER, "EXPRESSION", 0, "live: only packets that match this pcap-filter", 0},
+    {"method", KEY_METHOD, "NAME", 0, "live: pcap, or xdp on a dedicated port (auto: pcap)", 0},
     {"snaplen", KEY_SNAPLEN, "BYTES", 0, "live: capture this much of a packet (512)", 0},
     {"buffer", KEY_BUFFER, "MIB", 0, "live: the kernel's buffer for each capture thread (64)", 0},
     {"timeout", KEY_TIMEOUT, "MS", 0, "live: how long packets may wait in that buffer (100)", 0},
@@ -158,6 +160,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_FILTER:
         o->text.filter = arg;
+        return 0;
+    case KEY_METHOD:
+        o->text.method = arg;
         return 0;
     case KEY_COUNTRY:
         o->text.country_db = arg;
