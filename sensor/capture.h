@@ -57,15 +57,28 @@ bool ds_capture_link_known(uint16_t link);
  * first bytes may be long in coming, the first read looks at the content. */
 int ds_capture_open_file(const char *path, struct ds_capture **out, struct ds_error *err);
 
+/* Most captures that share an interface. */
+#define DS_CAPTURE_THREADS_MAX 16
+
 struct ds_capture_live {
     const char *interface;
     const char *filter; /* pcap-filter(7), or NULL */
-    int buffer_bytes;   /* of the kernel's ring */
+    int buffer_bytes;   /* of each capture's ring in the kernel */
+    int timeout_ms;     /* how long packets may wait in the kernel, and a read for packets */
     int snaplen;
     bool promiscuous;
+    unsigned threads; /* 1 .. DS_CAPTURE_THREADS_MAX captures, each for a thread of its own: every
+                         packet comes to one of them */
 };
+/* Fills out[0 .. threads). What the interface lost is said by the first alone. */
 int ds_capture_open_live(const struct ds_capture_live *o, struct ds_capture **out,
                          struct ds_error *err);
+
+/* Likewise by AF_XDP, one thread a receive queue: threads must be the number of the interface's
+ * queues. Takes every packet away from the kernel. No filter; buffer_bytes is the memory of each
+ * queue. */
+int ds_capture_open_xdp(const struct ds_capture_live *o, struct ds_capture **out,
+                        struct ds_error *err);
 
 /* For tests: delivers count frames from an array that outlives it, in reads of at most per_read,
  * then ends. */

@@ -5,8 +5,9 @@
 #include "darkscope/config.h"
 #include "darkscope/endpoint.h"
 #include "link.h"
-#include "pipeline.h"
 
+#include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,12 +16,12 @@
 struct ds_sensor_file {
     char *name;
     struct {
-        char *interface, *file, *filter;
-        unsigned snaplen, buffer_mib;
+        char *interface, *file, *filter, *method;
+        unsigned snaplen, buffer_mib, timeout_ms, threads;
         bool *promiscuous;
     } capture;
-    char **monitor, **exclude, **decapsulate;
-    unsigned monitor_count, exclude_count, decapsulate_count;
+    char **monitor, **exclude, **decapsulate, **cpus;
+    unsigned monitor_count, exclude_count, decapsulate_count, cpus_count;
     char *country_db, *window, *lateness, *aggregator;
     unsigned workers;
 };
@@ -42,8 +43,11 @@ static const cyaml_schema_field_t capture_fields[] = {
     OPTIONAL_TEXT("interface", capture_file, interface),
     OPTIONAL_TEXT("file", capture_file, file),
     OPTIONAL_TEXT("filter", capture_file, filter),
+    OPTIONAL_TEXT("method", capture_file, method),
     CYAML_FIELD_UINT("snaplen", CYAML_FLAG_OPTIONAL, capture_file, snaplen),
     CYAML_FIELD_UINT("buffer_mib", CYAML_FLAG_OPTIONAL, capture_file, buffer_mib),
+    CYAML_FIELD_UINT("timeout_ms", CYAML_FLAG_OPTIONAL, capture_file, timeout_ms),
+    CYAML_FIELD_UINT("threads", CYAML_FLAG_OPTIONAL, capture_file, threads),
     CYAML_FIELD_BOOL_PTR("promiscuous", CYAML_FLAG_OPTIONAL, capture_file, promiscuous),
     CYAML_FIELD_END,
 };
@@ -59,6 +63,7 @@ static const cyaml_schema_field_t sensor_fields[] = {
     OPTIONAL_TEXT("window", struct ds_sensor_file, window),
     OPTIONAL_TEXT("lateness", struct ds_sensor_file, lateness),
     CYAML_FIELD_UINT("workers", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, workers),
+    OPTIONAL_LIST("cpus", cpus),
     OPTIONAL_TEXT("aggregator", struct ds_sensor_file, aggregator),
     CYAML_FIELD_END,
 };
@@ -104,8 +109,11 @@ int ds_sensor_file_load(const char *path, struct ds_sensor_file **out, struct ds
         .interface = f->capture.interface,
         .file = f->capture.file,
         .filter = f->capture.filter,
+        .method = f->capture.method,
         .snaplen = f->capture.snaplen,
         .buffer_mib = f->capture.buffer_mib,
+        .timeout_ms = f->capture.timeout_ms,
+        .capture_threads = f->capture.threads,
         .promiscuous = f->capture.promiscuous,
         .monitor = {(const char **)f->monitor, f->monitor_count},
         .exclude = {(const char **)f->exclude, f->exclude_count},
@@ -114,6 +122,7 @@ int ds_sensor_file_load(const char *path, struct ds_sensor_file **out, struct ds
         .window = f->window,
         .lateness = f->lateness,
         .workers = f->workers,
+        .cpus = {(const char **)f->cpus, f->cpus_count},
         .aggregator = f->aggregator,
     };
     *out = f;
@@ -152,16 +161,20 @@ void ds_sensor_text_override(struct ds_sensor_text *text, const struct ds_sensor
     override_text(&text->interface, over->interface);
     override_text(&text->file, over->file);
     override_text(&text->filter, over->filter);
+    override_text(&text->method, over->method);
     override_text(&text->country_db, over->country_db);
     override_text(&text->window, over->window);
     override_text(&text->lateness, over->lateness);
     override_text(&text->aggregator, over->aggregator);
     override_number(&text->snaplen, over->snaplen);
     override_number(&text->buffer_mib, over->buffer_mib);
+    override_number(&text->timeout_ms, over->timeout_ms);
+    override_number(&text->capture_threads, over->capture_threads);
     override_number(&text->workers, over->workers);
     override_list(&text->monitor, &over->monitor);
     override_list(&text->exclude, &over->exclude);
     override_list(&text->decapsulate, &over->decapsulate);
+    override_list(&text->cpus, &over->cpus);
     if (over->promiscuous)
         text->promiscuous = over->promiscuous;
 }
@@ -244,9 +257,11 @@ static int make_times(const struct ds_sensor_text *t, struct ds_sensor_config *o
     return 0;
 }
 
-static int make_number(const char *what, unsigned given, unsigned normal, unsigned least,
-                       unsigned most, struct ds_error *err)
+/* 0 was not given: the normal value. */
+static int make_number(const char *what, unsigned given, const unsigned range[static 3],
+                       struct ds_error *err)
 {
+    unsigned normal = range[0], least = range[1], most = range[2];
     unsigned value = given ? given : normal;
     if (value < least || value > most)
         return ds_error(err, DS_CONFIG, "%s: %u must be from %u to %u", what, value, least, most);
@@ -256,19 +271,70 @@ static int make_number(const char *what, unsigned given, unsigned normal, unsign
 static int make_numbers(const struct ds_sensor_text *t, struct ds_sensor_config *out,
                         struct ds_error *err)
 {
-    int workers = make_number("workers", t->workers, 1, 1, DS_PIPELINE_WORKERS_MAX, err);
-    if (workers < 0)
-        return -1;
-    out->snaplen = make_number("capture.snaplen", t->snaplen, DS_CONFIG_SNAPLEN_DEFAULT,
-                               DS_CONFIG_SNAPLEN_MIN, DS_CONFIG_SNAPLEN_MAX, err);
-    if (out->snaplen < 0)
-        return -1;
-    int mib = make_number("capture.buffer_mib", t->buffer_mib, DS_CONFIG_BUFFER_DEFAULT, 1,
-                          DS_CONFIG_BUFFER_MAX, err);
-    if (mib < 0)
-        return -1;
-    out->workers = (unsigned)workers;
-    out->buffer_bytes = mib << 20;
+    const struct {
+        const char *what;
+        unsigned given;
+        unsigned range[3]; /* normal, least, most */
+    } numbers[] = {
+        {"workers", t->workers, {1, 1, DS_PIPELINE_WORKERS_MAX}},
+        {"capture.threads", t->capture_threads, {1, 1, DS_CAPTURE_THREADS_MAX}},
+        {"capture.snaplen",
+         t->snaplen,
+         {DS_CONFIG_SNAPLEN_DEFAULT, DS_CONFIG_SNAPLEN_MIN, DS_CONFIG_SNAPLEN_MAX}},
+        {"capture.buffer_mib", t->buffer_mib, {DS_CONFIG_BUFFER_DEFAULT, 1, DS_CONFIG_BUFFER_MAX}},
+        {"capture.timeout_ms",
+         t->timeout_ms,
+         {DS_CONFIG_TIMEOUT_DEFAULT, 1, DS_CONFIG_TIMEOUT_MAX}},
+    };
+    int made[sizeof numbers / sizeof *numbers];
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        made[i] = make_number(numbers[i].what, numbers[i].given, numbers[i].range, err);
+        if (made[i] < 0)
+            return -1;
+    }
+    out->workers = (unsigned)made[0];
+    out->capture_threads = t->file ? 1 : (unsigned)made[1];
+    out->snaplen = made[2];
+    out->buffer_bytes = made[3] << 20;
+    out->timeout_ms = made[4];
+    return 0;
+}
+
+static int make_cpu(const char *text, const cpu_set_t *allowed, unsigned *out, struct ds_error *err)
+{
+    char *end;
+    errno = 0;
+    unsigned long cpu = strtoul(text, &end, 10);
+    if (errno || end == text || *end || *text == '-' || cpu >= CPU_SETSIZE)
+        return ds_error(err, DS_CONFIG, "cpus: '%s' is no number of a CPU, from 0 on", text);
+    if (!CPU_ISSET(cpu, allowed))
+        return ds_error(err, DS_CONFIG,
+                        "cpus: CPU %lu does not exist or this process may not use it; "
+                        "\"taskset -cp $$\" shows those that it may use",
+                        cpu);
+    *out = (unsigned)cpu;
+    return 0;
+}
+
+static int make_cpus(const struct ds_config_list *list, struct ds_sensor_config *out,
+                     struct ds_error *err)
+{
+    cpu_set_t allowed;
+    unsigned threads = out->capture_threads + out->workers + 1;
+    if (list->count == 0)
+        return 0;
+    if (list->count > threads)
+        return ds_error(err, DS_CONFIG,
+                        "cpus: %u CPUs are more than there are threads: %u to capture, %u workers, "
+                        "1 uplink",
+                        list->count, out->capture_threads, out->workers);
+    if (sched_getaffinity(0, sizeof allowed, &allowed))
+        return ds_error(err, DS_FAILURE, "cpus: cannot ask for the allowed CPUs: %s",
+                        strerror(errno));
+    for (unsigned i = 0; i < list->count; i++)
+        if (make_cpu(list->items[i], &allowed, &out->cpus[i], err))
+            return -1;
+    out->cpu_count = list->count;
     return 0;
 }
 
@@ -299,6 +365,11 @@ static int make_capture(const struct ds_sensor_text *t, struct ds_sensor_config 
     if (t->file && t->filter)
         return ds_error(err, DS_CONFIG,
                         "capture.filter: only for an interface; filter a file with tcpdump -w");
+    const char *method = t->method ? t->method : "auto";
+    out->xdp = strcmp(method, "xdp") == 0;
+    if (!out->xdp && strcmp(method, "pcap") != 0 && strcmp(method, "auto") != 0)
+        return ds_error(err, DS_CONFIG,
+                        "capture.method: '%s' is not known; it can be auto, pcap or xdp", method);
     out->interface = t->interface;
     out->file = t->file;
     out->filter = t->filter;
@@ -312,7 +383,7 @@ int ds_sensor_config_make(const struct ds_sensor_text *text, struct ds_sensor_co
     memset(out, 0, sizeof *out);
     if (make_name(text->name, out->name, err) || make_capture(text, out, err) ||
         make_times(text, out, err) || make_numbers(text, out, err) ||
-        make_tunnels(&text->decapsulate, &out->tunnels, err) ||
+        make_cpus(&text->cpus, out, err) || make_tunnels(&text->decapsulate, &out->tunnels, err) ||
         (text->aggregator && ds_endpoint_check("aggregator", text->aggregator, err)) ||
         make_monitor(text, out, err))
         return -1;

@@ -9,6 +9,7 @@
 #include "darkscope/error.h"
 #include "darkscope/limits.h"
 #include "monitor.h"
+#include "pipeline.h"
 
 #define DS_CONFIG_PREFIXES_MAX    4096
 #define DS_CONFIG_SNAPLEN_DEFAULT 512
@@ -16,6 +17,10 @@
 #define DS_CONFIG_SNAPLEN_MAX     65535
 #define DS_CONFIG_BUFFER_DEFAULT  64 /* MiB */
 #define DS_CONFIG_BUFFER_MAX      2047
+#define DS_CONFIG_TIMEOUT_DEFAULT 100 /* ms */
+#define DS_CONFIG_TIMEOUT_MAX     1000
+/* One for every thread that counts or captures. */
+#define DS_CONFIG_CPUS_MAX        (DS_PIPELINE_WORKERS_MAX + DS_CAPTURE_THREADS_MAX + 1)
 
 /* A list of texts as a person wrote them. */
 struct ds_config_list {
@@ -30,8 +35,11 @@ struct ds_sensor_text {
     const char *interface;
     const char *file;
     const char *filter;
+    const char *method;
     unsigned snaplen;
     unsigned buffer_mib;
+    unsigned timeout_ms;
+    unsigned capture_threads;
     const bool *promiscuous;
     struct ds_config_list monitor;
     struct ds_config_list exclude;
@@ -40,6 +48,7 @@ struct ds_sensor_text {
     const char *window;
     const char *lateness;
     unsigned workers;
+    struct ds_config_list cpus;
     const char *aggregator;
 };
 
@@ -49,8 +58,11 @@ struct ds_sensor_config {
     const char *interface; /* NULL: read file */
     const char *file;
     const char *filter;
+    bool xdp; /* capture by AF_XDP, not by libpcap */
     int snaplen;
-    int buffer_bytes;
+    int buffer_bytes; /* of each capture thread */
+    int timeout_ms;
+    unsigned capture_threads; /* 1 for a file */
     bool promiscuous;
     struct ds_monitor *monitor; /* owned */
     unsigned tunnels;
@@ -58,6 +70,8 @@ struct ds_sensor_config {
     int64_t window_ns;      /* 0: one window for everything */
     int64_t lateness_ns;
     unsigned workers;
+    unsigned cpus[DS_CONFIG_CPUS_MAX]; /* of capture threads, workers and uplink thread */
+    unsigned cpu_count;
     const char *aggregator; /* NULL: none */
 };
 

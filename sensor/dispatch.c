@@ -7,11 +7,13 @@
 
 #include <errno.h>
 
+/* How long a live capture waits for room in a ring. The kernel's buffer is made for much more. */
+#define PATIENCE_NS (100 * DS_NS_PER_MS)
+
 int ds_dispatch_init(struct ds_dispatch *d, const struct ds_dispatch_settings *settings)
 {
     memset(d, 0, sizeof *d);
     d->settings = *settings;
-    ds_timeline_init(&d->timeline, settings->window_ns, settings->lateness_ns);
     return ds_gate_init(&d->room);
 }
 
@@ -65,18 +67,27 @@ static void close_window(struct ds_dispatch *d, const struct ds_epoch *epoch)
 static void advance(struct ds_dispatch *d, int64_t time_ns)
 {
     struct ds_epoch closed;
-    while (ds_timeline_advance(&d->timeline, time_ns, &closed))
+    while (ds_schedule_advance(d->settings.schedule, &d->windows, time_ns, &closed))
         close_window(d, &closed);
 }
 
 /* The window of a packet; closes those that its time is past. */
 static uint32_t find_epoch(struct ds_dispatch *d, int64_t time_ns, bool *late)
 {
+    uint32_t epoch;
     *late = false;
-    if (ds_timeline_is_oldest(&d->timeline, time_ns))
-        return d->timeline.oldest;
+    if (ds_schedule_find(&d->windows, time_ns, &epoch))
+        return epoch;
     advance(d, time_ns);
-    return ds_timeline_assign(&d->timeline, time_ns, late);
+    return ds_schedule_assign(&d->windows, time_ns, late);
+}
+
+/* Closes the windows that another thread's packets are past. */
+static void take_news(struct ds_dispatch *d)
+{
+    struct ds_epoch closed;
+    while (ds_schedule_news(d->settings.schedule, &d->windows, &closed))
+        close_window(d, &closed);
 }
 
 /* The worker all of whose packets have this source. What has no readable source goes to the first:
@@ -96,13 +107,31 @@ static unsigned worker_of(const struct ds_dispatch *d, const struct ds_network *
     return ds_hash_share(ds_hash(k, source | DS_COUNT_KEY_SET), d->settings.workers);
 }
 
-/* A slot for a packet: on a live capture NULL where the ring is full, on a file it waits. */
+/* Waits for a worker that does not get to run, within what the kernel's buffer holds meanwhile. One
+ * that is too slow must take a whole ring before it is waited for again. */
+static struct ds_slot *reserve_patiently(struct ds_dispatch *d, struct ds_ring *r)
+{
+    if (r->filled < r->patient_from)
+        return NULL;
+    publish_all(d);
+    int64_t until = ds_clock_steady_ns() + PATIENCE_NS, left = PATIENCE_NS;
+    for (; left > 0; left = until - ds_clock_steady_ns()) {
+        ds_ring_doze(r, left);
+        struct ds_slot *s = ds_ring_reserve(r);
+        if (s)
+            return s;
+    }
+    r->patient_from = r->filled + r->mask + 1;
+    return NULL;
+}
+
+/* A slot for a packet: on a live capture NULL where the ring stays full, on a file it waits. */
 static struct ds_slot *reserve(struct ds_dispatch *d, struct ds_ring *r)
 {
     struct ds_slot *s = ds_ring_reserve(r);
-    if (s || d->settings.capture->ops->is_live)
+    if (s)
         return s;
-    return reserve_surely(r);
+    return d->settings.capture->ops->is_live ? reserve_patiently(d, r) : reserve_surely(r);
 }
 
 /* Most packets are of 32 to 64 bytes: two overlapping copies of a fixed size beat a call. */
@@ -166,11 +195,9 @@ static void pace(struct ds_dispatch *d, int64_t frame_ns)
     nanosleep(&(struct timespec){.tv_nsec = (long)wait_ns}, NULL);
 }
 
-void ds_dispatch_end(struct ds_dispatch *d)
+void ds_dispatch_drop(struct ds_dispatch *d)
 {
-    struct ds_epoch closed;
-    while (ds_timeline_finish(&d->timeline, &closed))
-        close_window(d, &closed);
+    ds_schedule_drop(d->settings.schedule, &d->windows);
     send_control(d, DS_SLOT_END, NULL);
 }
 
@@ -180,18 +207,24 @@ void *ds_dispatch_run(void *arg)
     pthread_setname_np(pthread_self(), "capture");
     struct ds_capture *c = d->settings.capture;
     struct ds_frame frames[DS_CAPTURE_BATCH];
+    struct ds_epoch closed;
     int n;
     while ((n = c->ops->read(c, frames, DS_CAPTURE_BATCH, &d->error)) >= 0) {
         for (int i = 0; i < n; i++)
             dispatch(d, &frames[i]);
+        take_news(d);
         /* Only in silence: packets that waited in the kernel's buffer are older than the clock. */
-        if (c->ops->is_live && n == 0)
+        if (n == 0 && c->ops->is_live)
             advance(d, ds_clock_utc_ns());
-        else if (n > 0 && d->settings.speed > 0)
+        if (n > 0 && d->settings.speed > 0)
             pace(d, frames[n - 1].time_ns);
         publish_all(d);
     }
     d->result = n == DS_CAPTURE_FAILED ? -1 : 0;
-    ds_dispatch_end(d);
+    if (d->result)
+        d->settings.failed(d->settings.failed_arg);
+    while (ds_schedule_leave(d->settings.schedule, &d->windows, &closed))
+        close_window(d, &closed);
+    send_control(d, DS_SLOT_END, NULL);
     return NULL;
 }

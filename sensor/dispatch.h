@@ -1,32 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The capture thread: reads frames, finds the IP packet in each, decides its window, and copies its
+ * A capture thread: reads frames, finds the IP packet in each, decides its window, and copies its
  * first bytes into the ring of the worker that its source belongs to. Tells the workers in the same
- * rings when a window is over, so that every worker closes it behind the same packet.
+ * rings when a window is over, so that every worker closes it behind the same packet. Where there
+ * are several, each has its own capture and its own ring to every worker.
  */
 #ifndef DARKSCOPE_DISPATCH_H
 #define DARKSCOPE_DISPATCH_H
 
 #include "capture.h"
 #include "ring.h"
-#include "timeline.h"
+#include "schedule.h"
 #include "worker.h"
 
 struct ds_dispatch_settings {
-    struct ds_capture *capture;   /* borrowed; read by this thread alone */
-    struct ds_ring *const *rings; /* one a worker; borrowed */
+    struct ds_capture *capture;   /* borrowed, as all here; read by this thread alone */
+    struct ds_schedule *schedule; /* shared by all capture threads */
+    struct ds_ring *const *rings; /* one a worker */
     unsigned workers;
-    const struct ds_hash_key *key; /* borrowed; the workers' */
+    const struct ds_hash_key *key; /* the workers' */
     unsigned tunnels;              /* set of enum ds_tunnel */
-    int64_t window_ns;             /* 0: one window for everything */
-    int64_t lateness_ns;
     double speed; /* replay a file at this multiple of its own time; 0: as fast as it goes */
+    void (*failed)(void *arg); /* called on the thread when the capture has failed */
+    void *failed_arg;
 };
 
 struct ds_dispatch {
-    struct ds_dispatch_settings settings;
+    /* They stand side by side in an array and share no cache line. */
+    _Alignas(DS_CACHE_LINE) struct ds_dispatch_settings settings;
     struct ds_gate room; /* sleeps here for a slot; the rings' */
-    struct ds_timeline timeline;
+    struct ds_schedule_member windows;
     /* Of the open windows, by number modulo DS_WORKER_SETS. */
     struct ds_close open[DS_WORKER_SETS];
     struct ds_capture_loss loss;            /* as far as windows were told of it */
@@ -40,12 +43,11 @@ struct ds_dispatch {
 int ds_dispatch_init(struct ds_dispatch *d, const struct ds_dispatch_settings *settings);
 void ds_dispatch_finish(struct ds_dispatch *d);
 
-/* Closes the open windows and ends the rings. The thread does it by itself; this is for a thread
- * that could not be started. */
-void ds_dispatch_end(struct ds_dispatch *d);
+/* Ends the rings in place of a thread that could not be started. */
+void ds_dispatch_drop(struct ds_dispatch *d);
 
-/* The thread: runs until the capture ends, fails or is stopped, and ends the rings. arg is the
- * struct ds_dispatch. */
+/* The thread: runs until the capture ends, fails or is stopped, closes the last windows when all
+ * have come so far, and ends the rings. arg is the struct ds_dispatch. */
 void *ds_dispatch_run(void *arg);
 
 #endif

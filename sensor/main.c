@@ -20,7 +20,7 @@ struct sensor {
     struct ds_options options;
     struct ds_sensor_file *file;
     struct ds_sensor_config config;
-    struct ds_capture *capture;
+    struct ds_capture *captures[DS_CAPTURE_THREADS_MAX]; /* as many as config says, or none */
     struct ds_delivery delivery;
     struct ds_pipeline *pipeline;
     sigset_t signals;
@@ -50,15 +50,17 @@ static int open_capture(struct sensor *s, struct ds_error *err)
 {
     const struct ds_sensor_config *c = &s->config;
     if (c->file)
-        return ds_capture_open_file(c->file, &s->capture, err);
+        return ds_capture_open_file(c->file, &s->captures[0], err);
     struct ds_capture_live live = {
         .interface = c->interface,
         .filter = c->filter,
         .buffer_bytes = c->buffer_bytes,
+        .timeout_ms = c->timeout_ms,
         .snaplen = c->snaplen,
         .promiscuous = c->promiscuous,
+        .threads = c->capture_threads,
     };
-    return ds_capture_open_live(&live, &s->capture, err);
+    return (c->xdp ? ds_capture_open_xdp : ds_capture_open_live)(&live, s->captures, err);
 }
 
 static int build(struct sensor *s, struct ds_error *err)
@@ -72,7 +74,8 @@ static int build(struct sensor *s, struct ds_error *err)
         return -1;
     }
     struct ds_pipeline_settings settings = {
-        .capture = s->capture,
+        .captures = s->captures,
+        .capture_count = c->capture_threads,
         .monitor = c->monitor,
         .geo = geo,
         .sink = ds_delivery_sink(&s->delivery),
@@ -81,6 +84,8 @@ static int build(struct sensor *s, struct ds_error *err)
         .window_ns = c->window_ns,
         .lateness_ns = c->lateness_ns,
         .speed = s->options.speed,
+        .cpus = c->cpus,
+        .cpu_count = c->cpu_count,
     };
     return ds_pipeline_create(&settings, &s->pipeline, err);
 }
@@ -142,7 +147,7 @@ static void wait_end(struct sensor *s)
             break;
         reload_country(s);
     }
-    s->capture->ops->stop(s->capture);
+    ds_pipeline_stop(s->pipeline);
     /* The next Ctrl-C does not wait for the last windows. */
     pthread_sigmask(SIG_UNBLOCK, &s->signals, NULL);
 }
@@ -165,8 +170,8 @@ static int run(struct sensor *s, struct ds_error *err)
 static void tear_down(struct sensor *s)
 {
     ds_pipeline_destroy(s->pipeline);
-    if (s->capture)
-        s->capture->ops->destroy(s->capture);
+    for (unsigned i = 0; i < DS_CAPTURE_THREADS_MAX && s->captures[i]; i++)
+        s->captures[i]->ops->destroy(s->captures[i]);
     ds_delivery_destroy(&s->delivery);
     ds_sensor_config_finish(&s->config);
     ds_sensor_file_free(s->file);

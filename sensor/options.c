@@ -25,7 +25,11 @@ enum key {
     KEY_LATENESS,
     KEY_SNAPLEN,
     KEY_BUFFER,
+    KEY_METHOD,
+    KEY_TIMEOUT,
+    KEY_CAPTURE_THREADS,
     KEY_NOT_PROMISCUOUS,
+    KEY_CPU,
     KEY_SPEED,
     KEY_CHECK,
 };
@@ -36,8 +40,11 @@ static const struct argp_option option_table[] = {
      0},
     {"interface", KEY_INTERFACE, "NAME", 0, "capture live", 0},
     {"filter", KEY_FILTER, "EXPRESSION", 0, "live: only packets that match this pcap-filter", 0},
+    {"method", KEY_METHOD, "NAME", 0, "live: pcap, or xdp on a dedicated port (auto: pcap)", 0},
     {"snaplen", KEY_SNAPLEN, "BYTES", 0, "live: capture this much of a packet (512)", 0},
-    {"buffer", KEY_BUFFER, "MIB", 0, "live: size of the kernel's buffer (64)", 0},
+    {"buffer", KEY_BUFFER, "MIB", 0, "live: the kernel's buffer for each capture thread (64)", 0},
+    {"timeout", KEY_TIMEOUT, "MS", 0, "live: how long packets may wait in that buffer (100)", 0},
+    {"capture-threads", KEY_CAPTURE_THREADS, "N", 0, "live: threads that share the packets (1)", 0},
     {"no-promiscuous", KEY_NOT_PROMISCUOUS, 0, 0, "live: do not ask for everybody's packets", 0},
     {"speed", KEY_SPEED, "X", 0, "replay a file at X times its own time", 0},
     {"decapsulate", KEY_DECAPSULATE, "TUNNEL", 0, "look into gre, erspan or vxlan (repeatable)", 0},
@@ -54,6 +61,8 @@ static const struct argp_option option_table[] = {
     {"aggregator", KEY_AGGREGATOR, "ENDPOINT", 0, "to an aggregator: tcp://127.0.0.1:7100", 0},
     {"name", KEY_NAME, "NAME", 0, "this sensor's name there (host name)", 0},
     {0, 0, 0, 0, "Running:", 4},
+    {"cpu", KEY_CPU, "N", 0,
+     "run a thread on this CPU alone (repeatable: capture threads, workers, uplink)", 0},
     {"config", KEY_CONFIG, "FILE", 0, "YAML settings; options above win over it", 0},
     {"check-config", KEY_CHECK, 0, 0, "check the settings and stop", 0},
     {0},
@@ -88,6 +97,33 @@ static double speed(struct argp_state *state, const char *text)
     return value;
 }
 
+static error_t parse_number(int key, char *arg, struct argp_state *state)
+{
+    struct ds_options *o = state->input;
+    switch (key) {
+    case KEY_SNAPLEN:
+        o->text.snaplen = number(state, "snaplen", arg);
+        return 0;
+    case KEY_BUFFER:
+        o->text.buffer_mib = number(state, "buffer", arg);
+        return 0;
+    case KEY_TIMEOUT:
+        o->text.timeout_ms = number(state, "timeout", arg);
+        return 0;
+    case KEY_CAPTURE_THREADS:
+        o->text.capture_threads = number(state, "capture-threads", arg);
+        return 0;
+    case KEY_WORKERS:
+        o->text.workers = number(state, "workers", arg);
+        return 0;
+    case KEY_SPEED:
+        o->speed = speed(state, arg);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
 static error_t parse_list(int key, char *arg, struct argp_state *state)
 {
     struct ds_options *o = state->input;
@@ -101,20 +137,11 @@ static error_t parse_list(int key, char *arg, struct argp_state *state)
     case KEY_DECAPSULATE:
         push(state, o->decapsulate, &o->text.decapsulate, arg);
         return 0;
-    case KEY_SNAPLEN:
-        o->text.snaplen = number(state, "snaplen", arg);
-        return 0;
-    case KEY_BUFFER:
-        o->text.buffer_mib = number(state, "buffer", arg);
-        return 0;
-    case KEY_WORKERS:
-        o->text.workers = number(state, "workers", arg);
-        return 0;
-    case KEY_SPEED:
-        o->speed = speed(state, arg);
+    case KEY_CPU:
+        push(state, o->cpus, &o->text.cpus, arg);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return parse_number(key, arg, state);
     }
 }
 
@@ -133,6 +160,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_FILTER:
         o->text.filter = arg;
+        return 0;
+    case KEY_METHOD:
+        o->text.method = arg;
         return 0;
     case KEY_COUNTRY:
         o->text.country_db = arg;

@@ -19,6 +19,7 @@ struct ds_options {
     const char *monitor[DS_OPTIONS_LIST_MAX];
     const char *exclude[DS_OPTIONS_LIST_MAX];
     const char *decapsulate[DS_OPTIONS_LIST_MAX];
+    const char *cpus[DS_OPTIONS_LIST_MAX];
 };
 
 /* Parses, or prints what is wrong (or the help) and exits as argp does, with DS_USAGE. */

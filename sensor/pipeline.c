@@ -4,6 +4,7 @@
 #include "darkscope/clock.h"
 #include "dispatch.h"
 #include "gather.h"
+#include "schedule.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,11 +19,13 @@ struct ds_pipeline {
     struct ds_hash_key key;
     struct ds_worker_shared shared;
     struct ds_gate closed; /* the uplink thread sleeps here */
-    struct ds_dispatch dispatch;
-    struct ds_ring *rings; /* one a worker */
-    struct ds_ring *ring_places[DS_PIPELINE_WORKERS_MAX];
+    struct ds_schedule schedule;
+    struct ds_dispatch *dispatches; /* one a capture */
     struct ds_worker *workers;
-    unsigned workers_ready; /* of workers and rings, for destroy */
+    struct ds_ring *rings;        /* one a worker and capture, those of a worker side by side */
+    struct ds_ring **ring_places; /* the same, those of a capture side by side */
+    bool has_schedule;            /* what is made, for destroy */
+    unsigned dispatches_ready, workers_ready, rings_ready;
     pthread_mutex_t name_lock;
     char country_db[DS_DATABASE_MAX + 1];
     pthread_t uplink;
@@ -39,56 +42,101 @@ static void set_name(struct ds_pipeline *p, const struct ds_geo *geo)
     pthread_mutex_unlock(&p->name_lock);
 }
 
+/* One that fails ends all: they read the same interface. */
+static void capture_failed(void *pipeline)
+{
+    ds_pipeline_stop(pipeline);
+}
+
+static int create_dispatches(struct ds_pipeline *p)
+{
+    const struct ds_pipeline_settings *s = &p->settings;
+    for (unsigned i = 0; i < s->capture_count; i++) {
+        const struct ds_dispatch_settings settings = {
+            .capture = s->captures[i],
+            .schedule = &p->schedule,
+            .rings = &p->ring_places[i * s->workers],
+            .workers = s->workers,
+            .key = &p->key,
+            .tunnels = s->tunnels,
+            .speed = s->speed,
+            .failed = capture_failed,
+            .failed_arg = p,
+        };
+        if (ds_dispatch_init(&p->dispatches[i], &settings))
+            return -1;
+        p->dispatches_ready++;
+    }
+    return 0;
+}
+
+static int create_rings(struct ds_pipeline *p)
+{
+    unsigned captures = p->settings.capture_count, workers = p->settings.workers;
+    for (unsigned i = 0; i < workers * captures; i++) {
+        unsigned worker = i / captures, capture = i % captures;
+        if (ds_ring_init(&p->rings[i], DS_PIPELINE_RING_SLOTS, &p->workers[worker].data,
+                         &p->dispatches[capture].room))
+            return -1;
+        p->rings_ready++;
+        p->ring_places[capture * workers + worker] = &p->rings[i];
+    }
+    return 0;
+}
+
 static int create_workers(struct ds_pipeline *p)
 {
-    unsigned count = p->settings.workers;
-    p->workers = aligned_alloc(DS_CACHE_LINE, count * sizeof *p->workers);
-    p->rings = aligned_alloc(DS_CACHE_LINE, count * sizeof *p->rings);
-    if (!p->workers || !p->rings)
-        return -1;
-    for (unsigned i = 0; i < count; i++) {
-        struct ds_worker *w = &p->workers[i];
-        int failed = ds_worker_init(w, &p->shared, &p->rings[i], 1, count);
-        failed |= ds_ring_init(&p->rings[i], DS_PIPELINE_RING_SLOTS, &w->data, &p->dispatch.room);
-        p->ring_places[i] = &p->rings[i];
-        p->workers_ready = i + 1;
-        if (failed)
+    unsigned captures = p->settings.capture_count, workers = p->settings.workers;
+    for (unsigned i = 0; i < workers; i++) {
+        p->workers_ready++; /* a half-made one can be finished */
+        if (ds_worker_init(&p->workers[i], &p->shared, &p->rings[i * captures], captures, workers))
             return -1;
     }
     return 0;
 }
 
+static void *allocate_lines(size_t bytes)
+{
+    return aligned_alloc(DS_CACHE_LINE,
+                         (bytes + DS_CACHE_LINE - 1) / DS_CACHE_LINE * DS_CACHE_LINE);
+}
+
+static int create_stages(struct ds_pipeline *p)
+{
+    const struct ds_pipeline_settings *s = &p->settings;
+    p->dispatches = allocate_lines(s->capture_count * sizeof *p->dispatches);
+    p->workers = allocate_lines(s->workers * sizeof *p->workers);
+    p->rings = allocate_lines(s->workers * s->capture_count * sizeof *p->rings);
+    p->ring_places = calloc(s->workers * s->capture_count, sizeof(struct ds_ring *));
+    if (!p->dispatches || !p->workers || !p->rings || !p->ring_places)
+        return -1;
+    if (ds_schedule_init(&p->schedule, s->capture_count, s->window_ns, s->lateness_ns))
+        return -1;
+    p->has_schedule = true;
+    return create_dispatches(p) || create_workers(p) || create_rings(p) ? -1 : 0;
+}
+
 int ds_pipeline_create(const struct ds_pipeline_settings *s, struct ds_pipeline **out,
                        struct ds_error *err)
 {
-    struct ds_pipeline *p = aligned_alloc(DS_CACHE_LINE, (sizeof *p + DS_CACHE_LINE - 1) /
-                                                             DS_CACHE_LINE * DS_CACHE_LINE);
+    struct ds_pipeline *p = calloc(1, sizeof *p);
     if (!p) {
         ds_geo_destroy(s->geo);
         return ds_error(err, DS_FAILURE, "no memory for the pipeline");
     }
-    memset(p, 0, sizeof *p);
     p->settings = *s;
     p->key = ds_hash_key_random();
     pthread_mutex_init(&p->name_lock, NULL);
     p->shared = (struct ds_worker_shared){
         .monitor = s->monitor, .key = &p->key, .geo = s->geo, .closed = &p->closed};
     set_name(p, s->geo);
-    struct ds_dispatch_settings dispatch = {
-        .capture = s->capture,
-        .rings = p->ring_places,
-        .workers = s->workers,
-        .key = &p->key,
-        .tunnels = s->tunnels,
-        .window_ns = s->window_ns,
-        .lateness_ns = s->lateness_ns,
-        .speed = s->speed,
-    };
     p->done_fd = eventfd(0, EFD_CLOEXEC);
-    if (p->done_fd < 0 || ds_gate_init(&p->closed) || ds_dispatch_init(&p->dispatch, &dispatch) ||
-        create_workers(p)) {
+    if (p->done_fd < 0 || ds_gate_init(&p->closed) || create_stages(p)) {
         ds_pipeline_destroy(p);
-        return ds_error(err, DS_FAILURE, "no memory for %u workers; lower workers", s->workers);
+        return ds_error(err, DS_FAILURE,
+                        "no memory for %u workers and %u capture threads; lower "
+                        "workers or capture.threads",
+                        s->workers, s->capture_count);
     }
     *out = p;
     return 0;
@@ -98,13 +146,18 @@ void ds_pipeline_destroy(struct ds_pipeline *p)
 {
     if (!p)
         return;
-    for (unsigned i = 0; i < p->workers_ready; i++) {
+    for (unsigned i = 0; i < p->workers_ready; i++)
         ds_worker_finish(&p->workers[i]);
+    for (unsigned i = 0; i < p->rings_ready; i++)
         ds_ring_finish(&p->rings[i]);
-    }
+    for (unsigned i = 0; i < p->dispatches_ready; i++)
+        ds_dispatch_finish(&p->dispatches[i]);
+    if (p->has_schedule)
+        ds_schedule_finish(&p->schedule);
     free(p->workers);
     free(p->rings);
-    ds_dispatch_finish(&p->dispatch);
+    free(p->ring_places);
+    free(p->dispatches);
     ds_gate_finish(&p->closed);
     ds_gather_finish(&p->gather);
     ds_geo_destroy((struct ds_geo *)atomic_load(&p->shared.geo));
@@ -149,7 +202,7 @@ static void deliver(struct ds_pipeline *p, struct ds_set **sets)
         ds_window_finish(&w);
     }
     if (p->result)
-        p->settings.capture->ops->stop(p->settings.capture);
+        ds_pipeline_stop(p);
 }
 
 static void *run_uplink(void *arg)
@@ -178,40 +231,77 @@ static void *run_uplink(void *arg)
     return NULL;
 }
 
+/* Starts the thread that stands at this place of the list of CPUs. 0, or an errno. */
+static int start_thread(const struct ds_pipeline *p, unsigned place, pthread_t *thread,
+                        void *(*run)(void *), void *arg)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    if (place < p->settings.cpu_count) {
+        cpu_set_t cpus;
+        CPU_ZERO(&cpus);
+        CPU_SET(p->settings.cpus[place], &cpus);
+        pthread_attr_setaffinity_np(&attributes, sizeof cpus, &cpus);
+    }
+    int error = pthread_create(thread, &attributes, run, arg);
+    pthread_attr_destroy(&attributes);
+    return error;
+}
+
+static void join_threads(struct ds_pipeline *p, unsigned captures, unsigned workers, bool uplink)
+{
+    for (unsigned i = 0; i < captures; i++)
+        pthread_join(p->dispatches[i].thread, NULL);
+    for (unsigned i = 0; i < workers; i++)
+        pthread_join(p->workers[i].thread, NULL);
+    if (uplink)
+        pthread_join(p->uplink, NULL);
+}
+
 int ds_pipeline_start(struct ds_pipeline *p, struct ds_error *err)
 {
+    const struct ds_pipeline_settings *s = &p->settings;
+    unsigned captures = 0, workers = 0;
     /* Started from the end of the way, so that each thread's consumer is there. */
-    unsigned started = 0;
-    int error = pthread_create(&p->uplink, NULL, run_uplink, p);
-    bool has_uplink = error == 0;
-    for (; !error && started < p->settings.workers; started += !error)
-        error =
-            pthread_create(&p->workers[started].thread, NULL, ds_worker_run, &p->workers[started]);
-    if (!error)
-        error = pthread_create(&p->dispatch.thread, NULL, ds_dispatch_run, &p->dispatch);
+    int error = start_thread(p, s->capture_count + s->workers, &p->uplink, run_uplink, p);
+    bool uplink = error == 0;
+    for (; !error && workers < s->workers; workers += !error)
+        error = start_thread(p, s->capture_count + workers, &p->workers[workers].thread,
+                             ds_worker_run, &p->workers[workers]);
+    for (; !error && captures < s->capture_count; captures += !error)
+        error = start_thread(p, captures, &p->dispatches[captures].thread, ds_dispatch_run,
+                             &p->dispatches[captures]);
     if (!error)
         return 0;
-    /* Those that run end as at the end of a capture. */
-    for (unsigned i = started; i < p->settings.workers; i++)
+    /* Those that run end as at the end of the captures. */
+    ds_pipeline_stop(p);
+    for (unsigned i = workers; i < s->workers; i++)
         atomic_store(&p->workers[i].ended, true);
-    ds_dispatch_end(&p->dispatch);
-    for (unsigned i = 0; i < started; i++)
-        pthread_join(p->workers[i].thread, NULL);
-    if (has_uplink)
-        pthread_join(p->uplink, NULL);
-    return ds_error(err, DS_FAILURE, "cannot start %u worker threads: %s; lower workers",
-                    p->settings.workers, strerror(error));
+    for (unsigned i = captures; i < s->capture_count; i++)
+        ds_dispatch_drop(&p->dispatches[i]);
+    join_threads(p, captures, workers, uplink);
+    return ds_error(err, DS_FAILURE,
+                    "cannot start %u workers and %u capture threads: %s; lower workers or "
+                    "capture.threads",
+                    s->workers, s->capture_count, strerror(error));
+}
+
+void ds_pipeline_stop(struct ds_pipeline *p)
+{
+    for (unsigned i = 0; i < p->settings.capture_count; i++)
+        p->settings.captures[i]->ops->stop(p->settings.captures[i]);
 }
 
 int ds_pipeline_join(struct ds_pipeline *p, struct ds_error *err)
 {
-    pthread_join(p->dispatch.thread, NULL);
-    for (unsigned i = 0; i < p->settings.workers; i++)
-        pthread_join(p->workers[i].thread, NULL);
-    pthread_join(p->uplink, NULL);
-    if (p->result == 0 && p->dispatch.result == 0)
+    join_threads(p, p->settings.capture_count, p->settings.workers, true);
+    const struct ds_error *failed = p->result ? &p->error : NULL;
+    for (unsigned i = 0; !failed && i < p->settings.capture_count; i++)
+        if (p->dispatches[i].result)
+            failed = &p->dispatches[i].error;
+    if (!failed)
         return 0;
-    *err = p->result ? p->error : p->dispatch.error;
+    *err = *failed;
     return -1;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The whole way of a packet, from the capture to the closed window, as threads: one capture thread,
+ * The whole way of a packet, from the capture to the closed window, as threads: C capture threads,
  * W workers and the uplink thread, which gathers the workers' counts and gives each window to the
  * sink. Nothing but this file sees all stages.
  */
@@ -26,7 +26,9 @@ struct ds_sink {
 };
 
 struct ds_pipeline_settings {
-    struct ds_capture *capture;       /* borrowed */
+    /* One a capture thread; borrowed. More than one must all be live, on the same interface. */
+    struct ds_capture *const *captures;
+    unsigned capture_count;           /* 1 .. DS_CAPTURE_THREADS_MAX */
     const struct ds_monitor *monitor; /* borrowed */
     struct ds_geo *geo;               /* taken; NULL: no country */
     struct ds_sink sink;
@@ -34,6 +36,10 @@ struct ds_pipeline_settings {
     unsigned tunnels;
     int64_t window_ns, lateness_ns; /* window_ns 0: one window for everything */
     double speed;
+    /* Where the threads run: the capture threads, then the workers, then the uplink thread; those
+     * beyond the end of the list run anywhere. Borrowed until the threads are started. */
+    const unsigned *cpus;
+    unsigned cpu_count;
 };
 
 struct ds_pipeline;
@@ -46,9 +52,12 @@ void ds_pipeline_destroy(struct ds_pipeline *p);
 /* Starts the threads. 0, or -1 with err; then nothing runs. */
 int ds_pipeline_start(struct ds_pipeline *p, struct ds_error *err);
 
-/* Waits until the capture has ended (or was stopped by its own stop) and the last window is with
- * the sink. 0, or -1 with err where the capture or the sink failed; windows of all that was read
- * before have been given to the sink. */
+/* Makes the captures end soon. Any thread. */
+void ds_pipeline_stop(struct ds_pipeline *p);
+
+/* Waits until the captures have ended (or were stopped) and the last window is with the sink. 0, or
+ * -1 with err where a capture or the sink failed; windows of all that was read before have been
+ * given to the sink. */
 int ds_pipeline_join(struct ds_pipeline *p, struct ds_error *err);
 
 /* A descriptor that is readable once everything has ended. Owned by the pipeline. */

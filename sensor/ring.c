@@ -24,14 +24,19 @@ static bool is_full(struct ds_ring *r)
     return r->filled - atomic_load(&r->tail) > r->mask;
 }
 
+void ds_ring_doze(struct ds_ring *r, int64_t timeout_ns)
+{
+    ds_ring_publish(r);
+    ds_gate_prepare(r->room);
+    if (is_full(r))
+        ds_gate_sleep(r->room, timeout_ns);
+    else
+        ds_gate_cancel(r->room);
+}
+
 void ds_ring_wait_room(struct ds_ring *r)
 {
     ds_ring_publish(r);
-    while (is_full(r)) {
-        ds_gate_prepare(r->room);
-        if (is_full(r))
-            ds_gate_sleep(r->room, WAIT_NS);
-        else
-            ds_gate_cancel(r->room);
-    }
+    while (is_full(r))
+        ds_ring_doze(r, WAIT_NS);
 }

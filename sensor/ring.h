@@ -30,6 +30,8 @@ struct ds_ring {
 
     _Alignas(DS_CACHE_LINE) uint64_t filled; /* producer: slots filled, published or not */
     uint64_t tail_seen;
+    uint64_t
+        patient_from; /* the producer's own: when so many are filled, it waits for room again */
     _Alignas(DS_CACHE_LINE) _Atomic uint64_t head;
 
     _Alignas(DS_CACHE_LINE) uint64_t taken; /* consumer: slots released */
@@ -69,6 +71,9 @@ static inline void ds_ring_publish(struct ds_ring *r)
 
 /* Producer: publishes, then sleeps until there is room for a slot. */
 void ds_ring_wait_room(struct ds_ring *r);
+/* Likewise, but may return earlier: after the timeout, or when there is room in another ring of the
+ * same producer. */
+void ds_ring_doze(struct ds_ring *r, int64_t timeout_ns);
 
 /* Consumer: the slots that can be read now, as one run of at most `most`; 0 where it is empty. */
 static inline size_t ds_ring_peek(struct ds_ring *r, struct ds_slot **first, size_t most)

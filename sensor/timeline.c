@@ -3,9 +3,7 @@
 
 #define SECOND_NS   INT64_C(1000000000)
 #define GAP_NS      (DS_TIMELINE_GAP_S * SECOND_NS)
-/* Timestamps are clamped to +-146 years around 1970, so that no sum and no difference below
- * overflows, not even of windows that begin before the first packet. */
-#define TIME_MAX_NS ((INT64_C(1) << 62) - 2 * GAP_NS)
+#define TIME_MAX_NS DS_TIMELINE_TIME_MAX_NS
 
 static int64_t clamp(int64_t t)
 {
@@ -89,6 +87,14 @@ bool ds_timeline_advance(struct ds_timeline *c, int64_t time_ns, struct ds_epoch
     if (t > c->newest_ns)
         c->newest_ns = t;
     return false;
+}
+
+void ds_timeline_hold(struct ds_timeline *c, int64_t time_ns)
+{
+    int64_t last = c->start_ns + DS_TIMELINE_OPEN_MAX * c->length_ns - 1;
+    int64_t t = time_ns < last ? time_ns : last;
+    if (t > c->newest_ns)
+        c->newest_ns = t;
 }
 
 uint32_t ds_timeline_assign(struct ds_timeline *c, int64_t time_ns, bool *late)

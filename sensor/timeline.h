@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Which window a packet belongs to, and when a window is over: event time, read from the packets
- * (and from the wall clock where a live capture is silent). Pure; used by one capture thread.
+ * (and from the wall clock where a live capture is silent). Pure; schedule.h shares it among the
+ * capture threads.
  *
  * Windows are aligned to UTC. A window is open until a packet's time (or the clock) has passed its
  * end by the lateness; so at most two are open. A packet older than the oldest open window is late
@@ -21,6 +22,10 @@
 #define DS_TIMELINE_BEHIND_MAX 64
 /* Windows open at once. */
 #define DS_TIMELINE_OPEN_MAX   2
+
+/* Timestamps are clamped to +-146 years around 1970, so that no sum and no difference overflows,
+ * not even of windows that begin before the first packet. */
+#define DS_TIMELINE_TIME_MAX_NS ((INT64_C(1) << 62) - 2 * DS_TIMELINE_GAP_S * INT64_C(1000000000))
 
 /* A window that is over. */
 struct ds_epoch {
@@ -51,17 +56,9 @@ bool ds_timeline_advance(struct ds_timeline *c, int64_t time_ns, struct ds_epoch
 /* After ds_timeline_advance: the number of the packet's window. */
 uint32_t ds_timeline_assign(struct ds_timeline *c, int64_t time_ns, bool *late);
 
-/* Both at once, in line, for a packet of the oldest open window, which nearly every packet is:
- * true, and its number is t->oldest. False: ask the functions above. */
-static inline bool ds_timeline_is_oldest(struct ds_timeline *t, int64_t time_ns)
-{
-    if (!t->started || time_ns < t->start_ns || time_ns >= t->start_ns + t->length_ns)
-        return false;
-    if (time_ns > t->newest_ns)
-        t->newest_ns = time_ns;
-    t->behind = 0;
-    return true;
-}
+/* In place of ds_timeline_advance while no window may be closed: the packet will be assigned to an
+ * open window. */
+void ds_timeline_hold(struct ds_timeline *c, int64_t time_ns);
 
 /* At the end: until it returns false, each true is a window to close. */
 bool ds_timeline_finish(struct ds_timeline *c, struct ds_epoch *closed);

@@ -111,29 +111,43 @@ static size_t prepare(struct ds_worker *w, const struct ds_slot *slots, size_t n
     return i;
 }
 
-/* Handles n slots in order. True where the ring has ended. */
-static bool handle(struct ds_worker *w, const struct ds_slot *slots, size_t n)
+/* Handles slots of a ring in order, up to the first that is no packet. Returns how many. */
+static size_t handle(struct ds_worker *w, unsigned ring, const struct ds_slot *slots, size_t n)
 {
     w->batch.geo = take_geo(w);
-    for (size_t at = 0; at < n; at++) {
-        size_t packets = prepare(w, slots + at, n - at);
-        w->count(&w->batch, slots + at, packets);
-        at += packets;
-        if (at == n)
-            break;
-        if (slots[at].kind == DS_SLOT_END)
-            return true;
+    size_t packets = prepare(w, slots, n);
+    w->count(&w->batch, slots, packets);
+    if (packets == n)
+        return n;
+    if (slots[packets].kind == DS_SLOT_END) {
+        w->closed[ring] = UINT32_MAX;
+    } else {
         struct ds_close close;
-        memcpy(&close, slots[at].snap, sizeof close);
+        memcpy(&close, slots[packets].snap, sizeof close);
+        w->closed[ring] = close.epoch.number;
         close_set(w, &close);
     }
-    return false;
+    return packets + 1;
+}
+
+static uint32_t closed_by_all(const struct ds_worker *w)
+{
+    uint32_t least = UINT32_MAX;
+    for (unsigned i = 0; i < w->ring_count; i++)
+        least = w->closed[i] < least ? w->closed[i] : least;
+    return least;
+}
+
+/* Must the ring wait for slower ones? (An ended one may: it is empty.) */
+static bool is_ahead(const struct ds_worker *w, unsigned ring)
+{
+    return w->closed[ring] - closed_by_all(w) > 1;
 }
 
 static bool has_data(const struct ds_worker *w)
 {
     for (unsigned i = 0; i < w->ring_count; i++)
-        if (ds_ring_has_data(&w->rings[i]))
+        if (!is_ahead(w, i) && ds_ring_has_data(&w->rings[i]))
             return true;
     return false;
 }
@@ -158,16 +172,15 @@ void *ds_worker_run(void *arg)
 {
     struct ds_worker *w = arg;
     pthread_setname_np(pthread_self(), "worker");
-    for (unsigned ended = 0; ended < w->ring_count;) {
+    while (closed_by_all(w) != UINT32_MAX) {
         bool idle = true;
         for (unsigned i = 0; i < w->ring_count; i++) {
             struct ds_slot *slots;
-            size_t n = ds_ring_peek(&w->rings[i], &slots, DS_BATCH);
+            size_t n = is_ahead(w, i) ? 0 : ds_ring_peek(&w->rings[i], &slots, DS_BATCH);
             if (n == 0)
                 continue;
             idle = false;
-            ended += handle(w, slots, n);
-            ds_ring_release(&w->rings[i], n);
+            ds_ring_release(&w->rings[i], handle(w, i, slots, n));
         }
         if (idle)
             wait_data(w);

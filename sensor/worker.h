@@ -5,19 +5,23 @@
  *
  * Counts live in DS_WORKER_SETS sets: at most two are open (timeline.h), one is being gathered by
  * the uplink thread, one is spare, so counting pauses only where the uplink thread is two whole
- * windows behind.
+ * windows behind. With several capture threads the spare one may be open, too, for the thread that
+ * is first: one whose ring has brought two marks more than the slowest ring's must wait, so that
+ * there is always a set for the slowest.
  */
 #ifndef DARKSCOPE_WORKER_H
 #define DARKSCOPE_WORKER_H
 
 #include "batch.h"
+#include "capture.h"
 #include "ring.h"
 
 #include <pthread.h>
 
 #define DS_WORKER_SETS 4
 
-/* What the capture threads say of a window when they close it; travels in the CLOSE slot. */
+/* What a capture thread says of a window when it closes it, of its own packets; travels in the
+ * CLOSE slot. */
 struct ds_close {
     struct ds_epoch epoch;
     uint64_t received;
@@ -52,6 +56,7 @@ struct ds_worker {
     _Alignas(DS_CACHE_LINE) struct ds_worker_shared *shared;
     struct ds_ring *rings; /* one a capture thread; owned by the pipeline */
     unsigned ring_count;
+    uint32_t closed[DS_CAPTURE_THREADS_MAX]; /* the last window each ring closed; its end: all */
     struct ds_gate data;                     /* sleeps here for packets */
     struct ds_gate freed;                    /* and here for a free set */
     _Atomic(const struct ds_geo *) geo_seen; /* the database in use: the one before may go */

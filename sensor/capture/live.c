@@ -6,10 +6,17 @@
  * them, as it gives blocks back to the kernel on its way: they are copied into a buffer of one
  * batch. The handle does not block: with TPACKET_V3 libpcap may wait without end for the first
  * packet whatever its timeout, so the wait is a poll() of ours, which stop can end.
+ *
+ * Of the kernel's ring libpcap lets the size and the timeout be chosen; blocks are always of 256
+ * KiB (its MAXIMUM_SNAPLEN).
+ *
+ * Several captures of an interface see every packet each until they have joined a group, which
+ * libpcap allows only when they run already: what came before that moment is thrown away.
  */
 #include "../capture.h"
 #include "darkscope/clock.h"
 #include "darkscope/log.h"
+#include "fanout.h"
 #include "linktype.h"
 
 #include <errno.h>
@@ -24,9 +31,6 @@
 
 #include <pcap/pcap.h>
 
-/* How long packets may wait in the kernel, and a read for packets. */
-#define TIMEOUT_MS 100
-
 #define INTERFACE_LIST_BYTES 256
 
 struct ds_live {
@@ -37,6 +41,8 @@ struct ds_live {
     int wake_fd;   /* eventfd that ends a wait for packets */
     atomic_bool stopped;
 
+    int timeout_ms;
+    int64_t since_ns;    /* packets before are not of this capture */
     int64_t fraction_ns; /* in a unit of libpcap's tv_usec */
     uint16_t link;
     uint32_t snaplen;
@@ -48,6 +54,7 @@ struct ds_live {
     bool failed, settled;       /* reading failed; and the last packets had time to appear */
     char why[PCAP_ERRBUF_SIZE]; /* it failed */
 
+    bool counts_interface;                /* one of several does */
     uint32_t last_kernel, last_interface; /* libpcap's counters wrap */
     struct ds_capture_loss loss;
 };
@@ -57,6 +64,10 @@ static void take(u_char *user, const struct pcap_pkthdr *header, const u_char *d
     struct ds_live *l = (struct ds_live *)user;
     if (l->count == l->most)
         return; /* not expected: no more than most were asked for */
+    int64_t time_ns =
+        (int64_t)header->ts.tv_sec * DS_NS_PER_S + header->ts.tv_usec * l->fraction_ns;
+    if (time_ns < l->since_ns)
+        return;
     uint32_t captured = header->caplen < l->snaplen ? header->caplen : l->snaplen;
     uint8_t *copy = l->copies + l->copied;
     memcpy(copy, data, captured);
@@ -65,7 +76,7 @@ static void take(u_char *user, const struct pcap_pkthdr *header, const u_char *d
         .data = copy,
         .captured = captured,
         .wire = header->len > captured ? header->len : captured,
-        .time_ns = (int64_t)header->ts.tv_sec * 1000000000 + header->ts.tv_usec * l->fraction_ns,
+        .time_ns = time_ns,
         .link = l->link,
     };
 }
@@ -84,7 +95,7 @@ static size_t dispatch(struct ds_live *l)
 static void settle(struct ds_live *l)
 {
     l->settled = true;
-    poll(NULL, 0, 2 * TIMEOUT_MS);
+    poll(NULL, 0, 2 * l->timeout_ms);
 }
 
 /* Once stopped: what arrived before that is still in the kernel, and not lost. */
@@ -114,7 +125,7 @@ static int live_read(struct ds_capture *c, struct ds_frame *frames, size_t most,
     if (dispatch(l))
         return (int)l->count;
     if (!l->failed) {
-        poll(wait, 2, TIMEOUT_MS); /* interrupted: as a timeout */
+        poll(wait, 2, l->timeout_ms); /* interrupted: as a timeout */
         if (atomic_load_explicit(&l->stopped, memory_order_relaxed))
             return read_rest(l);
         if (dispatch(l) || !l->failed)
@@ -144,7 +155,8 @@ static void live_loss(struct ds_capture *c, struct ds_capture_loss *out)
     struct pcap_stat now;
     if (pcap_stats(l->pcap, &now) == 0) {
         add_loss(&l->loss.kernel, &l->last_kernel, now.ps_drop);
-        add_loss(&l->loss.interface, &l->last_interface, now.ps_ifdrop);
+        if (l->counts_interface)
+            add_loss(&l->loss.interface, &l->last_interface, now.ps_ifdrop);
     }
     *out = l->loss;
 }
@@ -234,7 +246,7 @@ static int activate(struct ds_live *l, const struct ds_capture_live *o, struct d
         return ds_error(err, DS_NETWORK, "interface %s: cannot capture: %s", o->interface, text);
     pcap_set_snaplen(l->pcap, o->snaplen);
     pcap_set_promisc(l->pcap, o->promiscuous);
-    pcap_set_timeout(l->pcap, TIMEOUT_MS);
+    pcap_set_timeout(l->pcap, o->timeout_ms);
     pcap_set_buffer_size(l->pcap, o->buffer_bytes);
     /* Where it is refused, times come in microseconds. */
     pcap_set_tstamp_precision(l->pcap, PCAP_TSTAMP_PRECISION_NANO);
@@ -276,17 +288,14 @@ static int set_filter(struct ds_live *l, const char *filter, struct ds_error *er
     return 0;
 }
 
-int ds_capture_open_live(const struct ds_capture_live *o, struct ds_capture **out,
-                         struct ds_error *err)
+static int open_one(const struct ds_capture_live *o, struct ds_live **out, struct ds_error *err)
 {
-    if (o->snaplen <= 0 || (unsigned)o->snaplen > DS_CAPTURE_RECORD_MAX)
-        return ds_error(err, DS_CONFIG, "snaplen: %d is not within 1 and %u", o->snaplen,
-                        DS_CAPTURE_RECORD_MAX);
     struct ds_live *l = calloc(1, sizeof *l);
     if (!l)
         return ds_error(err, DS_FAILURE, "interface %s: out of memory", o->interface);
     l->capture.ops = &live_ops;
     l->snaplen = (uint32_t)o->snaplen;
+    l->timeout_ms = o->timeout_ms;
     l->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     l->interface = strdup(o->interface);
     l->copies = malloc((size_t)DS_CAPTURE_BATCH * l->snaplen);
@@ -294,9 +303,53 @@ int ds_capture_open_live(const struct ds_capture_live *o, struct ds_capture **ou
         ds_error(err, DS_FAILURE, "interface %s: %s", o->interface, strerror(errno));
     else if (activate(l, o, err) == 0 && check_link(l, err) == 0 &&
              set_filter(l, o->filter, err) == 0) {
-        *out = &l->capture;
+        *out = l;
         return 0;
     }
     live_destroy(&l->capture);
+    return -1;
+}
+
+static int share(struct ds_live **all, unsigned count, struct ds_error *err)
+{
+    int sockets[DS_CAPTURE_THREADS_MAX];
+    for (unsigned i = 0; i < count; i++)
+        sockets[i] = pcap_fileno(all[i]->pcap);
+    if (ds_fanout_join(sockets, count))
+        return ds_error(err, DS_NETWORK,
+                        "interface %s: cannot share it among %u capture threads: %s; set "
+                        "capture.threads to 1",
+                        all[0]->interface, count, strerror(errno));
+    int64_t now = ds_clock_utc_ns();
+    for (unsigned i = 0; i < count; i++) {
+        struct ds_capture_loss before;
+        live_loss(&all[i]->capture, &before);
+        all[i]->loss = (struct ds_capture_loss){0};
+        all[i]->since_ns = now;
+    }
+    return 0;
+}
+
+int ds_capture_open_live(const struct ds_capture_live *o, struct ds_capture **out,
+                         struct ds_error *err)
+{
+    struct ds_live *all[DS_CAPTURE_THREADS_MAX];
+    unsigned opened = 0;
+    if (o->snaplen <= 0 || (unsigned)o->snaplen > DS_CAPTURE_RECORD_MAX)
+        return ds_error(err, DS_CONFIG, "snaplen: %d is not within 1 and %u", o->snaplen,
+                        DS_CAPTURE_RECORD_MAX);
+    if (o->threads < 1 || o->threads > DS_CAPTURE_THREADS_MAX)
+        return ds_error(err, DS_CONFIG, "threads: %u is not within 1 and %d", o->threads,
+                        DS_CAPTURE_THREADS_MAX);
+    while (opened < o->threads && open_one(o, &all[opened], err) == 0)
+        opened++;
+    if (opened == o->threads && (opened == 1 || share(all, opened, err) == 0)) {
+        all[0]->counts_interface = true;
+        for (unsigned i = 0; i < opened; i++)
+            out[i] = &all[i]->capture;
+        return 0;
+    }
+    while (opened > 0)
+        live_destroy(&all[--opened]->capture);
     return -1;
 }

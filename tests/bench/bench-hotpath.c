@@ -286,8 +286,10 @@ static void run_pipeline(struct bench *b)
     struct ds_error err;
     if (b->country_db)
         check(ds_geo_create(b->country_db, &geo, &err), &err);
+    struct ds_capture *captures[] = {&laps.capture};
     struct ds_pipeline_settings settings = {
-        .capture = &laps.capture,
+        .captures = captures,
+        .capture_count = 1,
         .monitor = b->monitor,
         .geo = geo,
         .sink = {.self = b, .put = take_window},

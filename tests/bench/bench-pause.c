@@ -246,8 +246,10 @@ static void run_row(struct bench *b, const struct row *row)
         .rate = row->rate,
         .count = row->rate * b->seconds,
     };
+    struct ds_capture *captures[] = {&capture.capture};
     struct ds_pipeline_settings settings = {
-        .capture = &capture.capture,
+        .captures = captures,
+        .capture_count = 1,
         .monitor = b->monitor,
         .sink = {.self = b, .put = take_window},
         .workers = row->workers,

@@ -125,10 +125,10 @@ def check_all_arrived(far, truth):
           "the interface has packets that nobody sent")
 
 
-def stopped_by(number):
+def stopped_by(number, *options):
     def test():
-        with folder() as where, live(where, "--window", "all", "--workers", "2") as (sensor, near,
-                                                                                     far):
+        with folder() as where, live(where, "--window", "all", "--workers", "2",
+                                     *options) as (sensor, near, far):
             truth = send(near, where)
             check_all_arrived(far, truth)
             window, = sensor.stop(number=number).windows()
@@ -140,6 +140,35 @@ def stopped_by(number):
             raise Skip(f"this machine dropped packets: {dropped}")
         check_equal(timeless(window), timeless(truth), "live and truth")
     return test
+
+
+def lost(*options):
+    """A sensor that does not get to run: what the kernel has no room for is in the books."""
+    def test():
+        with folder() as where, live(where, "--window", "all", "--buffer", "1",
+                                     *options) as (sensor, near, far):
+            sensor.send(signal.SIGSTOP)
+            truth = send(near, where)
+            check_all_arrived(far, truth)
+            sensor.send(signal.SIGCONT)
+            window, = sensor.stop().windows()
+        check_books(window)
+        packets = window["packets"]
+        check(packets["dropped_kernel"] > 0, "nothing was lost")
+        dropped = sum(v for k, v in packets.items() if k.startswith("dropped_"))
+        check(packets["received"] + dropped == truth["packets"]["received"],
+              f"sent is not received + dropped: {truth['packets']}, {packets}")
+    return test
+
+
+def by_xdp(test):
+    def run_or_skip():
+        said = run(SENSOR, "--interface", "lo", "--method", "xdp", "--filter", "ip", "--json",
+                   status=None).err
+        if "without libxdp" in said:
+            raise Skip("built without libxdp")
+        test()
+    return run_or_skip
 
 
 def test_stop_of_a_replay():
@@ -294,6 +323,12 @@ TESTS = [
     ("paced replay", test_paced_replay),
     ("live, stopped by SIGINT", stopped_by(signal.SIGINT)),
     ("live, stopped by SIGTERM", stopped_by(signal.SIGTERM)),
+    ("live, three capture threads", stopped_by(signal.SIGINT, "--capture-threads", "3", "--cpu",
+                                               min(os.sched_getaffinity(0)))),
+    ("live, by xdp", by_xdp(stopped_by(signal.SIGINT, "--method", "xdp"))),
+    ("live, with losses", lost()),
+    ("live, with losses, three capture threads", lost("--capture-threads", "3")),
+    ("live, with losses, by xdp", by_xdp(lost("--method", "xdp"))),
     ("replay that is stopped", test_stop_of_a_replay),
     ("country database read again", test_reload_loses_nothing),
     ("bad country database read again", test_reload_of_a_bad_database),

@@ -37,12 +37,13 @@ KNOWS = {
         "tunnel": {"link"},
         "count": {"geo", "monitor", "timeline"},
         # Those that know the order of the stages: frame to ring, ring to tables, tables to window.
-        "dispatch": {"capture", "link", "ring", "timeline", "worker"},
+        "dispatch": {"capture", "link", "ring", "schedule", "worker"},
+        "schedule": {"timeline"},
         "batch": {"classify", "count", "parse"},
         "batch_choose": {"batch"},
-        "worker": {"batch", "count", "ring"},
+        "worker": {"batch", "capture", "count", "ring"},
         "gather": {"worker"},
-        "pipeline": {"capture", "dispatch", "gather", "geo", "monitor", "worker"},
+        "pipeline": {"capture", "dispatch", "gather", "geo", "monitor", "schedule", "worker"},
         "uplink": {"backlog", "dealer"},
         # What the user asked for.
         "config": {"link", "monitor", "pipeline"},

@@ -342,8 +342,11 @@ static void test_fake(void **state)
 /* What needs no rights; the rest is tested over a veth pair. */
 static void test_live_refused(void **state)
 {
-    const struct ds_capture_live options = {
-        .interface = "no-such-if0", .buffer_bytes = 1 << 20, .snaplen = 256};
+    const struct ds_capture_live options = {.interface = "no-such-if0",
+                                            .buffer_bytes = 1 << 20,
+                                            .timeout_ms = 100,
+                                            .snaplen = 256,
+                                            .threads = 2};
     struct ds_capture *c = NULL;
     struct ds_error err;
     assert_int_equal(ds_capture_open_live(&options, &c, &err), -1);

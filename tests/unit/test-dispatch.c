@@ -55,8 +55,14 @@ struct outcome {
     uint64_t packets[RINGS], malformed, late;
     uint32_t newest_epoch;
     int result;
+    unsigned failures; /* told to the pipeline */
     struct ds_error error;
 };
+
+static void count_failure(void *outcome)
+{
+    ((struct outcome *)outcome)->failures++;
+}
 
 struct reader {
     struct script *script;
@@ -114,13 +120,16 @@ static struct outcome *run(const struct answer *answers, size_t slots, bool pati
     struct ds_dispatch d;
     struct ds_gate data;
     struct outcome *o = calloc(1, sizeof *o);
+    struct ds_schedule schedule;
     struct ds_dispatch_settings settings = {.capture = &script.capture,
+                                            .schedule = &schedule,
                                             .rings = places,
                                             .workers = RINGS,
                                             .key = &key,
-                                            .window_ns = 60 * DS_NS_PER_S,
-                                            .lateness_ns = 2 * DS_NS_PER_S};
+                                            .failed = count_failure,
+                                            .failed_arg = o};
     assert_non_null(o);
+    assert_int_equal(ds_schedule_init(&schedule, 1, 60 * DS_NS_PER_S, 2 * DS_NS_PER_S), 0);
     assert_int_equal(sem_init(&script.at_end, 0, 0), 0);
     assert_int_equal(ds_dispatch_init(&d, &settings), 0);
     assert_int_equal(ds_gate_init(&data), 0);
@@ -139,6 +148,7 @@ static struct outcome *run(const struct answer *answers, size_t slots, bool pati
         ds_ring_finish(&rings[i]);
     ds_gate_finish(&data);
     ds_dispatch_finish(&d);
+    ds_schedule_finish(&schedule);
     sem_destroy(&script.at_end);
     for (unsigned i = 1; i < RINGS; i++) {
         assert_int_equal(o->close_count[i], o->close_count[0]);
@@ -241,6 +251,7 @@ static void test_failing_capture(void **state)
     const struct answer answers[] = {{s->frames, 10, 0}, {.count = DS_CAPTURE_FAILED}};
     struct outcome *o = run(answers, 1024, false);
     assert_int_equal(o->result, -1);
+    assert_int_equal(o->failures, 1);
     assert_int_equal(o->error.status, DS_NETWORK);
     assert_string_equal(o->error.text, "the interface is gone");
     assert_int_equal(o->close_count[0], 1);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The real threads on a fake capture: the same packets give the same windows whatever the number of
- * workers, the books balance, and every way to end is an end. Meant for the thread sanitizer too.
+ * workers and capture threads, the books balance, and every way to end is an end. Meant for the
+ * thread sanitizer too.
  */
 #include "darkscope/clock.h"
 #include "darkscope/window_json.h"
@@ -126,13 +127,14 @@ struct way {
     int64_t window_ns;
 };
 
-/* Runs a capture through a pipeline; what join returned. The capture stays the caller's. */
-static int run(struct ds_capture *capture, const struct way *way, struct keeper *k,
-               struct ds_error *err)
+/* Runs captures through a pipeline; what join returned. The captures stay the caller's. */
+static int run_all(struct ds_capture **captures, unsigned count, const struct way *way,
+                   struct keeper *k, struct ds_error *err)
 {
     struct ds_monitor *monitor = make_monitor(way->everything);
     struct ds_pipeline_settings settings = {
-        .capture = capture,
+        .captures = captures,
+        .capture_count = count,
         .monitor = monitor,
         .sink = {.self = k, .put = keep},
         .workers = way->workers,
@@ -150,6 +152,12 @@ static int run(struct ds_capture *capture, const struct way *way, struct keeper 
     for (size_t i = 0; i < k->count; i++)
         assert_null(ds_window_imbalance(&k->windows[i]));
     return result;
+}
+
+static int run(struct ds_capture *capture, const struct way *way, struct keeper *k,
+               struct ds_error *err)
+{
+    return run_all(&capture, 1, way, k, err);
 }
 
 static struct keeper *run_traffic(const struct traffic *t, const struct way *way)
@@ -207,6 +215,70 @@ static void test_workers_agree(void **state)
 static void test_workers_agree_on_everything(void **state)
 {
     compare_workers(*state, true, 0);
+}
+
+/* Every count-th packet, each for a capture thread of its own. */
+static struct keeper *run_split(const struct traffic *t, unsigned count, const struct way *way)
+{
+    struct keeper *k = calloc(1, sizeof *k);
+    struct ds_frame *frames[DS_CAPTURE_THREADS_MAX];
+    struct ds_capture *captures[DS_CAPTURE_THREADS_MAX];
+    struct ds_error err;
+    assert_non_null(k);
+    for (unsigned i = 0; i < count; i++) {
+        size_t n = 0;
+        frames[i] = calloc(t->count, sizeof **frames);
+        assert_non_null(frames[i]);
+        for (size_t from = i; from < t->count; from += count)
+            frames[i][n++] = t->frames[from];
+        assert_int_equal(ds_capture_open_fake(frames[i], n, 17 + i, &captures[i]), 0);
+    }
+    if (run_all(captures, count, way, k, &err))
+        fail_msg("%s", err.text);
+    for (unsigned i = 0; i < count; i++) {
+        captures[i]->ops->destroy(captures[i]);
+        free(frames[i]);
+    }
+    return k;
+}
+
+/* Figures that do not depend on the windows. */
+static uint64_t sum_figure(const struct keeper *k, size_t figure)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < k->count; i++) {
+        const struct ds_window *w = &k->windows[i];
+        sum += figure < DS_BOOK_COUNT ? w->books[figure] : w->types[figure - DS_BOOK_COUNT];
+    }
+    return sum;
+}
+
+static void test_captures_agree(void **state)
+{
+    const struct way whole = {2, false, 0}, minutes = {2, false, 60 * DS_NS_PER_S};
+    struct keeper *one = run_traffic(*state, &whole);
+    for (unsigned count = 2; count <= 5; count++) {
+        struct keeper *many = run_split(*state, count, &whole);
+        assert_int_equal(many->count, 1);
+        char *expected = print(&one->windows[0]), *found = print(&many->windows[0]);
+        assert_string_equal(found, expected);
+        free(expected);
+        free(found);
+        forget(many);
+        free(many);
+        /* The threads run through the same time each as fast as it can: one's packets are late for
+         * another, but each is in a window. */
+        many = run_split(*state, count, &minutes);
+        for (size_t figure = 0; figure < DS_BOOK_COUNT + DS_TYPE_COUNT; figure++)
+            if (figure != DS_BOOK_LATE)
+                assert_true(sum_figure(many, figure) == sum_figure(one, figure));
+        for (size_t i = 1; i < many->count; i++)
+            assert_true(many->windows[i].start_s > many->windows[i - 1].start_s);
+        forget(many);
+        free(many);
+    }
+    forget(one);
+    free(one);
 }
 
 /* The traffic has what it is meant to test. */
@@ -298,16 +370,21 @@ static void test_wild_times(void **state)
     assert_true(t && k);
     for (size_t i = 0; i < COUNT(times); i++)
         draw_frame(t, &seed, times[i]);
-    struct ds_pipeline_settings settings = {
-        .monitor = monitor, .sink = {.self = k, .put = keep}, .workers = 1, .speed = 0.001};
-    assert_int_equal(ds_capture_open_fake(t->frames, t->count, 1, &settings.capture), 0);
+    struct ds_capture *capture;
+    struct ds_pipeline_settings settings = {.captures = &capture,
+                                            .capture_count = 1,
+                                            .monitor = monitor,
+                                            .sink = {.self = k, .put = keep},
+                                            .workers = 1,
+                                            .speed = 0.001};
+    assert_int_equal(ds_capture_open_fake(t->frames, t->count, 1, &capture), 0);
     assert_int_equal(ds_pipeline_create(&settings, &p, &err), 0);
     assert_int_equal(ds_pipeline_start(p, &err), 0);
     assert_int_equal(ds_pipeline_join(p, &err), 0);
     assert_int_equal(k->count, 1);
     assert_int_equal(k->windows[0].books[DS_BOOK_RECEIVED], COUNT(times));
     ds_pipeline_destroy(p);
-    settings.capture->ops->destroy(settings.capture);
+    capture->ops->destroy(capture);
     ds_monitor_destroy(monitor);
     forget(k);
     free(k);
@@ -332,6 +409,7 @@ int main(void)
         cmocka_unit_test(test_traffic),
         cmocka_unit_test(test_workers_agree),
         cmocka_unit_test(test_workers_agree_on_everything),
+        cmocka_unit_test(test_captures_agree),
         cmocka_unit_test(test_failing_sink),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_nothing),

@@ -314,35 +314,6 @@ static void test_shuffled(void **state)
     }
 }
 
-/* The short way for a packet of the oldest window is the same way. */
-static void test_short_way(void **state)
-{
-    static const int64_t lengths_s[] = {0, 1, 60, 3600};
-    uint64_t seed = 8;
-    for (unsigned round = 0; round < 40; round++) {
-        struct log l, fast;
-        int64_t length_ns = lengths_s[round % COUNT(lengths_s)] * S, at = T(0);
-        begin(&l, length_ns);
-        begin(&fast, length_ns);
-        fast.timeline.lateness_ns = l.timeline.lateness_ns = length_ns ? length_ns / 2 : 0;
-        for (int i = 0; i < 2000 && l.count < LOG_MAX - 3700; i++) {
-            at += draw_below(&seed, 200) ? (int64_t)draw_below(&seed, 50) * S / 10
-                                         : ((int64_t)draw_below(&seed, 20000) - 10000) * S;
-            int64_t t = at - (draw_below(&seed, 3) ? 0 : (int64_t)draw_below(&seed, 5000) * S);
-            int64_t expected = packet(&l, t);
-            int64_t found = ds_timeline_is_oldest(&fast.timeline, t) ? (int64_t)fast.timeline.oldest
-                                                                     : packet(&fast, t);
-            assert_true(found == expected);
-            assert_true(fast.timeline.newest_ns == l.timeline.newest_ns);
-            assert_int_equal(fast.timeline.behind, l.timeline.behind);
-        }
-        finish(&l);
-        finish(&fast);
-        assert_int_equal(fast.count, l.count);
-        assert_memory_equal(fast.closed, l.closed, l.count * sizeof *l.closed);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -360,7 +331,6 @@ int main(void)
         cmocka_unit_test(test_whole),
         cmocka_unit_test(test_extremes),
         cmocka_unit_test(test_shuffled),
-        cmocka_unit_test(test_short_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "schedule.h"
+
+#include <errno.h>
+
+int ds_schedule_init(struct ds_schedule *s, unsigned members, int64_t length_ns,
+                     int64_t lateness_ns)
+{
+    *s = (struct ds_schedule){.members = members, .reading = members};
+    ds_timeline_init(&s->timeline, length_ns, lateness_ns);
+    errno = pthread_mutex_init(&s->lock, NULL);
+    if (errno)
+        return -1;
+    errno = pthread_cond_init(&s->changed, NULL);
+    if (!errno)
+        return 0;
+    pthread_mutex_destroy(&s->lock);
+    return -1;
+}
+
+void ds_schedule_finish(struct ds_schedule *s)
+{
+    pthread_mutex_destroy(&s->lock);
+    pthread_cond_destroy(&s->changed);
+}
+
+/* All below, up to the public functions, is called with the lock. */
+
+/* What the member saw since it last looked here. The latest time counts while its window is the
+ * oldest open one: the threads that closed that window have seen a later time. */
+static void merge(struct ds_schedule *s, const struct ds_schedule_member *m)
+{
+    struct ds_timeline *t = &s->timeline;
+    t->behind = m->view.behind;
+    if (m->view.started && m->view.oldest == t->oldest && m->view.newest_ns > t->newest_ns)
+        t->newest_ns = m->view.newest_ns;
+}
+
+static void refresh(const struct ds_schedule *s, struct ds_schedule_member *m)
+{
+    m->view = s->timeline;
+    if (!m->view.started) {
+        m->from_ns = m->next_ns = m->until_ns = 0;
+    } else if (m->view.length_ns == 0) {
+        m->from_ns = m->view.first_ns;
+        m->next_ns = m->until_ns = DS_TIMELINE_TIME_MAX_NS;
+    } else {
+        m->from_ns = m->view.start_ns;
+        m->next_ns = m->from_ns + m->view.length_ns;
+        m->until_ns = m->next_ns + m->view.lateness_ns;
+    }
+}
+
+static void publish(struct ds_schedule *s)
+{
+    s->untold = s->members;
+    atomic_store_explicit(&s->closed_now, s->closed.number, memory_order_relaxed);
+    pthread_cond_broadcast(&s->changed);
+}
+
+/* Tells the member of the last closed window, unless it knows. */
+static bool tell(struct ds_schedule *s, struct ds_schedule_member *m, struct ds_epoch *closed)
+{
+    if (m->told == s->closed.number)
+        return false;
+    m->told = s->closed.number;
+    *closed = s->closed;
+    if (--s->untold == 0)
+        pthread_cond_broadcast(&s->changed);
+    refresh(s, m);
+    return true;
+}
+
+bool ds_schedule_advance(struct ds_schedule *s, struct ds_schedule_member *m, int64_t time_ns,
+                         struct ds_epoch *closed)
+{
+    pthread_mutex_lock(&s->lock);
+    merge(s, m);
+    if (m->told == s->closed.number) {
+        if (s->untold)
+            ds_timeline_hold(&s->timeline, time_ns);
+        else if (ds_timeline_advance(&s->timeline, time_ns, &s->closed))
+            publish(s);
+    }
+    bool news = tell(s, m, closed);
+    if (!news)
+        refresh(s, m);
+    pthread_mutex_unlock(&s->lock);
+    return news;
+}
+
+bool ds_schedule_news(struct ds_schedule *s, struct ds_schedule_member *m, struct ds_epoch *closed)
+{
+    if (!ds_schedule_has_news(s, m))
+        return false;
+    pthread_mutex_lock(&s->lock);
+    merge(s, m);
+    bool news = tell(s, m, closed);
+    pthread_mutex_unlock(&s->lock);
+    return news;
+}
+
+uint32_t ds_schedule_assign(struct ds_schedule_member *m, int64_t time_ns, bool *late)
+{
+    uint32_t epoch = ds_timeline_assign(&m->view, time_ns, late);
+    /* A window that could not be closed in time is not this packet's. */
+    if (m->view.length_ns && time_ns >= m->next_ns + m->view.length_ns)
+        *late = true;
+    return epoch;
+}
+
+bool ds_schedule_leave(struct ds_schedule *s, struct ds_schedule_member *m, struct ds_epoch *closed)
+{
+    bool news;
+    pthread_mutex_lock(&s->lock);
+    merge(s, m);
+    if (!m->left) {
+        m->left = true;
+        if (--s->reading == 0)
+            pthread_cond_broadcast(&s->changed);
+    }
+    while (!(news = tell(s, m, closed))) {
+        if (s->reading || s->untold) {
+            pthread_cond_wait(&s->changed, &s->lock);
+            continue;
+        }
+        if (!ds_timeline_finish(&s->timeline, &s->closed))
+            break;
+        publish(s);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return news;
+}
+
+void ds_schedule_drop(struct ds_schedule *s, struct ds_schedule_member *m)
+{
+    pthread_mutex_lock(&s->lock);
+    s->members--;
+    s->reading--;
+    if (m->told != s->closed.number)
+        s->untold--;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
