@@ -281,12 +281,12 @@ static int take_window(void *self, struct ds_window *w, struct ds_error *err)
 static void run_pipeline(struct bench *b)
 {
     struct laps laps = {.capture.ops = &laps_ops, .bench = b, .file = open_capture(b)};
+    struct ds_capture *captures[] = {&laps.capture};
     struct ds_geo *geo = NULL;
     struct ds_pipeline *p;
     struct ds_error err;
     if (b->country_db)
         check(ds_geo_create(b->country_db, &geo, &err), &err);
-    struct ds_capture *captures[] = {&laps.capture};
     struct ds_pipeline_settings settings = {
         .captures = captures,
         .capture_count = 1,
