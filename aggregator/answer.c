@@ -2,10 +2,10 @@
 #include "answer.h"
 
 #include "channel.h"
+#include "darkscope/clock.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +16,7 @@
 struct ds_answerer {
     struct ds_store *store;
     struct ds_channel *waiting, *answered;
+    struct ds_question *now; /* query thread: being answered */
     pthread_t thread;
     bool is_running;
     atomic_bool is_stopping;
@@ -29,11 +30,29 @@ void ds_question_destroy(struct ds_question *q)
     free(q);
 }
 
+void ds_question_cancel(struct ds_question *q)
+{
+    q->asker = NULL;
+    atomic_store(&q->is_cancelled, true);
+}
+
+static bool is_enough(void *arg)
+{
+    const struct ds_answerer *a = arg;
+    return atomic_load(&a->is_stopping) || atomic_load(&a->now->is_cancelled) ||
+           ds_clock_steady_ns() >= a->now->deadline_ns;
+}
+
 static void answer(struct ds_answerer *a, struct ds_question *q)
 {
     json_t *json = NULL;
-    if (ds_query_run(&q->query, a->store, &json, &q->err) < 0)
+    a->now = q;
+    if (is_enough(a) || ds_query_run(&q->query, a->store, &json, &q->err) < 0) {
+        if (is_enough(a)) /* where somebody still waits, it is late */
+            ds_error(&q->err, DS_DATABASE, "no answer within %d seconds: ask for less time",
+                     DS_ANSWER_S);
         return;
+    }
     q->err.status = DS_OK;
     q->body = json_dumps(json, DS_QUERY_JSON);
     json_decref(json);
@@ -52,8 +71,7 @@ static void *run(void *arg)
     struct ds_answerer *a = arg;
     struct ds_question *q;
     while ((q = ds_channel_wait(a->waiting))) {
-        if (!atomic_load(&a->is_stopping))
-            answer(a, q);
+        answer(a, q);
         if (!ds_channel_push(a->answered, q))
             ds_question_destroy(q);
     }
@@ -66,6 +84,8 @@ int ds_answerer_start(struct ds_store *store, struct ds_answerer **out, struct d
     if (!a)
         return ds_error(err, DS_FAILURE, "cannot start the query thread: out of memory");
     a->store = store;
+    store->is_enough = is_enough;
+    store->is_enough_arg = a;
     int failure = 0;
     if (ds_channel_create(DS_ANSWER_QUEUE_MAX, &a->waiting) < 0 ||
         ds_channel_create(ANSWERED_MAX, &a->answered) < 0)
@@ -89,6 +109,7 @@ void ds_answerer_destroy(struct ds_answerer *a)
         atomic_store(&a->is_stopping, true);
         ds_channel_close(a->waiting);
         pthread_join(a->thread, NULL);
+        a->store->is_enough = NULL;
     }
     struct ds_question *q;
     while (a->answered && (q = ds_channel_pop(a->answered)))

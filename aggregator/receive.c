@@ -19,8 +19,9 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#define BATCH         64   /* messages of one service round */
-#define RECEIVE_HWM   8    /* messages that libzmq holds of one peer */
+#define BATCH         64                  /* messages of one service round ... */
+#define ROUND_NS      (20 * DS_NS_PER_MS) /* ... of which none begins after so long */
+#define RECEIVE_HWM   1    /* messages that libzmq holds of one peer: each may be the largest */
 #define SEND_HWM      1000 /* answers that it holds for one peer */
 #define LINGER_MS     1000 /* for the last answers at the end */
 #define BACKLOG       128
@@ -207,22 +208,28 @@ static void log_malformed(struct ds_receive *r, const char *why, int64_t now_ns)
     if (ds_quiet_allows(&r->malformed, now_ns, &unsaid))
         ds_log(DS_LOG_WARNING,
                "a message on %s cannot be understood, wrong is: %s (%" PRIu64 " more not logged)",
-               r->endpoint, why ? why : "not a darkscope message", unsaid);
+               r->endpoint, why, unsaid);
+}
+
+/* A window is the only message that costs much to read: strangers cannot make us. */
+static enum ds_decode decode(struct ds_receive *r, const struct ds_peer *from, zmq_msg_t *payload,
+                             struct ds_message *m, const char **why)
+{
+    const void *bytes = zmq_msg_data(payload);
+    size_t size = zmq_msg_size(payload);
+    enum ds_decode decoded = ds_message_decode_head(m, bytes, size, why);
+    if (decoded != DS_DECODE_OK || !ds_sessions_wants(r->sessions, from, m->kind))
+        return decoded;
+    return ds_message_decode(m, bytes, size, why);
 }
 
 static void take_message(struct ds_receive *r, const struct ds_peer *from, zmq_msg_t *payload,
                          int64_t now_ns)
 {
-    struct ds_message m, answer;
+    struct ds_message m = {.kind = DS_MESSAGE_KIND_COUNT}, answer;
     struct ds_ticket ticket;
-    const char *why = NULL;
-    enum ds_decode decoded = DS_DECODE_MALFORMED;
-    if (payload) {
-        decoded = ds_message_decode(&m, zmq_msg_data(payload), zmq_msg_size(payload), &why);
-    } else {
-        memset(&m, 0, sizeof m);
-        why = "number of parts";
-    }
+    const char *why = "number of parts";
+    enum ds_decode decoded = payload ? decode(r, from, payload, &m, &why) : DS_DECODE_MALFORMED;
     if (decoded == DS_DECODE_MALFORMED)
         log_malformed(r, why, now_ns);
     enum ds_step step =
@@ -258,7 +265,8 @@ static bool receive_one(struct ds_receive *r, int64_t now_ns)
 bool ds_receive_service(struct ds_receive *r, int64_t now_ns)
 {
     ds_receive_settle(r);
-    for (size_t i = 0; i < BATCH; i++)
+    int64_t end_ns = ds_clock_steady_ns() + ROUND_NS;
+    for (size_t i = 0; i < BATCH && (i == 0 || ds_clock_steady_ns() < end_ns); i++)
         if (!receive_one(r, now_ns))
             return false;
     return true;

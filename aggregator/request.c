@@ -5,6 +5,7 @@
  */
 #include "request.h"
 
+#include "darkscope/clock.h"
 #include "page.h"
 
 #include <ctype.h>
@@ -131,6 +132,7 @@ static void ask(struct ds_request *q, enum ds_query_kind kind, struct ds_answere
     if (question) {
         question->query = query;
         question->asker = q;
+        question->deadline_ns = ds_clock_steady_ns() + DS_ANSWER_S * DS_NS_PER_S;
         if (ds_answerer_push(answerer, question)) {
             q->question = question;
             lws_set_timeout(q->wsi, PENDING_TIMEOUT_HTTP_CONTENT, DS_HTTP_ANSWER_S);
@@ -270,7 +272,7 @@ int ds_request_write(struct ds_request *q)
 void ds_request_end(struct ds_request *q)
 {
     if (q->question)
-        q->question->asker = NULL;
+        ds_question_cancel(q->question);
     free(q->owned);
     memset(q, 0, sizeof *q);
 }

@@ -149,6 +149,13 @@ static enum ds_step admit(struct ds_sessions *s, struct session *session,
     return DS_STEP_STORE;
 }
 
+bool ds_sessions_wants(struct ds_sessions *s, const struct ds_peer *from, enum ds_message_kind kind)
+{
+    if (kind == DS_MESSAGE_HELLO)
+        return true;
+    return (kind == DS_MESSAGE_WINDOW || kind == DS_MESSAGE_BYE) && find_peer(s, from);
+}
+
 enum ds_step ds_sessions_message(struct ds_sessions *s, const struct ds_peer *from,
                                  enum ds_decode decoded, const struct ds_message *m, int64_t now_ns,
                                  struct ds_message *answer, struct ds_ticket *ticket)

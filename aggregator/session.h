@@ -53,6 +53,11 @@ struct ds_sessions;
 struct ds_sessions *ds_sessions_create(void);
 void ds_sessions_destroy(struct ds_sessions *s); /* accepts NULL */
 
+/* Is more of a message of this kind worth reading than its head? If not, ds_sessions_message knows
+ * its answer by the head alone. */
+bool ds_sessions_wants(struct ds_sessions *s, const struct ds_peer *from,
+                       enum ds_message_kind kind);
+
 /* A message arrived: decoded says how far it could be read, m holds what could. Fills answer
  * (ANSWER; its clock_ns is the caller's to set) or ticket (STORE). now_ns is steady. */
 enum ds_step ds_sessions_message(struct ds_sessions *s, const struct ds_peer *from,

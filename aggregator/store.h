@@ -213,6 +213,10 @@ struct ds_store_ops {
 /* First member of every implementation. */
 struct ds_store {
     const struct ds_store_ops *ops;
+    /* Asked again and again while an operation runs, in its thread: true ends it with an error. Who
+     * uses the handle sets both between operations; NULL: whatever it takes. */
+    bool (*is_enough)(void *arg);
+    void *is_enough_arg;
 };
 
 enum ds_store_mode {

@@ -155,27 +155,53 @@ static void read_body(struct ds_cursor *c, struct ds_message *m, uint32_t pairs)
         ds_cursor_fail(c, "sequence");
 }
 
-enum ds_decode ds_message_decode(struct ds_message *m, const void *bytes, size_t size,
-                                 const char **why)
+/* Reads what every message begins with; returns how many pairs follow. */
+static uint32_t begin(struct ds_cursor *c, struct ds_message *m, const void *bytes, size_t size)
 {
     memset(m, 0, sizeof *m);
     m->kind = DS_MESSAGE_KIND_COUNT;
-    struct ds_cursor c;
-    ds_cursor_init(&c, bytes, size);
+    ds_cursor_init(c, bytes, size);
     if (size > DS_MESSAGE_MAX)
-        ds_cursor_fail(&c, "longer than a message may be");
-    uint32_t pairs = ds_cursor_map(&c, DS_MESSAGE_KEYS_MAX);
+        ds_cursor_fail(c, "longer than a message may be");
+    uint32_t pairs = ds_cursor_map(c, DS_MESSAGE_KEYS_MAX);
     if (pairs < PRELUDE_PAIRS)
-        ds_cursor_fail(&c, "not a message");
-    read_prelude(&c, m);
-    if (m->hello.major && m->hello.major != DS_PROTOCOL_MAJOR)
+        ds_cursor_fail(c, "not a message");
+    read_prelude(c, m);
+    return pairs - PRELUDE_PAIRS;
+}
+
+static bool is_other_version(const struct ds_message *m)
+{
+    return m->hello.major && m->hello.major != DS_PROTOCOL_MAJOR;
+}
+
+static enum ds_decode end(const struct ds_cursor *c, const struct ds_message *m, const char **why)
+{
+    if (is_other_version(m))
         return DS_DECODE_VERSION;
-    read_body(&c, m, pairs - PRELUDE_PAIRS);
-    if (!c.failed)
+    if (!c->failed)
         return DS_DECODE_OK;
     if (why)
-        *why = c.why ? c.why : "not a message";
-    return c.no_memory ? DS_DECODE_NO_MEMORY : DS_DECODE_MALFORMED;
+        *why = c->why ? c->why : "not a message";
+    return c->no_memory ? DS_DECODE_NO_MEMORY : DS_DECODE_MALFORMED;
+}
+
+enum ds_decode ds_message_decode_head(struct ds_message *m, const void *bytes, size_t size,
+                                      const char **why)
+{
+    struct ds_cursor c;
+    begin(&c, m, bytes, size);
+    return end(&c, m, why);
+}
+
+enum ds_decode ds_message_decode(struct ds_message *m, const void *bytes, size_t size,
+                                 const char **why)
+{
+    struct ds_cursor c;
+    uint32_t pairs = begin(&c, m, bytes, size);
+    if (!is_other_version(m))
+        read_body(&c, m, pairs);
+    return end(&c, m, why);
 }
 
 void ds_message_finish(struct ds_message *m)

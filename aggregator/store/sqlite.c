@@ -17,6 +17,7 @@
 
 #define LOCK_FILE       "darkscope.lock"
 #define BUSY_TIMEOUT_MS 5000
+#define PROGRESS_STEPS  1000 /* of SQLite's machine, some 20 us */
 #define PATH_BYTES      4096
 
 /* page_size comes before the first table. 4000 pages of WAL: fewer, longer checkpoints; it is cut
@@ -197,6 +198,12 @@ static void frozen_uri(const char *path, char uri[static 3 * PATH_BYTES])
     strcpy(to, "?immutable=1");
 }
 
+static int on_progress(void *arg)
+{
+    const struct ds_store *store = arg;
+    return store->is_enough && store->is_enough(store->is_enough_arg);
+}
+
 static int open_file(struct sqlite_store *s, enum ds_store_mode mode, struct ds_error *err)
 {
     char path[PATH_BYTES], uri[3 * PATH_BYTES + 32];
@@ -216,6 +223,7 @@ static int open_file(struct sqlite_store *s, enum ds_store_mode mode, struct ds_
     if (sqlite3_open_v2(frozen ? uri : path, &s->db, flags, NULL) != SQLITE_OK)
         return ds_sqlite_error(s, "open " DS_STORE_FILE, err);
     sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
+    sqlite3_progress_handler(s->db, PROGRESS_STEPS, on_progress, &s->base);
     return 0;
 }
 

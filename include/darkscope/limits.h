@@ -31,7 +31,7 @@
 #define DS_SIGNATURES_MAX 1024u
 
 /* Messages. A window of DS_CELLS_MAX cells at the measured ~2.5 B a cell is ~20 MB. */
-#define DS_MESSAGE_MAX       (64u << 20)  /* bytes of one ZeroMQ message */
+#define DS_MESSAGE_MAX       (24u << 20)  /* bytes of one ZeroMQ message */
 #define DS_MESSAGE_UNPACKED  (512u << 20) /* bytes of all its columns after zstd */
 #define DS_MESSAGE_KEYS_MAX  64           /* keys of one map */
 #define DS_MESSAGE_DEPTH_MAX 4            /* nested maps and arrays of a value that is skipped */

@@ -73,6 +73,11 @@ int ds_message_encode(const struct ds_message *m, unsigned char **out, size_t *o
 enum ds_decode ds_message_decode(struct ds_message *m, const void *bytes, size_t size,
                                  const char **why);
 
+/* The same of what every message begins with: only kind and hello's versions are set. Cheap,
+ * whatever the message holds: what need not be read can be refused by it. */
+enum ds_decode ds_message_decode_head(struct ds_message *m, const void *bytes, size_t size,
+                                      const char **why);
+
 void ds_message_finish(struct ds_message *m);
 
 const char *ds_message_kind_name(unsigned kind);

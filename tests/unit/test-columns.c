@@ -93,6 +93,62 @@ static void refuses_frames_that_lie(void **state)
     assert_string_equal(why, "cells: damaged zstd frame");
 }
 
+/* A frame that ends in a damaged block is refused for what stands in front: the rest, however much
+ * it claims to be, is not unpacked. */
+static void unpacks_no_more_than_it_needs(void **state)
+{
+    enum { BLOCKS = 4096, HEAD = 10, BLOCK = 4 };
+    static unsigned char frame[HEAD + BLOCKS * BLOCK] =
+        "\x28\xb5\x2f\xfd\x80\x38\x00\x00\x00\x20"; /* 512 MB */
+    for (size_t i = 0; i < BLOCKS; i++)
+        memcpy(&frame[HEAD + i * BLOCK], "\x02\x00\x10\x00", BLOCK); /* 128 KB of zeros */
+    frame[sizeof frame - BLOCK] = 0x07; /* the last one, of a kind that does not exist */
+    const char *why;
+    assert_int_equal(unpack(frame, sizeof frame, &why), DS_DECODE_MALFORMED);
+    assert_string_equal(why, "cells: bytes behind the last column");
+}
+
+/* So much of it would have to be kept in memory while it is unpacked. */
+static void refuses_a_frame_that_looks_back_too_far(void **state)
+{
+    /* 32 KB of zeros; byte 5 says how far. */
+    unsigned char frame[] = {0x28, 0xb5, 0x2f, 0xfd, 0x80, 0, 0, 0x80, 0, 0, 3, 0, 4, 0};
+    const char *why;
+    frame[5] = 13 << 3; /* 8 MB */
+    assert_int_equal(unpack(frame, sizeof frame, &why), DS_DECODE_MALFORMED);
+    assert_string_equal(why, "cells: bytes behind the last column");
+    frame[5] = 14 << 3; /* 16 MB */
+    assert_int_equal(unpack(frame, sizeof frame, &why), DS_DECODE_MALFORMED);
+    assert_string_equal(why, "cells: not a zstd frame of an acceptable size");
+}
+
+/* Real traffic can be as regular as this, so no ratio of sizes tells a bomb from a window. */
+static void one_source_through_all_ports_is_no_bomb(void **state)
+{
+    enum { PORTS = 65536 };
+    struct ds_cell *cells = calloc(PORTS, sizeof *cells), *again = NULL;
+    assert_non_null(cells);
+    for (size_t i = 0; i < PORTS; i++)
+        cells[i] = (struct ds_cell){.proto = 6,
+                                    .port = (uint16_t)i,
+                                    .country = 'N' << 8 | 'L',
+                                    .packets = 1,
+                                    .bytes = 40,
+                                    .sources = 1};
+    unsigned char *packed;
+    size_t size, n = 0;
+    const char *why = NULL;
+    assert_int_equal(ds_columns_pack(cells, PORTS, &packed, &size), 0);
+    assert_true(size < PORTS * 8 / 1000);
+    assert_int_equal(ds_columns_unpack(packed, size, &again, &n, &why), DS_DECODE_OK);
+    assert_int_equal(n, PORTS);
+    for (size_t i = 0; i < PORTS; i++)
+        assert_true(ds_cell_key(&again[i]) == ds_cell_key(&cells[i]) && again[i].bytes == 40);
+    free(packed);
+    free(again);
+    free(cells);
+}
+
 /* 64 MB of zeros in 8 KB: it says 0 cells, so nothing is allocated for them; 8 million of key 0
  * would be no country. */
 static void survives_a_bomb(void **state)
@@ -120,6 +176,9 @@ int main(void)
         cmocka_unit_test(refuses_columns_that_cannot_be),
         cmocka_unit_test(refuses_frames_that_lie),
         cmocka_unit_test(survives_a_bomb),
+        cmocka_unit_test(unpacks_no_more_than_it_needs),
+        cmocka_unit_test(refuses_a_frame_that_looks_back_too_far),
+        cmocka_unit_test(one_source_through_all_ports_is_no_bomb),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -475,6 +475,46 @@ static void loses_nothing_when_killed(void **state)
     }
 }
 
+static bool count_down(void *arg)
+{
+    unsigned *left = arg;
+    return *left == 0 || --*left == 0;
+}
+
+static int ignore_row(void *arg, const struct ds_top_row *row)
+{
+    return 0;
+}
+
+static void stops_reading_when_it_is_enough(void **state)
+{
+    struct scratch *s = *state;
+    struct ds_window w;
+    struct ds_error err = {0};
+    struct ds_figures total;
+    struct ds_origin origin;
+    struct ds_filter none = {0};
+    struct ds_top top = {
+        .range = {0, DS_STORE_TIME_MAX, NULL}, .filter = &none, .by = DS_BY_PORT, .limit = 10};
+    sample_traffic(&w, 4, 20000);
+    w.start_s = START;
+    scratch_put(s, "a", &w);
+    ds_window_finish(&w);
+    const struct ds_store_ops *ops = s->store->ops;
+    unsigned left = 3; /* so it is asked more than once in an operation */
+    s->store->is_enough = count_down;
+    s->store->is_enough_arg = &left;
+    assert_int_equal(ops->top(s->store, &top, ignore_row, NULL, &total, &err), -1);
+    assert_int_equal(err.status, DS_DATABASE);
+    assert_int_equal(left, 0);
+    assert_int_equal(ops->load(s->store, START, NULL, &w, &origin, &err), -1);
+    s->store->is_enough = NULL;
+    assert_int_equal(ops->top(s->store, &top, ignore_row, NULL, &total, &err), 0);
+    assert_int_equal(total.packets, 20000);
+    assert_int_equal(load(s->store, START, NULL, &w).parts, 1);
+    ds_window_finish(&w);
+}
+
 /* A limit on file sizes fails writes as a full disk does. */
 static void recovers_from_a_full_disk(void **state)
 {
@@ -517,6 +557,7 @@ int main(void)
         STORE_TEST(is_read_without_the_right_to_write),
         STORE_TEST(survives_a_damaged_file),
         STORE_TEST(loses_nothing_when_killed),
+        STORE_TEST(stops_reading_when_it_is_enough),
         STORE_TEST(recovers_from_a_full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

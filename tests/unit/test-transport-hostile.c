@@ -8,6 +8,7 @@
 #include "uplink.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -83,6 +84,15 @@ static void assert_refused(struct fixture *f, enum ds_refusal refusal)
     ds_message_finish(&m);
 }
 
+static void send_message(struct fixture *f, const struct ds_message *m)
+{
+    unsigned char *bytes;
+    size_t size;
+    assert_int_equal(ds_message_encode(m, &bytes, &size), 0);
+    assert_true(zmq_send(f->stranger, bytes, size, 0) >= 0);
+    free(bytes);
+}
+
 static void random_bytes_are_refused(void **state)
 {
     struct fixture *f = *state;
@@ -141,10 +151,13 @@ static void window_of_a_stranger_is_refused(void **state)
     assert_true(zmq_send(f->stranger, bytes, size, 0) >= 0);
     assert_refused(f, DS_REFUSAL_ORDER);
     assert_int_equal(fake_store_count(&f->store), 0);
-    /* Cut at every length it is malformed, and no more. */
+    /* Cut anywhere behind its kind it is refused as well: nothing of it is read. */
+    const unsigned char *kind = memmem(bytes, size, "window", 6);
+    assert_non_null(kind);
+    size_t head = (size_t)(kind + 6 - bytes);
     for (size_t cut = 0; cut < size; cut += 7) {
         assert_true(zmq_send(f->stranger, bytes, cut, 0) >= 0);
-        assert_refused(f, DS_REFUSAL_MALFORMED);
+        assert_refused(f, cut < head ? DS_REFUSAL_MALFORMED : DS_REFUSAL_ORDER);
     }
     free(bytes);
 }
@@ -161,12 +174,98 @@ static void giant_message_never_arrives(void **state)
     /* Had it arrived, it would have been answered before the next two. */
     assert_true(zmq_send(f->stranger, "small", 5, 0) >= 0);
     assert_refused(f, DS_REFUSAL_MALFORMED);
-    const struct ds_message ack = {.kind = DS_MESSAGE_ACK, .sequence = 1};
-    unsigned char *encoded;
-    assert_int_equal(ds_message_encode(&ack, &encoded, &size), 0);
-    assert_true(zmq_send(f->stranger, encoded, size, 0) >= 0);
+    send_message(f, &(struct ds_message){.kind = DS_MESSAGE_ACK, .sequence = 1});
     assert_refused(f, DS_REFUSAL_ORDER);
-    free(encoded);
+}
+
+/* A window that is large, regular and so small on the wire, and does not balance. */
+static void send_laborious(struct fixture *f, unsigned times)
+{
+    enum { CELLS = 1u << 20 };
+    struct ds_message m = {.kind = DS_MESSAGE_WINDOW, .sequence = 1};
+    m.window.seconds = 60;
+    m.window.cell_count = CELLS;
+    m.window.cells = calloc(CELLS, sizeof m.window.cells[0]);
+    assert_non_null(m.window.cells);
+    for (size_t i = 0; i < CELLS; i++)
+        m.window.cells[i] = (struct ds_cell){.proto = (uint8_t)(i >> 16),
+                                             .port = (uint16_t)i,
+                                             .country = DS_COUNTRY_UNKNOWN,
+                                             .packets = 1};
+    unsigned char *bytes;
+    size_t size;
+    assert_int_equal(ds_message_encode(&m, &bytes, &size), 0);
+    ds_message_finish(&m);
+    assert_true(size < 20000);
+    for (unsigned i = 0; i < times; i++)
+        assert_true(zmq_send(f->stranger, bytes, size, 0) >= 0);
+    free(bytes);
+}
+
+/* An aggregator whose rounds the test makes itself. */
+static struct ds_receive *start_by_hand(struct fixture *f, struct ds_ingest **ingest)
+{
+    struct ds_receive *receive;
+    fake_store_init(&f->store);
+    assert_int_equal(ds_ingest_start(&f->store.base, ingest, NULL), 0);
+    assert_int_equal(ds_receive_create("tcp://127.0.0.1:0", *ingest, &receive, NULL), 0);
+    f->context = zmq_ctx_new();
+    f->stranger = zmq_socket(f->context, ZMQ_DEALER);
+    const int zero = 0, one = 1, second = 1000;
+    zmq_setsockopt(f->stranger, ZMQ_LINGER, &zero, sizeof zero);
+    zmq_setsockopt(f->stranger, ZMQ_SNDTIMEO, &second, sizeof second);
+    zmq_setsockopt(f->stranger, ZMQ_SNDHWM, &one, sizeof one);
+    assert_int_equal(zmq_connect(f->stranger, ds_receive_endpoint(receive)), 0);
+    return receive;
+}
+
+static void stop_by_hand(struct fixture *f, struct ds_receive *receive, struct ds_ingest *ingest)
+{
+    zmq_close(f->stranger);
+    zmq_ctx_term(f->context);
+    ds_ingest_stop(ingest);
+    ds_receive_destroy(receive);
+    ds_ingest_destroy(ingest);
+}
+
+/* The loop is needed for others too: a round must end though more of them wait. */
+static void laborious_messages_do_not_make_a_round_long(void **state)
+{
+    enum { MESSAGES = 9 };
+    struct fixture f = {0};
+    struct ds_ingest *ingest;
+    struct ds_receive *receive = start_by_hand(&f, &ingest);
+    const int all = MESSAGES + 1;
+    zmq_setsockopt(f.stranger, ZMQ_SNDHWM, &all, sizeof all);
+    send_message(&f, &(struct ds_message){.kind = DS_MESSAGE_HELLO, .hello.sensor = "tokyo"});
+    send_laborious(&f, MESSAGES);
+    struct ds_receive_stats stats = {0};
+    struct pollfd readable = {.fd = ds_receive_fd(receive), .events = POLLIN};
+    while (stats.malformed < MESSAGES) {
+        uint64_t before = stats.malformed;
+        bool is_busy = ds_receive_service(receive, ds_clock_steady_ns());
+        ds_receive_read_stats(receive, &stats);
+        assert_true(stats.malformed - before <= MESSAGES / 3);
+        if (!is_busy && stats.malformed < MESSAGES)
+            assert_int_equal(poll(&readable, 1, PATIENCE_MS), 1);
+    }
+    stop_by_hand(&f, receive, ingest);
+}
+
+/* While nobody takes them: one here, one that arrives, and two at the sender. */
+static void few_large_messages_of_a_peer_are_held(void **state)
+{
+    struct fixture f = {0};
+    struct ds_ingest *ingest;
+    struct ds_receive *receive = start_by_hand(&f, &ingest);
+    char *bytes = calloc(1, DS_MESSAGE_MAX);
+    assert_non_null(bytes);
+    int sent = 0;
+    while (sent < 20 && zmq_send(f.stranger, bytes, DS_MESSAGE_MAX, 0) >= 0)
+        sent++;
+    assert_in_range(sent, 1, 5);
+    free(bytes);
+    stop_by_hand(&f, receive, ingest);
 }
 
 static int connect_raw(struct sockaddr_in *to)
@@ -209,9 +308,14 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(random_bytes_are_refused),          TEST(messages_of_several_parts_are_refused_as_one),
-        TEST(other_protocol_version_is_told_so), TEST(window_of_a_stranger_is_refused),
-        TEST(giant_message_never_arrives),       TEST(thousand_strangers_do_not_keep_a_sensor_out),
+        TEST(random_bytes_are_refused),
+        TEST(messages_of_several_parts_are_refused_as_one),
+        TEST(other_protocol_version_is_told_so),
+        TEST(window_of_a_stranger_is_refused),
+        TEST(giant_message_never_arrives),
+        TEST(thousand_strangers_do_not_keep_a_sensor_out),
+        cmocka_unit_test(laborious_messages_do_not_make_a_round_long),
+        cmocka_unit_test(few_large_messages_of_a_peer_are_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
