@@ -184,24 +184,28 @@ static bool workers_ended(struct ds_pipeline *p)
     return true;
 }
 
-/* Once the sink has failed, windows are thrown away: the capture is stopping. */
+/* Once something has failed the capture is stopping; what was captured until then is still given
+ * to the sink, and the first error is the one to report. */
 static void deliver(struct ds_pipeline *p, struct ds_set **sets)
 {
     struct ds_window w;
+    struct ds_error error;
     int failed = ds_gather(&p->gather, sets, p->settings.workers, p->settings.monitor, &w);
     for (unsigned i = 0; i < p->settings.workers; i++)
         ds_worker_free_set(&p->workers[i], sets[i]);
     if (failed) {
-        p->result = ds_error(&p->error, DS_FAILURE, "no memory to close a window");
-    } else if (p->result == 0) {
+        failed = ds_error(&error, DS_FAILURE, "no memory to close a window");
+    } else {
         pthread_mutex_lock(&p->name_lock);
         strcpy(w.country_db, p->country_db);
         pthread_mutex_unlock(&p->name_lock);
-        p->result = p->settings.sink.put(p->settings.sink.self, &w, &p->error);
-    } else {
-        ds_window_finish(&w);
+        failed = p->settings.sink.put(p->settings.sink.self, &w, &error);
     }
-    if (p->result)
+    if (failed && p->result == 0) {
+        p->result = -1;
+        p->error = error;
+    }
+    if (failed)
         ds_pipeline_stop(p);
 }
 

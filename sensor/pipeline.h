@@ -19,7 +19,8 @@
 /* Where windows go. Called on the uplink thread only. */
 struct ds_sink {
     void *self;
-    /* Takes the window and frees it in any case. -1 with err ends the run. */
+    /* Takes the window and frees it in any case. -1 with err stops the capture; what was captured
+     * before is still put. May wait where the capture is a file. */
     int (*put)(void *self, struct ds_window *w, struct ds_error *err);
     /* Called at least 50 times a second; NULL where there is nothing to do. */
     void (*service)(void *self);
