@@ -123,8 +123,14 @@ static void reload_country(struct sensor *s)
     } else if (ds_geo_create(s->config.country_db, &geo, &err)) {
         ds_log(DS_LOG_ERROR, "%s; the one in use stays", err.text);
     } else {
-        ds_log(DS_LOG_INFO, "country database is now %s", geo->name);
-        ds_pipeline_replace_geo(s->pipeline, geo);
+        char name[sizeof geo->name];
+        strcpy(name, geo->name);
+        if (ds_pipeline_replace_geo(s->pipeline, geo))
+            ds_log(DS_LOG_WARNING,
+                   "the country database before is still in use: windows wait for their reader; "
+                   "send SIGHUP again when they flow");
+        else
+            ds_log(DS_LOG_INFO, "country database is now %s", name);
     }
 }
 
