@@ -41,6 +41,8 @@ struct ds_capture_ops {
      * before. Async-signal-safe. */
     void (*stop)(struct ds_capture *c);
     void (*destroy)(struct ds_capture *c); /* accepts NULL */
+    /* Was stop called? NULL for a live one. */
+    bool (*is_stopped)(const struct ds_capture *c);
     bool is_live; /* time passes without packets, and packets that find no room are lost */
 };
 

@@ -1,44 +1,77 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "delivery.h"
 
+#include "darkscope/log.h"
 #include "darkscope/window_json.h"
+#include "identity.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-int ds_delivery_init(struct ds_delivery *o, const struct ds_sensor_config *c, bool json,
-                     struct ds_error *err)
+int ds_delivery_init(struct ds_delivery *o, const struct ds_sensor_config *c,
+                     const char *country_db, bool json, struct ds_error *err)
 {
-    *o = (struct ds_delivery){.sensor = c->name, .json = json};
+    *o = (struct ds_delivery){.sensor = c->name, .json = json, .is_file = c->file};
     if (!c->aggregator)
         return 0;
     /* The monitored set has no digest on the wire while there is no key to make it with: without
      * one it could be found by trying. */
-    struct ds_uplink_settings settings = {.endpoint = c->aggregator, .sensor = c->name};
+    struct ds_uplink_settings settings = {
+        .endpoint = c->aggregator,
+        .sensor = c->name,
+        .boot = c->file ? ds_identity_of_file(c, country_db) : 0,
+    };
+    o->is_repeatable = settings.boot != 0;
     return ds_uplink_create(&settings, &o->uplink, err);
 }
 
-static int print(const struct ds_delivery *o, const struct ds_window *w, struct ds_error *err)
+static int print(struct ds_delivery *o, const struct ds_window *w, struct ds_error *err)
 {
-    if (ds_window_print_json(stdout, w, o->sensor) || fflush(stdout))
-        return ds_error(err, DS_FAILURE,
-                        "cannot write to standard output: %s; see where it is redirected to",
-                        strerror(errno));
-    return 0;
+    if (!ds_window_print_json(stdout, w, o->sensor) && !fflush(stdout))
+        return 0;
+    o->json = false;
+    return ds_error(err, DS_FAILURE,
+                    "cannot write to standard output: %s; see where it is redirected to",
+                    strerror(errno));
 }
 
+static int undelivered(struct ds_delivery *o, struct ds_error *err)
+{
+    struct ds_uplink_stats s;
+    ds_uplink_read_stats(o->uplink, &s);
+    if (s.acknowledged == s.accepted)
+        return 0;
+    return ds_error(
+        err, DS_NETWORK,
+        "%" PRIu64 " of %" PRIu64 " windows were not delivered (%" PRIu64 " dropped, %" PRIu64
+        " refused, %" PRIu64 " unanswered); %s%s%s",
+        s.accepted - s.acknowledged, s.accepted, s.dropped, s.refused, s.waiting,
+        s.refusal[0] ? "the aggregator says: " : "check that darkscope-aggregator runs", s.refusal,
+        o->is_repeatable ? "; then read the file again with the same settings: nothing counts twice"
+                         : "");
+}
+
+/* The pipeline stops the capture when this fails, and goes on putting what it has. */
 static int put(void *self, struct ds_window *w, struct ds_error *err)
 {
     struct ds_delivery *o = self;
     int failed = o->json ? print(o, w, err) : 0;
-    if (failed || !o->uplink) {
+    bool hold_back = o->is_repeatable && atomic_load(&o->stopped);
+    o->held_back += hold_back;
+    if (o->uplink && !hold_back)
+        ds_uplink_send(o->uplink, w); /* without memory it is counted and said there */
+    else
         ds_window_finish(w);
-        return failed;
+    if (!failed && o->uplink && o->is_file && !o->gave_up &&
+        !ds_uplink_await_room(o->uplink, DS_DELIVERY_ROOM_MS, &o->stopped)) {
+        o->gave_up = true;
+        failed = undelivered(o, err);
     }
-    ds_uplink_send(o->uplink, w); /* a window that found no memory is counted and said there */
-    return 0;
+    if (failed)
+        ds_delivery_stop(o);
+    return failed;
 }
 
 static void service(void *self)
@@ -52,20 +85,21 @@ struct ds_sink ds_delivery_sink(struct ds_delivery *o)
     return (struct ds_sink){.self = o, .put = put, .service = o->uplink ? service : NULL};
 }
 
+void ds_delivery_stop(struct ds_delivery *o)
+{
+    atomic_store(&o->stopped, true);
+}
+
 int ds_delivery_finish(struct ds_delivery *o, struct ds_error *err)
 {
     if (!o->uplink)
         return 0;
-    ds_uplink_finish(o->uplink, DS_DELIVERY_FINISH_MS);
-    struct ds_uplink_stats s;
-    ds_uplink_read_stats(o->uplink, &s);
-    if (s.acknowledged == s.accepted)
-        return 0;
-    return ds_error(err, DS_NETWORK,
-                    "%" PRIu64 " of %" PRIu64 " windows were not delivered (%" PRIu64
-                    " dropped, %" PRIu64 " refused, %" PRIu64
-                    " unanswered); check that darkscope-aggregator runs and read the file again",
-                    s.accepted - s.acknowledged, s.accepted, s.dropped, s.refused, s.waiting);
+    ds_uplink_finish(o->uplink, o->gave_up ? 0 : DS_DELIVERY_FINISH_MS);
+    if (o->held_back && !o->gave_up)
+        ds_log(DS_LOG_WARNING,
+               "stopped before the end: read the file again with the same settings for the rest, "
+               "nothing counts twice");
+    return o->gave_up ? 0 : undelivered(o, err);
 }
 
 void ds_delivery_destroy(struct ds_delivery *o)

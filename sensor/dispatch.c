@@ -171,28 +171,36 @@ static void dispatch(struct ds_dispatch *d, const struct ds_frame *f)
     ds_ring_commit(r);
 }
 
-/* Sleeps until the wall clock has come as far as the packets' time, divided by the speed. Bounded,
- * so that a stop is seen and a jump in time does not stall the replay. */
+/* As the timeline: nobody watched for so long, or another capture begins. In floating point, here
+ * and below: the times of a file may be any, and their differences overflow. */
+static bool is_hole(int64_t from_ns, int64_t to_ns)
+{
+    double step_ns = (double)to_ns - (double)from_ns;
+    double most_ns = (double)DS_TIMELINE_GAP_S * DS_NS_PER_S;
+    return step_ns > most_ns || step_ns < -most_ns;
+}
+
+/* Sleeps until the wall clock has come as far as the packet's time, divided by the speed, or the
+ * capture is stopped. Holes are not waited out: behind one, the two clocks begin anew. */
 static void pace(struct ds_dispatch *d, int64_t frame_ns)
 {
-    const double longest_ns = 100 * DS_NS_PER_MS;
-    int64_t now = ds_clock_steady_ns();
-    if (d->first_clock_ns == 0) {
-        d->first_clock_ns = now;
+    const struct ds_capture *c = d->settings.capture;
+    const double slice_ns = 100 * DS_NS_PER_MS; /* how often to look whether to stop */
+    int64_t now_ns = ds_clock_steady_ns();
+    if (d->first_clock_ns == 0 || is_hole(d->last_frame_ns, frame_ns)) {
+        d->first_clock_ns = now_ns;
         d->first_frame_ns = frame_ns;
     }
-    /* In floating point: the times of a file may be any, and their differences overflow. */
-    double ahead_ns = ((double)frame_ns - (double)d->first_frame_ns) / d->settings.speed;
-    double wait_ns = ahead_ns - (double)(now - d->first_clock_ns);
-    if (!(wait_ns > 0))
-        return;
-    if (wait_ns > longest_ns) { /* a hole in the capture: do not wait it out */
-        d->first_clock_ns = now + (int64_t)longest_ns;
-        d->first_frame_ns = frame_ns;
-        wait_ns = longest_ns;
+    d->last_frame_ns = frame_ns;
+    double due_ns = ((double)frame_ns - (double)d->first_frame_ns) / d->settings.speed;
+    double wait_ns = due_ns - (double)(now_ns - d->first_clock_ns);
+    if (wait_ns > 0)
+        publish_all(d);
+    while (wait_ns > 0 && !c->ops->is_stopped(c)) {
+        long sleep_ns = (long)(wait_ns < slice_ns ? wait_ns : slice_ns);
+        nanosleep(&(struct timespec){.tv_nsec = sleep_ns}, NULL);
+        wait_ns = due_ns - (double)(ds_clock_steady_ns() - d->first_clock_ns);
     }
-    publish_all(d);
-    nanosleep(&(struct timespec){.tv_nsec = (long)wait_ns}, NULL);
 }
 
 void ds_dispatch_drop(struct ds_dispatch *d)
@@ -210,14 +218,15 @@ void *ds_dispatch_run(void *arg)
     struct ds_epoch closed;
     int n;
     while ((n = c->ops->read(c, frames, DS_CAPTURE_BATCH, &d->error)) >= 0) {
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < n; i++) {
+            if (d->settings.speed > 0)
+                pace(d, frames[i].time_ns);
             dispatch(d, &frames[i]);
+        }
         take_news(d);
         /* Only in silence: packets that waited in the kernel's buffer are older than the clock. */
         if (n == 0 && c->ops->is_live)
             advance(d, ds_clock_utc_ns());
-        if (n > 0 && d->settings.speed > 0)
-            pace(d, frames[n - 1].time_ns);
         publish_all(d);
     }
     d->result = n == DS_CAPTURE_FAILED ? -1 : 0;

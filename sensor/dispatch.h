@@ -32,8 +32,9 @@ struct ds_dispatch {
     struct ds_schedule_member windows;
     /* Of the open windows, by number modulo DS_WORKER_SETS. */
     struct ds_close open[DS_WORKER_SETS];
-    struct ds_capture_loss loss;            /* as far as windows were told of it */
-    int64_t first_frame_ns, first_clock_ns; /* for the speed */
+    struct ds_capture_loss loss; /* as far as windows were told of it */
+    /* For the speed: a packet and when it was due, and the packet before. */
+    int64_t first_frame_ns, first_clock_ns, last_frame_ns;
     pthread_t thread;
     int result; /* 0, or -1: error says why the capture failed; all before it was dispatched */
     struct ds_error error;

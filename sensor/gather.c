@@ -246,6 +246,7 @@ int ds_gather(struct ds_gather *g, struct ds_set *const *sets, unsigned workers,
     }
     sum_cells(breakdown, out);
     gather_close(&sets[0]->close, out);
+    strcpy(out->country_db, sets[0]->country_db);
     out->addresses_known = !ds_monitor_is_everything(monitor);
     out->addresses = ds_monitor_addresses(monitor);
     failed = failed || list_countries(breakdown, out) || list_signatures(breakdown, out);

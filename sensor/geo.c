@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
+ * The file is copied into memory of our own: a mapped file that someone overwrites or cuts off ends
+ * the process at the next lookup.
+ *
  * Flattening walks the database's search tree once from the root of IPv4. A damaged file may hold
- * a graph instead of a tree: the walk never visits more nodes than the file has.
+ * a graph instead of a tree: the walk never visits more nodes than the file has. Then all nodes are
+ * looked at in a row, so that damage in what only IPv6 uses is found now, too, and not taken for
+ * unknown countries later.
  */
 #include "geo.h"
 
@@ -9,18 +14,22 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <maxminddb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <time.h>
+#include <unistd.h>
 
-#define FLAT_BYTES ((size_t)(1u << 24) * sizeof(uint16_t))
-#define BLOCKS_MAX (DS_GEO_ASK - DS_GEO_BLOCKS)
+#define FILE_BYTES_MAX ((off_t)1 << 30)
+#define FLAT_BYTES     ((size_t)(1u << 24) * sizeof(uint16_t))
+#define BLOCKS_MAX     (DS_GEO_ASK - DS_GEO_BLOCKS)
 /* Countries repeat: the file stores each record once. Remembering their places saves a path
  * lookup for nearly every network. */
-#define MEMO_SLOTS 4096
+#define MEMO_SLOTS     4096
 
 struct memo {
     uint32_t offset;
@@ -37,11 +46,14 @@ struct walk {
     struct memo memo[MEMO_SLOTS];
 };
 
-static bool read_country(MMDB_entry_s *entry, const char *const *path, uint16_t *out)
+static bool read_country(MMDB_entry_s *entry, const char *const *path, uint16_t *out, int *status)
 {
     MMDB_entry_data_s data;
-    if (MMDB_aget_value(entry, &data, path) != MMDB_SUCCESS || !data.has_data ||
-        data.type != MMDB_DATA_TYPE_UTF8_STRING || data.data_size != 2)
+    int rc = MMDB_aget_value(entry, &data, path);
+    if (rc != MMDB_SUCCESS && rc != MMDB_LOOKUP_PATH_DOES_NOT_MATCH_DATA_ERROR)
+        *status = rc;
+    if (rc != MMDB_SUCCESS || !data.has_data || data.type != MMDB_DATA_TYPE_UTF8_STRING ||
+        data.data_size != 2)
         return false;
     char code[3] = {data.utf8_string[0], data.utf8_string[1], 0};
     ds_country country;
@@ -51,8 +63,9 @@ static bool read_country(MMDB_entry_s *entry, const char *const *path, uint16_t 
     return *out != DS_GEO_UNKNOWN;
 }
 
-/* The paths in use: MaxMind and DB-IP; MaxMind where the country itself is unknown; IPinfo. */
-static uint16_t country_of(MMDB_entry_s entry)
+/* The paths in use: MaxMind and DB-IP; MaxMind where the country itself is unknown; IPinfo. Sets
+ * status where the data are damaged. */
+static uint16_t country_of(MMDB_entry_s entry, int *status)
 {
     static const char *const paths[][3] = {
         {"country", "iso_code", NULL},
@@ -61,7 +74,7 @@ static uint16_t country_of(MMDB_entry_s entry)
     };
     uint16_t country = DS_GEO_UNKNOWN;
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
-        if (read_country(&entry, paths[i], &country))
+        if (read_country(&entry, paths[i], &country, status))
             return country;
     return DS_GEO_UNKNOWN;
 }
@@ -70,7 +83,7 @@ static uint16_t remember(struct walk *w, MMDB_entry_s entry)
 {
     struct memo *m = &w->memo[(entry.offset * UINT32_C(2654435761)) >> 20 & (MEMO_SLOTS - 1)];
     if (!m->used || m->offset != entry.offset)
-        *m = (struct memo){entry.offset, country_of(entry), true};
+        *m = (struct memo){entry.offset, country_of(entry, &w->status), true};
     w->any_country |= m->country != DS_GEO_UNKNOWN;
     return m->country;
 }
@@ -161,11 +174,32 @@ static void visit(struct walk *w, uint32_t node, uint32_t first, unsigned bits)
            first | UINT32_C(1) << (31 - bits), bits + 1);
 }
 
+static void check_record(struct walk *w, uint8_t type, MMDB_entry_s entry)
+{
+    if (type == MMDB_RECORD_TYPE_DATA)
+        remember(w, entry);
+    else if (type != MMDB_RECORD_TYPE_SEARCH_NODE && type != MMDB_RECORD_TYPE_EMPTY)
+        w->status = MMDB_CORRUPT_SEARCH_TREE_ERROR;
+}
+
+static void check_nodes(struct walk *w)
+{
+    const MMDB_s *db = w->geo->database;
+    for (uint32_t i = 0; i < db->metadata.node_count && w->status == MMDB_SUCCESS; i++) {
+        MMDB_search_node_s n;
+        w->status = MMDB_read_node(db, i, &n);
+        if (w->status != MMDB_SUCCESS)
+            return;
+        check_record(w, n.left_record_type, n.left_record_entry);
+        check_record(w, n.right_record_type, n.right_record_entry);
+    }
+}
+
 static uint16_t look_up(const struct ds_geo *g, const struct sockaddr *address)
 {
-    int error;
+    int error, ignored;
     MMDB_lookup_result_s r = MMDB_lookup_sockaddr(g->database, address, &error);
-    return error == MMDB_SUCCESS && r.found_entry ? country_of(r.entry) : DS_GEO_UNKNOWN;
+    return error == MMDB_SUCCESS && r.found_entry ? country_of(r.entry, &ignored) : DS_GEO_UNKNOWN;
 }
 
 uint16_t ds_geo_ask4(const struct ds_geo *g, uint32_t address)
@@ -194,6 +228,7 @@ static int flatten(struct ds_geo *g, const char *path, struct ds_error *err)
         g->database->metadata.ip_version == 6 ? g->database->ipv4_start_node.node_value : 0;
     if (root < g->database->metadata.node_count)
         visit(w, root, 0, 0);
+    check_nodes(w);
     int status = w->status;
     bool any = w->any_country;
     free(w);
@@ -209,19 +244,41 @@ static int flatten(struct ds_geo *g, const char *path, struct ds_error *err)
     return 0;
 }
 
-static int open_database(struct ds_geo *g, const char *path, struct ds_error *err)
+/* A copy of the file in memory, as a descriptor; -1 with errno. */
+static int copy_file(const char *path)
 {
-    int status = MMDB_open(path, MMDB_MODE_MMAP, g->database);
+    int from = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int to = from < 0 ? -1 : memfd_create("countries", MFD_CLOEXEC);
+    ssize_t n = -1;
+    if (to >= 0)
+        while (lseek(to, 0, SEEK_CUR) < FILE_BYTES_MAX &&
+               (n = sendfile(to, from, NULL, (size_t)FILE_BYTES_MAX)) > 0)
+            ;
+    int error = n > 0 ? EFBIG : errno;
+    if (from >= 0)
+        close(from);
+    if (to >= 0 && n != 0) {
+        close(to);
+        to = -1;
+    }
+    errno = error;
+    return to;
+}
+
+static int open_copy(struct ds_geo *g, const char *path, struct ds_error *err)
+{
+    int copy = copy_file(path);
+    if (copy < 0)
+        return ds_error(err, errno == EACCES ? DS_PERMISSION : DS_DATABASE,
+                        "cannot read country database %s: %s; check country_db, or leave it out "
+                        "for country ??",
+                        path, strerror(errno));
+    char name[32];
+    snprintf(name, sizeof name, "/proc/self/fd/%d", copy);
+    int status = MMDB_open(name, MMDB_MODE_MMAP, g->database);
+    close(copy);
     if (status == MMDB_SUCCESS)
         return 0;
-    int error = errno;
-    free(g->database);
-    g->database = NULL;
-    if (status == MMDB_FILE_OPEN_ERROR)
-        return ds_error(err, error == EACCES ? DS_PERMISSION : DS_DATABASE,
-                        "cannot open country database %s: %s; check country_db, or leave it out "
-                        "for country ??",
-                        path, strerror(error));
     return ds_error(err, DS_DATABASE,
                     "%s is not a MaxMind DB file (%s); check country_db, or fetch it again", path,
                     MMDB_strerror(status));
@@ -248,8 +305,9 @@ int ds_geo_create(const char *path, struct ds_geo **out, struct ds_error *err)
         free(g);
         return ds_error(err, DS_FAILURE, "no memory to read %s", path);
     }
-    if (open_database(g, path, err)) {
-        ds_geo_destroy(g);
+    if (open_copy(g, path, err)) {
+        free(g->database); /* nothing in it to close */
+        free(g);
         return -1;
     }
     name(g);

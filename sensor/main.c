@@ -69,7 +69,7 @@ static int build(struct sensor *s, struct ds_error *err)
     struct ds_geo *geo = NULL;
     if (c->country_db && ds_geo_create(c->country_db, &geo, err))
         return -1;
-    if (ds_delivery_init(&s->delivery, c, s->options.json, err)) {
+    if (ds_delivery_init(&s->delivery, c, geo ? geo->name : "", s->options.json, err)) {
         ds_geo_destroy(geo);
         return -1;
     }
@@ -123,13 +123,28 @@ static void reload_country(struct sensor *s)
     } else if (ds_geo_create(s->config.country_db, &geo, &err)) {
         ds_log(DS_LOG_ERROR, "%s; the one in use stays", err.text);
     } else {
-        ds_log(DS_LOG_INFO, "country database is now %s", geo->name);
-        ds_pipeline_replace_geo(s->pipeline, geo);
+        char name[sizeof geo->name];
+        strcpy(name, geo->name);
+        if (ds_pipeline_replace_geo(s->pipeline, geo))
+            ds_log(DS_LOG_WARNING,
+                   "the country database before is still in use: windows wait for their reader; "
+                   "send SIGHUP again when they flow");
+        else
+            ds_log(DS_LOG_INFO, "country database is now %s", name);
     }
 }
 
+/* Output that nobody reads, or that has no room, is an error like others: with an aggregator there
+ * are windows to deliver before the end. Without one, the end of a pipe's reader is ours. */
+static void ignore_output_signals(const struct sensor *s)
+{
+    signal(SIGXFSZ, SIG_IGN);
+    if (s->config.aggregator)
+        signal(SIGPIPE, SIG_IGN);
+}
+
 /* Waits for the end of the capture or for a signal to end it. */
-static void wait_end(struct sensor *s)
+static void await_end(struct sensor *s)
 {
     struct pollfd fds[] = {
         {.fd = ds_pipeline_done_fd(s->pipeline), .events = POLLIN},
@@ -147,8 +162,14 @@ static void wait_end(struct sensor *s)
             break;
         reload_country(s);
     }
+    ds_delivery_stop(&s->delivery);
     ds_pipeline_stop(s->pipeline);
-    /* The next Ctrl-C does not wait for the last windows. */
+}
+
+/* From here on Ctrl-C does not wait for the last windows. */
+static void give_signals_back(struct sensor *s)
+{
+    sigdelset(&s->signals, SIGHUP);
     pthread_sigmask(SIG_UNBLOCK, &s->signals, NULL);
 }
 
@@ -158,7 +179,8 @@ static int run(struct sensor *s, struct ds_error *err)
         return -1;
     if (s->config.interface)
         ds_log(DS_LOG_INFO, "capturing from interface %s", s->config.interface);
-    wait_end(s);
+    await_end(s);
+    give_signals_back(s);
     struct ds_error undelivered;
     int read = ds_pipeline_join(s->pipeline, err);
     int delivered = ds_delivery_finish(&s->delivery, read ? &undelivered : err);
@@ -185,6 +207,7 @@ int main(int argc, char **argv)
     block_hangup();
     ds_options_parse(&s.options, argc, argv);
     int failed = configure(&s, &err);
+    ignore_output_signals(&s);
     if (!failed && !s.options.check)
         failed =
             open_capture(&s, &err) || take_signals(&s, &err) || build(&s, &err) || run(&s, &err);

@@ -7,7 +7,6 @@
 #include "schedule.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -26,21 +25,13 @@ struct ds_pipeline {
     struct ds_ring **ring_places; /* the same, those of a capture side by side */
     bool has_schedule;            /* what is made, for destroy */
     unsigned dispatches_ready, workers_ready, rings_ready;
-    pthread_mutex_t name_lock;
-    char country_db[DS_DATABASE_MAX + 1];
+    struct ds_geo *retired_geo; /* replaced, and perhaps still in use; NULL: none */
     pthread_t uplink;
     struct ds_gather gather; /* the uplink thread's */
     int result;              /* of the sink; error says why */
     struct ds_error error;
     int done_fd; /* eventfd */
 };
-
-static void set_name(struct ds_pipeline *p, const struct ds_geo *geo)
-{
-    pthread_mutex_lock(&p->name_lock);
-    snprintf(p->country_db, sizeof p->country_db, "%s", geo ? geo->name : "");
-    pthread_mutex_unlock(&p->name_lock);
-}
 
 /* One that fails ends all: they read the same interface. */
 static void capture_failed(void *pipeline)
@@ -126,10 +117,8 @@ int ds_pipeline_create(const struct ds_pipeline_settings *s, struct ds_pipeline 
     }
     p->settings = *s;
     p->key = ds_hash_key_random();
-    pthread_mutex_init(&p->name_lock, NULL);
     p->shared = (struct ds_worker_shared){
         .monitor = s->monitor, .key = &p->key, .geo = s->geo, .closed = &p->closed};
-    set_name(p, s->geo);
     p->done_fd = eventfd(0, EFD_CLOEXEC);
     if (p->done_fd < 0 || ds_gate_init(&p->closed) || create_stages(p)) {
         ds_pipeline_destroy(p);
@@ -161,7 +150,7 @@ void ds_pipeline_destroy(struct ds_pipeline *p)
     ds_gate_finish(&p->closed);
     ds_gather_finish(&p->gather);
     ds_geo_destroy((struct ds_geo *)atomic_load(&p->shared.geo));
-    pthread_mutex_destroy(&p->name_lock);
+    ds_geo_destroy(p->retired_geo);
     if (p->done_fd >= 0)
         close(p->done_fd);
     free(p);
@@ -184,24 +173,25 @@ static bool workers_ended(struct ds_pipeline *p)
     return true;
 }
 
-/* Once the sink has failed, windows are thrown away: the capture is stopping. */
+/* Once something has failed the capture is stopping; what was captured until then is still given
+ * to the sink, and the first error is the one to report. */
 static void deliver(struct ds_pipeline *p, struct ds_set **sets)
 {
     struct ds_window w;
+    struct ds_error error;
     int failed = ds_gather(&p->gather, sets, p->settings.workers, p->settings.monitor, &w);
     for (unsigned i = 0; i < p->settings.workers; i++)
         ds_worker_free_set(&p->workers[i], sets[i]);
     if (failed) {
-        p->result = ds_error(&p->error, DS_FAILURE, "no memory to close a window");
-    } else if (p->result == 0) {
-        pthread_mutex_lock(&p->name_lock);
-        strcpy(w.country_db, p->country_db);
-        pthread_mutex_unlock(&p->name_lock);
-        p->result = p->settings.sink.put(p->settings.sink.self, &w, &p->error);
+        failed = ds_error(&error, DS_FAILURE, "no memory to close a window");
     } else {
-        ds_window_finish(&w);
+        failed = p->settings.sink.put(p->settings.sink.self, &w, &error);
     }
-    if (p->result)
+    if (failed && p->result == 0) {
+        p->result = -1;
+        p->error = error;
+    }
+    if (failed)
         ds_pipeline_stop(p);
 }
 
@@ -310,12 +300,21 @@ int ds_pipeline_done_fd(const struct ds_pipeline *p)
     return p->done_fd;
 }
 
-void ds_pipeline_replace_geo(struct ds_pipeline *p, struct ds_geo *geo)
+static bool is_in_use(const struct ds_pipeline *p, const struct ds_geo *geo)
 {
-    const struct ds_geo *old = atomic_exchange(&p->shared.geo, geo);
-    set_name(p, geo);
     for (unsigned i = 0; i < p->settings.workers; i++)
-        while (old && atomic_load(&p->workers[i].geo_seen) == old)
-            nanosleep(&(struct timespec){.tv_nsec = DS_NS_PER_MS}, NULL);
-    ds_geo_destroy((struct ds_geo *)old);
+        if (atomic_load(&p->workers[i].geo_seen) == geo)
+            return true;
+    return false;
+}
+
+int ds_pipeline_replace_geo(struct ds_pipeline *p, struct ds_geo *geo)
+{
+    if (p->retired_geo && is_in_use(p, p->retired_geo)) {
+        ds_geo_destroy(geo);
+        return 1;
+    }
+    ds_geo_destroy(p->retired_geo);
+    p->retired_geo = (struct ds_geo *)atomic_exchange(&p->shared.geo, geo);
+    return 0;
 }

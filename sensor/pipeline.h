@@ -19,7 +19,8 @@
 /* Where windows go. Called on the uplink thread only. */
 struct ds_sink {
     void *self;
-    /* Takes the window and frees it in any case. -1 with err ends the run. */
+    /* Takes the window and frees it in any case. -1 with err stops the capture; what was captured
+     * before is still put. May wait where the capture is a file. */
     int (*put)(void *self, struct ds_window *w, struct ds_error *err);
     /* Called at least 50 times a second; NULL where there is nothing to do. */
     void (*service)(void *self);
@@ -63,8 +64,10 @@ int ds_pipeline_join(struct ds_pipeline *p, struct ds_error *err);
 /* A descriptor that is readable once everything has ended. Owned by the pipeline. */
 int ds_pipeline_done_fd(const struct ds_pipeline *p);
 
-/* Swaps the country database without stopping; takes geo, frees the one before when no worker uses
- * it. Main thread. */
-void ds_pipeline_replace_geo(struct ds_pipeline *p, struct ds_geo *geo);
+/* Swaps the country database without stopping or waiting; takes geo. The one before is kept as long
+ * as a worker may use it, which may be long where the sink waits, and until the next call or the
+ * end. 0, or 1 where the last but one is still in use: then geo is freed and nothing changes. Main
+ * thread. */
+int ds_pipeline_replace_geo(struct ds_pipeline *p, struct ds_geo *geo);
 
 #endif

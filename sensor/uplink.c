@@ -28,6 +28,7 @@
 
 #define RECEIVE_BATCH 64 /* answers taken in one go */
 #define BYE_LINGER_MS 500
+#define STOP_LOOK_MS  100 /* how often to look at the stop while waiting */
 
 const struct ds_uplink_timing ds_uplink_timing_default = {
     .answer_ns = 5 * DS_NS_PER_S,
@@ -57,6 +58,8 @@ struct ds_uplink {
     int64_t pause_ns;     /* length of the next pause */
     int64_t asked_ns;     /* when the HELLO was sent that is not answered yet; 0: none */
     int64_t heartbeat_ns; /* when the next one is due */
+    int64_t progress_ns;  /* of the last sign that the aggregator takes windows */
+    bool is_name_taken;   /* says the aggregator */
     uint64_t random;
 
     enum said said;
@@ -239,14 +242,20 @@ static void take_welcome(struct ds_uplink *u, int64_t now_ns)
     u->asked_ns = 0;
     if (u->state != STATE_GREETING)
         return; /* to a heartbeat */
+    if (u->is_name_taken)
+        u->progress_ns = now_ns;
+    u->is_name_taken = false;
+    u->stats.refusal[0] = 0;
     enter(u, STATE_READY, now_ns);
     say(u, SAID_CONNECTED, DS_LOG_INFO, "");
 }
 
-static void take_ack(struct ds_uplink *u, uint64_t sequence)
+static void take_ack(struct ds_uplink *u, uint64_t sequence, int64_t now_ns)
 {
     if (!ds_backlog_remove(&u->backlog, sequence))
         return;
+    u->progress_ns = now_ns;
+    u->stats.refusal[0] = 0;
     u->stats.acknowledged++;
     u->pause_ns = u->timing.retry_min_ns;
     u->in_flight_max = DS_UPLINK_IN_FLIGHT;
@@ -269,6 +278,7 @@ static void take_malformed(struct ds_uplink *u, uint64_t sequence, const char *r
     }
     if (!ds_backlog_remove(&u->backlog, sequence))
         return;
+    u->progress_ns = now_ns;
     u->stats.refused++;
     uint64_t unsaid;
     if (ds_quiet_allows(&u->refusing, now_ns, &unsaid))
@@ -282,6 +292,9 @@ static void take_refusal(struct ds_uplink *u, struct ds_message *m, int64_t now_
 {
     char detail[DS_REASON_MAX + 3];
     snprintf(detail, sizeof detail, ": %s", printable(m->reason));
+    if (m->refusal != DS_REFUSAL_MALFORMED && m->refusal != DS_REFUSAL_ORDER)
+        strcpy(u->stats.refusal, m->reason);
+    u->is_name_taken = m->refusal == DS_REFUSAL_NAME;
     switch (m->refusal) {
     case DS_REFUSAL_MALFORMED:
         take_malformed(u, m->sequence, m->reason, now_ns);
@@ -315,7 +328,7 @@ static void take_answer(void *arg, const void *bytes, size_t size)
     enum ds_decode decoded = ds_message_decode(&m, bytes, size, NULL);
     /* RESTING: answers to what was sent before the doubt; only an ACK still tells something. */
     if (decoded == DS_DECODE_OK && m.kind == DS_MESSAGE_ACK) {
-        take_ack(u, m.sequence);
+        take_ack(u, m.sequence, now_ns);
     } else if (decoded == DS_DECODE_VERSION && u->state >= STATE_GREETING) {
         say(u, SAID_REFUSED, DS_LOG_ERROR,
             ": it speaks another protocol version: install the same release on both");
@@ -347,6 +360,14 @@ static void take_events(struct ds_uplink *u)
 
 /* ---- the public face ---- */
 
+static int choose_boot(struct ds_uplink *u, uint64_t boot)
+{
+    if (getrandom(&u->random, sizeof u->random, 0) < 0)
+        return -1;
+    u->hello.boot = boot ? boot : u->random;
+    return 0;
+}
+
 int ds_uplink_create(const struct ds_uplink_settings *settings, struct ds_uplink **out,
                      struct ds_error *err)
 {
@@ -368,13 +389,12 @@ int ds_uplink_create(const struct ds_uplink_settings *settings, struct ds_uplink
                     DS_UPLINK_QUEUE_WINDOWS);
     if (ds_dealer_init(&u->dealer, settings->endpoint, u->timing.retry_min_ns,
                        u->timing.retry_max_ns) < 0 ||
-        getrandom(&u->hello.boot, sizeof u->hello.boot, 0) < 0 || ds_dealer_open(&u->dealer) < 0) {
+        choose_boot(u, settings->boot) < 0 || ds_dealer_open(&u->dealer) < 0) {
         ds_error(err, DS_NETWORK, "cannot connect to aggregator %s: %s", settings->endpoint,
                  strerror(errno));
         ds_uplink_destroy(u);
         return -1;
     }
-    u->random = u->hello.boot;
     enter(u, STATE_CONNECTING, ds_clock_steady_ns());
     *out = u;
     return 0;
@@ -437,15 +457,40 @@ void ds_uplink_service(struct ds_uplink *u, int timeout_ms)
     act(u, ds_clock_steady_ns());
 }
 
-uint64_t ds_uplink_finish(struct ds_uplink *u, int timeout_ms)
+/* How long to wait after the last sign of progress. */
+static int64_t patience_ns(const struct ds_uplink *u, int patience_ms)
 {
-    int64_t end_ns = ds_clock_steady_ns() + timeout_ms * DS_NS_PER_MS;
-    while (u->backlog.count > 0) {
-        int64_t left_ns = end_ns - ds_clock_steady_ns();
-        if (left_ns <= 0)
+    int64_t name_ns = u->is_name_taken ? DS_SILENCE_S * DS_NS_PER_S + u->timing.refused_ns : 0;
+    int64_t usual_ns = patience_ms * DS_NS_PER_MS;
+    return name_ns > usual_ns ? name_ns : usual_ns;
+}
+
+/* Delivers until no more than so much waits. False where the patience is over. */
+static bool deliver(struct ds_uplink *u, size_t windows, size_t bytes, int patience_ms,
+                    const atomic_bool *stop)
+{
+    int64_t began_ns = ds_clock_steady_ns();
+    while (u->backlog.count > windows || u->backlog.bytes > bytes) {
+        if (stop && atomic_load(stop))
             break;
-        ds_uplink_service(u, (int)(left_ns / DS_NS_PER_MS) + 1);
+        int64_t since_ns = u->progress_ns > began_ns ? u->progress_ns : began_ns;
+        int64_t left_ns = since_ns + patience_ns(u, patience_ms) - ds_clock_steady_ns();
+        if (left_ns <= 0)
+            return false;
+        left_ns = earlier(left_ns + DS_NS_PER_MS, STOP_LOOK_MS * DS_NS_PER_MS);
+        ds_uplink_service(u, (int)(left_ns / DS_NS_PER_MS));
     }
+    return true;
+}
+
+bool ds_uplink_await_room(struct ds_uplink *u, int patience_ms, const atomic_bool *stop)
+{
+    return deliver(u, DS_UPLINK_ROOM_WINDOWS, u->backlog.bytes_max / 4, patience_ms, stop);
+}
+
+uint64_t ds_uplink_finish(struct ds_uplink *u, int patience_ms)
+{
+    deliver(u, 0, SIZE_MAX, patience_ms, NULL);
     const struct ds_message bye = {.kind = DS_MESSAGE_BYE};
     if (u->backlog.count == 0 && u->state == STATE_READY)
         transmit_message(u, &bye);

@@ -5,19 +5,23 @@
  * At the queue's bound the oldest windows are dropped, counted and said to be.
  *
  * All functions of one uplink on one thread, the uplink thread. Nothing blocks but
- * ds_uplink_service and ds_uplink_finish, and those for no longer than they are told to.
+ * ds_uplink_service, ds_uplink_await_room and ds_uplink_finish, as long as they say.
  */
 #ifndef DARKSCOPE_UPLINK_H
 #define DARKSCOPE_UPLINK_H
 
 #include "darkscope/error.h"
+#include "darkscope/limits.h"
 #include "darkscope/window.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #define DS_UPLINK_QUEUE_BYTES   ((size_t)256 << 20) /* default: about 14 hours of a /16 */
 #define DS_UPLINK_QUEUE_WINDOWS 65536               /* and never more windows than this */
 #define DS_UPLINK_IN_FLIGHT     4                   /* sent and not yet acknowledged */
+/* There is room while no more windows wait than this, in no more than a quarter of the bytes. */
+#define DS_UPLINK_ROOM_WINDOWS  64
 
 struct ds_uplink;
 
@@ -36,7 +40,8 @@ struct ds_uplink_settings {
     const char *endpoint; /* one that ds_endpoint_check accepts */
     const char *sensor;   /* its name, as in limits.h */
     uint64_t monitored_digest;
-    size_t queue_bytes;                    /* 0: DS_UPLINK_QUEUE_BYTES */
+    uint64_t boot;      /* the same for the same windows in the same order; 0: random */
+    size_t queue_bytes; /* 0: DS_UPLINK_QUEUE_BYTES */
     const struct ds_uplink_timing *timing; /* NULL: the default */
 };
 
@@ -49,6 +54,8 @@ struct ds_uplink_stats {
     uint64_t waiting;      /* in the queue now */
     uint64_t resent;       /* transmissions beyond the first of each window */
     bool is_connected;     /* the aggregator answers */
+    /* Why the aggregator takes nothing; empty since it took something. */
+    char refusal[DS_REASON_MAX + 1];
 };
 
 /* The settings' strings are copied. Does not wait for the aggregator. 0, or -1 with err. */
@@ -66,9 +73,14 @@ int ds_uplink_send(struct ds_uplink *u, struct ds_window *window);
  * To be called again and again, also without windows: it keeps the sensor's name alive. */
 void ds_uplink_service(struct ds_uplink *u, int timeout_ms);
 
-/* Delivers what is queued, for at most timeout_ms, and says BYE. Returns the number of windows that
- * are not delivered. Only ds_uplink_read_stats and ds_uplink_destroy may follow. */
-uint64_t ds_uplink_finish(struct ds_uplink *u, int timeout_ms);
+/* Delivers until there is room in the queue or *stop is true, for one who can wait with the next
+ * window. False where the aggregator has taken nothing for patience_ms. While it says that another
+ * sensor has the name, which may be an earlier run that crashed, it has time to find that out. */
+bool ds_uplink_await_room(struct ds_uplink *u, int patience_ms, const atomic_bool *stop);
+
+/* Delivers all that is queued, with the same patience, and says BYE. Returns the number of windows
+ * that are not delivered. Only ds_uplink_read_stats and ds_uplink_destroy may follow. */
+uint64_t ds_uplink_finish(struct ds_uplink *u, int patience_ms);
 
 void ds_uplink_read_stats(const struct ds_uplink *u, struct ds_uplink_stats *out);
 

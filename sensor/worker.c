@@ -64,6 +64,7 @@ static struct ds_set *open_set(struct ds_worker *w, uint32_t epoch)
         set = wait_free_set(w);
         set->epoch = epoch;
         set->closes = 0;
+        strcpy(set->country_db, w->batch.geo ? w->batch.geo->name : "");
         atomic_store_explicit(&set->state, DS_SET_OPEN, memory_order_relaxed);
     }
     w->recent = set;
@@ -90,7 +91,7 @@ static void close_set(struct ds_worker *w, const struct ds_close *from)
 }
 
 /* Announces which country database this worker uses, and makes sure that the announcement came
- * before the database was replaced: then the main thread waits for us before it frees it. */
+ * before the database was replaced: then the main thread keeps it until we use another. */
 static const struct ds_geo *take_geo(struct ds_worker *w)
 {
     const struct ds_geo *geo;

@@ -40,6 +40,7 @@ struct ds_set {
     uint32_t epoch;
     unsigned closes; /* CLOSE slots seen, one a ring */
     struct ds_close close;
+    char country_db[DS_DATABASE_MAX + 1]; /* in use when it was opened; empty without one */
     struct ds_counts counts;
 };
 

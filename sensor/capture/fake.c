@@ -41,6 +41,11 @@ static void fake_stop(struct ds_capture *c)
     atomic_store_explicit(&((struct ds_fake *)c)->stopped, true, memory_order_relaxed);
 }
 
+static bool fake_is_stopped(const struct ds_capture *c)
+{
+    return atomic_load_explicit(&((const struct ds_fake *)c)->stopped, memory_order_relaxed);
+}
+
 static void fake_destroy(struct ds_capture *c)
 {
     free(c);
@@ -50,6 +55,7 @@ static const struct ds_capture_ops fake_ops = {
     .read = fake_read,
     .loss = fake_loss,
     .stop = fake_stop,
+    .is_stopped = fake_is_stopped,
     .destroy = fake_destroy,
 };
 

@@ -143,6 +143,12 @@ static void file_stop(struct ds_capture *c)
     ds_source_stop(&((struct ds_file *)c)->reader.source);
 }
 
+static bool file_is_stopped(const struct ds_capture *c)
+{
+    return atomic_load_explicit(&((const struct ds_file *)c)->reader.source.stopped,
+                                memory_order_relaxed);
+}
+
 static void file_destroy(struct ds_capture *c)
 {
     if (!c)
@@ -157,6 +163,7 @@ static const struct ds_capture_ops file_ops = {
     .read = file_read,
     .loss = file_loss,
     .stop = file_stop,
+    .is_stopped = file_is_stopped,
     .destroy = file_destroy,
 };
 

@@ -12,11 +12,12 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 
 from books import check_books
-from harness import (Program, Skip, check, check_equal, folder, main, received_packets, run, veth,
-                     wait_for, within)
+from harness import (PATIENCE_S, Program, Skip, check, check_equal, folder, main,
+                     received_packets, run, veth, wait_for, within)
 
 GEN, SENSOR, AGGREGATOR, DARKSCOPE, COUNTRY_DB, OTHER_DB = sys.argv[1:7]
 PREFIXES = ["198.18.0.0/16", "2001:db8::/48"]
@@ -315,6 +316,57 @@ def test_aggregator_that_comes_later():
         check_answers(["--store", store], expected, "store")
 
 
+def test_file_read_again():
+    """What is stored already is recognised: nothing counts twice."""
+    with capture() as (path, expected, where):
+        with aggregator(where) as (endpoint, url, _):
+            for workers in "1", "2":
+                count("--read", path, "--aggregator", endpoint, "--workers", workers)
+            check_answers(["--url", url], expected, "read twice")
+
+
+def test_stopped_file_read_again():
+    """The window that was open at the stop is counted by the second reading, whole."""
+    with capture() as (path, expected, where):
+        with aggregator(where) as (endpoint, url, _):
+            with Program(SENSOR, "--read", path, "--json", "--aggregator", endpoint, *COUNT,
+                         "--speed", "20", where=where, name="sensor") as sensor:
+                wait_for(sensor.windows, "first window")
+                ended = sensor.stop(number=signal.SIGTERM)
+            if len(ended.windows()) < len(expected):
+                check("read the file again" in ended.err, f"it says only: {ended.err}")
+            check(0 < ask("summary", "--url", url)["windows"] < len(expected), "windows stored")
+            count("--read", path, "--aggregator", endpoint)
+            check_answers(["--url", url], expected, "read again")
+
+
+def test_output_that_nobody_reads():
+    """Windows still reach the aggregator, and the failure is told."""
+    with capture() as (path, expected, where):
+        with aggregator(where) as (endpoint, url, _):
+            reader, writer = os.pipe()
+            os.close(reader)
+            with open(os.path.join(where, "err"), "w+b") as err, open(writer, "wb") as out:
+                ended = subprocess.run([SENSOR, "--read", path, "--json", "--aggregator", endpoint,
+                                        *COUNT], stdout=out, stderr=err, check=False,
+                                       timeout=PATIENCE_S)
+                err.seek(0)
+                said = err.read().decode()
+            check(ended.returncode == 1 and "standard output" in said,
+                  f"status {ended.returncode}: {said}")
+            answer = ask("window", "--at", expected[0]["start"], "--sensor", "one", "--url", url)
+            check(answer["packets"] == expected[0]["packets"], "the first window is another")
+
+
+def test_signal_while_the_end_waits():
+    """A file that was read to its end waits for the aggregator; a signal ends that."""
+    with capture() as (path, _, where):
+        with Program(SENSOR, "--read", path, "--aggregator", f"ipc://{where}/nobody", *COUNT,
+                     where=where, name="sensor") as sensor:
+            wait_for(lambda: "does not answer" in sensor.err(), "it is waiting")
+            sensor.stop(status=-signal.SIGTERM, number=signal.SIGTERM)
+
+
 TESTS = [
     ("1, 2, 3 and 4 workers", test_workers),
     ("standard input", test_standard_input),
@@ -334,6 +386,10 @@ TESTS = [
     ("bad country database read again", test_reload_of_a_bad_database),
     ("through the aggregator", test_aggregator),
     ("aggregator that comes later", test_aggregator_that_comes_later),
+    ("file that is read again", test_file_read_again),
+    ("file that is read again after a stop", test_stopped_file_read_again),
+    ("output that nobody reads", test_output_that_nobody_reads),
+    ("signal while the end waits", test_signal_while_the_end_waits),
 ]
 
 if __name__ == "__main__":

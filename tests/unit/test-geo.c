@@ -222,16 +222,56 @@ static bool survive(int fd, const uint8_t *data, size_t size)
     return true;
 }
 
-static void test_flipped_bytes(void **state)
+#define DATABASE_ROOM 65536
+
+static size_t read_database(uint8_t whole[static DATABASE_ROOM])
 {
     char path[PATH_ROOM];
-    uint8_t whole[65536], damaged[65536];
-    uint64_t seed = 4;
     FILE *file = fopen(data_path("countries.mmdb", path), "rb");
     assert_non_null(file);
-    size_t size = fread(whole, 1, sizeof whole, file);
+    size_t size = fread(whole, 1, DATABASE_ROOM, file);
     fclose(file);
-    assert_in_range(size, 1000, sizeof whole - 1);
+    assert_in_range(size, 1000, DATABASE_ROOM - 1);
+    return size;
+}
+
+/* Someone copies another file over the one in use. */
+static void test_overwritten_in_place(void **state)
+{
+    uint8_t whole[DATABASE_ROOM], japan[16] = {0x20, 0x01, 0x02};
+    char path[32];
+    size_t size = read_database(whole);
+    int fd = memfd_create("overwritten", MFD_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, whole, size), (ssize_t)size);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    struct ds_geo *g = create(path);
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(ds_geo_find6(g, japan), ds_geo_index(DS_COUNTRY('J', 'P')));
+    ds_geo_destroy(g);
+    close(fd);
+}
+
+/* What is no longer data is an error, though the tree is whole: it is not unknown countries. */
+static void test_lost_data(void **state)
+{
+    static const char marker[] = "\xab\xcd\xefMaxMind.com";
+    uint8_t whole[DATABASE_ROOM];
+    size_t size = read_database(whole);
+    int fd = memfd_create("lost", MFD_CLOEXEC);
+    assert_true(fd >= 0);
+    uint8_t *end = memmem(whole, size, marker, sizeof marker - 1);
+    assert_non_null(end);
+    memset(end - 100, 0xff, 100);
+    assert_false(survive(fd, whole, size));
+    close(fd);
+}
+
+static void test_flipped_bytes(void **state)
+{
+    uint8_t whole[DATABASE_ROOM], damaged[DATABASE_ROOM];
+    uint64_t seed = 4;
+    size_t size = read_database(whole);
     int fd = memfd_create("damaged", MFD_CLOEXEC);
     assert_true(fd >= 0);
     assert_true(survive(fd, whole, size));
@@ -251,9 +291,14 @@ static void test_flipped_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_border), cmocka_unit_test(test_known),
-        cmocka_unit_test(test_ip6),          cmocka_unit_test(test_index),
-        cmocka_unit_test(test_bad_files),    cmocka_unit_test(test_flipped_bytes),
+        cmocka_unit_test(test_every_border),
+        cmocka_unit_test(test_known),
+        cmocka_unit_test(test_ip6),
+        cmocka_unit_test(test_index),
+        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_flipped_bytes),
+        cmocka_unit_test(test_overwritten_in_place),
+        cmocka_unit_test(test_lost_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,6 +125,7 @@ struct way {
     unsigned workers;
     bool everything;
     int64_t window_ns;
+    double speed;
 };
 
 /* Runs captures through a pipeline; what join returned. The captures stay the caller's. */
@@ -139,6 +140,7 @@ static int run_all(struct ds_capture **captures, unsigned count, const struct wa
         .sink = {.self = k, .put = keep},
         .workers = way->workers,
         .window_ns = way->window_ns,
+        .speed = way->speed,
         .lateness_ns = way->window_ns ? 2 * DS_NS_PER_S : 0,
     };
     struct ds_pipeline *p;
@@ -186,13 +188,13 @@ static char *print(const struct ds_window *w)
 
 static void compare_workers(const struct traffic *t, bool everything, int64_t window_ns)
 {
-    struct keeper *one = run_traffic(t, &(struct way){1, everything, window_ns});
+    struct keeper *one = run_traffic(t, &(struct way){1, everything, window_ns, 0});
     uint64_t received = 0;
     for (size_t i = 0; i < one->count; i++)
         received += one->windows[i].books[DS_BOOK_RECEIVED];
     assert_true(received == t->count);
     for (unsigned workers = 2; workers <= 4; workers++) {
-        struct keeper *many = run_traffic(t, &(struct way){workers, everything, window_ns});
+        struct keeper *many = run_traffic(t, &(struct way){workers, everything, window_ns, 0});
         assert_int_equal(many->count, one->count);
         for (size_t i = 0; i < one->count; i++) {
             char *expected = print(&one->windows[i]), *found = print(&many->windows[i]);
@@ -255,7 +257,7 @@ static uint64_t sum_figure(const struct keeper *k, size_t figure)
 
 static void test_captures_agree(void **state)
 {
-    const struct way whole = {2, false, 0}, minutes = {2, false, 60 * DS_NS_PER_S};
+    const struct way whole = {2, false, 0, 0}, minutes = {2, false, 60 * DS_NS_PER_S, 0};
     struct keeper *one = run_traffic(*state, &whole);
     for (unsigned count = 2; count <= 5; count++) {
         struct keeper *many = run_split(*state, count, &whole);
@@ -284,7 +286,7 @@ static void test_captures_agree(void **state)
 /* The traffic has what it is meant to test. */
 static void test_traffic(void **state)
 {
-    struct keeper *k = run_traffic(*state, &(struct way){2, false, 0});
+    struct keeper *k = run_traffic(*state, &(struct way){2, false, 0, 0});
     const struct ds_window *w = &k->windows[0];
     assert_int_equal(k->count, 1);
     for (unsigned i = 0; i < DS_MALFORMED_OTHER; i++)
@@ -302,7 +304,7 @@ static void test_traffic(void **state)
     assert_true(w->addresses_known && w->addresses == 256 && w->active_addresses == 256);
     forget(k);
     free(k);
-    k = run_traffic(*state, &(struct way){2, false, 60 * DS_NS_PER_S});
+    k = run_traffic(*state, &(struct way){2, false, 60 * DS_NS_PER_S, 0});
     uint64_t late = 0;
     for (size_t i = 0; i < k->count; i++)
         late += k->windows[i].books[DS_BOOK_LATE];
@@ -319,7 +321,7 @@ static void test_failing_sink(void **state)
         struct ds_capture *capture;
         struct ds_error err;
         assert_int_equal(ds_capture_open_fake(t->frames, t->count, 7, &capture), 0);
-        assert_int_equal(run(capture, &(struct way){2, false, 60 * DS_NS_PER_S}, &k, &err), -1);
+        assert_int_equal(run(capture, &(struct way){2, false, 60 * DS_NS_PER_S, 0}, &k, &err), -1);
         assert_int_equal(err.status, DS_NETWORK);
         assert_string_equal(err.text, "the sink is full");
         assert_int_equal(k.count, fail_at - 1);
@@ -336,7 +338,8 @@ static void test_stop(void **state)
     struct ds_error err;
     uint64_t received = 0;
     assert_int_equal(ds_capture_open_fake(t->frames, t->count, 1, &k.stop_capture), 0);
-    assert_int_equal(run(k.stop_capture, &(struct way){3, false, 60 * DS_NS_PER_S}, &k, &err), 0);
+    assert_int_equal(run(k.stop_capture, &(struct way){3, false, 60 * DS_NS_PER_S, 0}, &k, &err),
+                     0);
     for (size_t i = 0; i < k.count; i++)
         received += k.windows[i].books[DS_BOOK_RECEIVED];
     assert_in_range(received, k.windows[0].books[DS_BOOK_RECEIVED], t->count);
@@ -350,7 +353,7 @@ static void test_nothing(void **state)
     struct ds_capture *capture;
     struct ds_error err;
     assert_int_equal(ds_capture_open_fake(NULL, 0, 1, &capture), 0);
-    assert_int_equal(run(capture, &(struct way){2, true, 60 * DS_NS_PER_S}, &k, &err), 0);
+    assert_int_equal(run(capture, &(struct way){2, true, 60 * DS_NS_PER_S, 0}, &k, &err), 0);
     assert_int_equal(k.count, 0);
     capture->ops->destroy(capture);
 }
@@ -391,6 +394,58 @@ static void test_wild_times(void **state)
     free(t);
 }
 
+/* How long a replay of packets at these times takes, and that it loses none. */
+static int64_t replay(const int64_t *times_ns, size_t count, double speed, bool stops)
+{
+    struct traffic *t = calloc(1, sizeof *t);
+    struct keeper k = {.count = 0};
+    struct ds_capture *capture;
+    struct ds_error err;
+    uint64_t seed = 1;
+    assert_non_null(t);
+    for (size_t i = 0; i < count; i++)
+        draw_frame(t, &seed, times_ns[i]);
+    assert_int_equal(ds_capture_open_fake(t->frames, t->count, COUNT(t->frames), &capture), 0);
+    k.stop_capture = stops ? capture : NULL;
+    int64_t began_ns = ds_clock_steady_ns();
+    assert_int_equal(run(capture, &(struct way){1, true, DS_NS_PER_S * 60, speed}, &k, &err), 0);
+    int64_t took_ns = ds_clock_steady_ns() - began_ns;
+    uint64_t received = 0;
+    for (size_t i = 0; i < k.count; i++)
+        received += k.windows[i].books[DS_BOOK_RECEIVED];
+    assert_int_equal(received, count);
+    forget(&k);
+    capture->ops->destroy(capture);
+    free(t);
+    return took_ns;
+}
+
+/* Packets that were read at once are replayed apart, also by more than a moment. */
+static void test_replay_keeps_time(void **state)
+{
+    int64_t times[40], now = START_S * DS_NS_PER_S;
+    for (size_t i = 0; i < COUNT(times); i++)
+        times[i] = now += i == 20 ? 600 * DS_NS_PER_MS : 10 * DS_NS_PER_MS;
+    assert_true(replay(times, COUNT(times), 2, false) >= (times[39] - times[0]) / 2);
+}
+
+/* Years without packets are not waited out, but the time behind them is kept. */
+static void test_replay_skips_holes(void **state)
+{
+    const int64_t second = DS_NS_PER_S, year = 31536000 * second;
+    const int64_t times[] = {0, year, year + second / 5, 0, second / 5};
+    int64_t took = replay(times, COUNT(times), 1, false);
+    assert_in_range(took, 2 * second / 5, 60 * second);
+}
+
+/* The second packet closes the first one's window, whose sink stops the capture; the third is due
+ * much later. */
+static void test_replay_that_is_stopped(void **state)
+{
+    const int64_t times[] = {0, 62 * DS_NS_PER_S, 3600 * DS_NS_PER_S};
+    assert_true(replay(times, COUNT(times), 30, true) < 100 * DS_NS_PER_S);
+}
+
 static int set_up(void **state)
 {
     *state = make_traffic();
@@ -414,6 +469,9 @@ int main(void)
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_wild_times),
+        cmocka_unit_test(test_replay_keeps_time),
+        cmocka_unit_test(test_replay_skips_holes),
+        cmocka_unit_test(test_replay_that_is_stopped),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

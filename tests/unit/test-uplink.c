@@ -8,10 +8,12 @@
 #include "darkscope/message.h"
 #include "sample.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <zmq.h>
 
 #include <cmocka.h>
@@ -33,21 +35,26 @@ struct fixture {
     zmq_msg_t peer; /* of the last message */
 };
 
+static void connect_to(struct fixture *f, const struct ds_uplink_timing *timing)
+{
+    char endpoint[64];
+    size_t bytes = sizeof endpoint;
+    zmq_getsockopt(f->router, ZMQ_LAST_ENDPOINT, endpoint, &bytes);
+    const struct ds_uplink_settings settings = {
+        .endpoint = endpoint, .sensor = "tokyo", .monitored_digest = 99, .timing = timing};
+    assert_int_equal(ds_uplink_create(&settings, &f->uplink, NULL), 0);
+}
+
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    char endpoint[64];
-    size_t bytes = sizeof endpoint;
     const int zero = 0;
     f->context = zmq_ctx_new();
     f->router = zmq_socket(f->context, ZMQ_ROUTER);
     zmq_setsockopt(f->router, ZMQ_LINGER, &zero, sizeof zero);
     assert_int_equal(zmq_bind(f->router, "tcp://127.0.0.1:*"), 0);
-    zmq_getsockopt(f->router, ZMQ_LAST_ENDPOINT, endpoint, &bytes);
     zmq_msg_init(&f->peer);
-    const struct ds_uplink_settings settings = {
-        .endpoint = endpoint, .sensor = "tokyo", .monitored_digest = 99, .timing = &quick};
-    assert_int_equal(ds_uplink_create(&settings, &f->uplink, NULL), 0);
+    connect_to(f, &quick);
     *state = f;
     return 0;
 }
@@ -280,6 +287,82 @@ static void bye_is_said_when_all_is_delivered(void **state)
     ds_message_finish(&m);
 }
 
+/* An aggregator on its own thread. Refuses the name for some time; then takes its time for every
+ * window. */
+struct slow {
+    struct fixture *f;
+    int64_t free_ns;  /* when the name becomes free */
+    long each_ns;     /* before each acknowledgement */
+    uint64_t windows; /* after which it ends */
+};
+
+static void *answer_slowly(void *arg)
+{
+    struct slow *s = arg;
+    struct fixture *f = s->f;
+    for (uint64_t done = 0; done < s->windows;) {
+        zmq_msg_t payload;
+        struct ds_message m;
+        zmq_msg_init(&payload);
+        zmq_msg_recv(&f->peer, f->router, 0);
+        zmq_msg_recv(&payload, f->router, 0);
+        ds_message_decode(&m, zmq_msg_data(&payload), zmq_msg_size(&payload), NULL);
+        zmq_msg_close(&payload);
+        if (m.kind == DS_MESSAGE_HELLO && ds_clock_steady_ns() < s->free_ns) {
+            say(f, DS_MESSAGE_REFUSE, 0, DS_REFUSAL_NAME);
+        } else if (m.kind == DS_MESSAGE_HELLO) {
+            say(f, DS_MESSAGE_WELCOME, 0, 0);
+        } else if (m.kind == DS_MESSAGE_WINDOW) {
+            nanosleep(&(struct timespec){.tv_nsec = s->each_ns}, NULL);
+            say(f, DS_MESSAGE_ACK, m.sequence, 0);
+            done = m.sequence;
+        }
+        ds_message_finish(&m);
+    }
+    return NULL;
+}
+
+static void finish_with(struct fixture *f, struct slow *s, int patience_ms)
+{
+    pthread_t thread;
+    queue_windows(f, (int)s->windows);
+    s->f = f;
+    assert_int_equal(pthread_create(&thread, NULL, answer_slowly, s), 0);
+    assert_int_equal(ds_uplink_finish(f->uplink, patience_ms), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(stats_of(f).acknowledged, s->windows);
+    assert_string_equal(stats_of(f).refusal, "");
+}
+
+/* The patience is for silence, not for the whole. */
+static void slow_aggregator_is_waited_for(void **state)
+{
+    struct fixture *f = *state;
+    ds_uplink_destroy(f->uplink);
+    connect_to(f, &ds_uplink_timing_default);
+    struct slow slow = {.each_ns = DS_NS_PER_S / 5, .windows = 16};
+    finish_with(f, &slow, 2000);
+}
+
+/* A crashed sensor holds its name for a time that is longer than the usual patience. */
+static void name_in_use_is_waited_for(void **state)
+{
+    struct slow slow = {.free_ns = ds_clock_steady_ns() + DS_NS_PER_S, .windows = 1};
+    finish_with(*state, &slow, 500);
+}
+
+static void refusal_is_remembered(void **state)
+{
+    struct fixture *f = *state;
+    queue_windows(f, 1);
+    struct ds_message m = hear(f, DS_MESSAGE_HELLO);
+    ds_message_finish(&m);
+    say(f, DS_MESSAGE_REFUSE, 0, DS_REFUSAL_VERSION);
+    AWAIT(f, stats_of(f).refusal[0]);
+    assert_string_equal(stats_of(f).refusal, "a?reason?[31m");
+    assert_false(ds_uplink_finish(f->uplink, 1) == 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -293,6 +376,9 @@ int main(void)
         TEST(false_answers_change_nothing),
         TEST(silent_aggregator_is_connected_to_anew),
         TEST(bye_is_said_when_all_is_delivered),
+        TEST(slow_aggregator_is_waited_for),
+        TEST(name_in_use_is_waited_for),
+        TEST(refusal_is_remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

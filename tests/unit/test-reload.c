@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The country database is replaced while the sink makes everything wait.
+ */
+#include "darkscope/clock.h"
+#include "packets.h"
+#include "pipeline.h"
+
+#include <semaphore.h>
+#include <stdio.h>
+
+#define FRAMES      300 /* a window each */
+#define WINDOWS_MAX (FRAMES + 1)
+
+/* A sink whose first window waits until it is let go. */
+struct sink {
+    sem_t go;
+    size_t count;
+    char country_db[WINDOWS_MAX][DS_DATABASE_MAX + 1];
+};
+
+static int take(void *self, struct ds_window *w, struct ds_error *err)
+{
+    struct sink *s = self;
+    if (s->count == 0)
+        while (sem_wait(&s->go))
+            ;
+    assert_true(s->count < WINDOWS_MAX);
+    strcpy(s->country_db[s->count++], w->country_db);
+    ds_window_finish(w);
+    return 0;
+}
+
+static struct ds_geo *make_geo(unsigned number)
+{
+    char path[4096];
+    struct ds_geo *g;
+    struct ds_error err;
+    snprintf(path, sizeof path, "%s/countries.mmdb", getenv("DARKSCOPE_TEST_DATA"));
+    if (ds_geo_create(path, &g, &err))
+        fail_msg("%s", err.text);
+    snprintf(g->name, sizeof g->name, "%06u", number);
+    return g;
+}
+
+/* A worker that waits for the sink goes on using the database that it has; replacing it does not
+ * wait for that. What a window says is the database that it was opened with. */
+static void test_replace_while_the_sink_waits(void **state)
+{
+    struct bytes bytes = syn4();
+    struct ds_frame frames[FRAMES];
+    for (int i = 0; i < FRAMES; i++)
+        frames[i] =
+            (struct ds_frame){bytes.data, bytes.count, bytes.count, i * 60 * DS_NS_PER_S, 101};
+    struct sink *sink = calloc(1, sizeof *sink);
+    struct ds_monitor *monitor;
+    struct ds_capture *capture;
+    struct ds_pipeline *p;
+    struct ds_error err;
+    assert_true(sink && sem_init(&sink->go, 0, 0) == 0);
+    assert_int_equal(ds_monitor_create(NULL, 0, NULL, 0, &monitor, NULL), 0);
+    assert_int_equal(ds_capture_open_fake(frames, FRAMES, 1, &capture), 0);
+    struct ds_pipeline_settings settings = {
+        .captures = &capture,
+        .capture_count = 1,
+        .monitor = monitor,
+        .geo = make_geo(0),
+        .sink = {.self = sink, .put = take},
+        .workers = 1,
+        .window_ns = 60 * DS_NS_PER_S,
+        .lateness_ns = 2 * DS_NS_PER_S,
+    };
+    assert_int_equal(ds_pipeline_create(&settings, &p, &err), 0);
+    assert_int_equal(ds_pipeline_start(p, &err), 0);
+    unsigned number = 1;
+    /* Until the worker is stuck with the one before. */
+    while (ds_pipeline_replace_geo(p, make_geo(number)) == 0)
+        number++;
+    assert_int_equal(ds_pipeline_replace_geo(p, make_geo(number)), 1);
+    sem_post(&sink->go);
+    assert_int_equal(ds_pipeline_join(p, &err), 0);
+    assert_int_equal(sink->count, FRAMES);
+    char newest[16];
+    snprintf(newest, sizeof newest, "%06u", number - 1);
+    for (size_t i = 1; i < sink->count; i++)
+        assert_true(strcmp(sink->country_db[i], sink->country_db[i - 1]) >= 0);
+    assert_true(strcmp(sink->country_db[3], newest) < 0);
+    assert_string_equal(sink->country_db[FRAMES - 1], newest);
+    ds_pipeline_destroy(p);
+    capture->ops->destroy(capture);
+    ds_monitor_destroy(monitor);
+    sem_destroy(&sink->go);
+    free(sink);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_replace_while_the_sink_waits)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
