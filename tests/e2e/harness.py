@@ -173,6 +173,9 @@ def namespaces(count):
             if added.status:
                 raise Skip(f"no network namespaces here: {added.err.strip()}")
             made.append(name)
+            entered = run("ip", "netns", "exec", name, "true", status=None)
+            if entered.status:
+                raise Skip(f"network namespaces cannot be entered here: {entered.err.strip()}")
             run("ip", "-n", name, "link", "set", "lo", "up")
         yield names
     finally:

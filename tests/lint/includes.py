@@ -48,7 +48,8 @@ KNOWS = {
         # What the user asked for.
         "config": {"link", "monitor", "pipeline"},
         "options": {"config"},
-        "delivery": {"config", "pipeline", "uplink"},
+        "delivery": {"config", "identity", "pipeline", "uplink"},
+        "identity": {"config"},
     },
     "aggregator": {
         "store": {"merge"},
