@@ -22,8 +22,9 @@
 
 #include <jansson.h>
 
-#define DS_QUERY_POINTS_MAX  100000            /* of a series */
-#define DS_QUERY_LIMIT_MAX   10000             /* rows of top and windows */
+#define DS_QUERY_POINTS_MAX  100000     /* of a series */
+#define DS_QUERY_LIMIT_MAX   10000      /* rows of top and windows */
+#define DS_QUERY_ROWS_MAX    (1u << 18) /* of the tables of a window; 600 bytes each on the way */
 #define DS_QUERY_STEP_MAX_S  INT64_C(31622400) /* a leap year */
 #define DS_QUERY_STEP_WINDOW (-1)              /* step=window: the length of the windows */
 #define DS_QUERY_NAME_MAX    15                /* bytes of the longest name is below this */

@@ -95,7 +95,8 @@ static bool has_body(struct lws *wsi)
     if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
         return true;
     int bytes = lws_hdr_copy(wsi, length, sizeof length, WSI_TOKEN_HTTP_CONTENT_LENGTH);
-    return bytes != 0 && strspn(length, "0") != strlen(length);
+    /* Negative where it does not fit: a long number, or no number. */
+    return bytes < 0 || (bytes > 0 && strspn(length, "0") != strlen(length));
 }
 
 /* Takes the query string's pairs into query. False with a problem replied. */

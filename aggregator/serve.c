@@ -31,6 +31,7 @@ struct ds_serve {
     struct lws_context *context;
     struct lws_vhost *vhost;
     int listen_fd;
+    int spare_fd; /* given up to turn somebody away when no other is left */
     unsigned connections;
     char url[URL_MAX];
 };
@@ -122,6 +123,11 @@ static int create_context(struct ds_serve *s)
     return s->vhost ? 0 : -1;
 }
 
+static int open_spare(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static int open_listener(struct ds_serve *s, struct ds_error *err)
 {
     const char *address = s->settings.address;
@@ -172,12 +178,15 @@ int ds_serve_create(const struct ds_serve_settings *settings, struct ds_serve **
         return ds_error(err, DS_FAILURE, "cannot serve http: out of memory");
     s->settings = *settings;
     s->listen_fd = -1;
+    s->spare_fd = -1;
     int failed = open_listener(s, err);
     if (!failed && create_context(s) < 0)
         failed = ds_error(err, DS_FAILURE, "cannot serve http: libwebsockets does not start");
     if (!failed)
         failed = ds_serve_watch(s, s->listen_fd, err) < 0 ||
                  ds_serve_watch(s, ds_answerer_fd(settings->answerer), err) < 0;
+    if (!failed && (s->spare_fd = open_spare()) < 0)
+        failed = ds_error(err, DS_FAILURE, "cannot serve http: %s", strerror(errno));
     if (failed) {
         ds_serve_destroy(s);
         return -1;
@@ -195,6 +204,8 @@ void ds_serve_destroy(struct ds_serve *s)
         lws_context_destroy(s->context);
     if (s->listen_fd >= 0)
         close(s->listen_fd);
+    if (s->spare_fd >= 0)
+        close(s->spare_fd);
     free(s);
 }
 
@@ -221,10 +232,31 @@ static void turn_away(int fd)
     close(fd);
 }
 
+static int accept_one(const struct ds_serve *s)
+{
+    return accept4(s->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+/* Without a descriptor for it a connection would wait, and keep the loop awake all the time. False
+ * where none waits. */
+static bool turn_away_without_descriptor(struct ds_serve *s)
+{
+    close(s->spare_fd);
+    int fd = accept_one(s);
+    if (fd >= 0)
+        turn_away(fd);
+    s->spare_fd = open_spare();
+    return fd >= 0;
+}
+
 static void accept_all(struct ds_serve *s)
 {
-    int fd;
-    while ((fd = accept4(s->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+    for (;;) {
+        int fd = accept_one(s);
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE) && turn_away_without_descriptor(s))
+            continue;
+        if (fd < 0)
+            return;
         if (s->connections >= DS_HTTP_CONNECTIONS_MAX) {
             turn_away(fd);
             continue;

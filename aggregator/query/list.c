@@ -101,6 +101,15 @@ static json_t *window_json(const struct ds_window *w, const char *sensor)
     return json;
 }
 
+/* How many its JSON has: the cells of a port, side by side, are one. */
+static size_t count_rows(const struct ds_window *w)
+{
+    size_t rows = w->country_count + w->signature_count;
+    for (size_t i = 0; i < w->cell_count; i++)
+        rows += i == 0 || ds_cell_key(&w->cells[i]) >> 16 != ds_cell_key(&w->cells[i - 1]) >> 16;
+    return rows;
+}
+
 static bool has_overflow(const struct ds_window *w)
 {
     for (size_t i = 0; i < DS_OVERFLOW_COUNT; i++)
@@ -157,23 +166,35 @@ static int write_origin(struct answer *a, const struct ds_window *w, const struc
     return result;
 }
 
+static int write_window(struct answer *a, const struct ds_window *w, const struct ds_origin *origin,
+                        struct ds_error *err)
+{
+    const char *sensor = a->range.sensor;
+    json_decref(a->root);
+    a->root = window_json(w, sensor ? sensor : "all");
+    if (!origin->sources_exact || has_overflow(w))
+        mark_all_inexact(a, a->root);
+    return write_origin(a, w, origin, err);
+}
+
 int ds_answer_window(struct answer *a, struct ds_error *err)
 {
     struct ds_window w;
     struct ds_origin origin;
     char time[DS_TIME_TEXT];
-    const char *sensor = a->range.sensor;
-    int found = a->store->ops->load(a->store, a->query->at_s, sensor, &w, &origin, err);
+    int found = a->store->ops->load(a->store, a->query->at_s, a->range.sensor, &w, &origin, err);
     if (found < 0)
         return -1;
     if (found > 0)
         return ds_error(err, DS_INPUT, "no window starts at %s; `windows` lists those there are",
                         ds_time_print(a->query->at_s, time));
-    json_decref(a->root);
-    a->root = window_json(&w, sensor ? sensor : "all");
-    if (!origin.sources_exact || has_overflow(&w))
-        mark_all_inexact(a, a->root);
-    int result = write_origin(a, &w, &origin, err);
+    size_t rows = count_rows(&w);
+    int result = rows > DS_QUERY_ROWS_MAX
+                     ? ds_error(err, DS_USAGE,
+                                "the window has %zu rows, an answer at most %u: ask for the `top` "
+                                "of its time",
+                                rows, DS_QUERY_ROWS_MAX)
+                     : write_window(a, &w, &origin, err);
     ds_window_finish(&w);
     return result;
 }

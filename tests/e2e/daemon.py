@@ -2,6 +2,7 @@
 """An aggregator as a process of its own, on ports that the kernel chose."""
 import os
 import re
+import resource
 import socket
 import subprocess
 import tempfile
@@ -14,13 +15,15 @@ PATIENCE_S = 30
 class Aggregator:
     """Starts when made; as a context manager it ends with the block."""
 
-    def __init__(self, *arguments, store=None):
+    def __init__(self, *arguments, store=None, descriptors=None):
         self.directory = tempfile.TemporaryDirectory()
         self.store = store or os.path.join(self.directory.name, "store")
         self.process = subprocess.Popen(
             [PROGRAM, "--listen", "tcp://127.0.0.1:0", "--http", "127.0.0.1:0",
              "--store", self.store, *arguments],
-            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+            preexec_fn=descriptors and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE,
+                                                                   (descriptors, descriptors))))
         line = self.process.stderr.readline()
         found = re.fullmatch(r"darkscope-aggregator: listening (tcp://127\.0\.0\.1:(\d+)), "
                              r"http://127\.0\.0\.1:(\d+)\n", line)

@@ -9,6 +9,7 @@ import unittest
 import urllib.request
 
 import daemon
+import harness
 
 USAGE, CONFIG, PERMISSION, NETWORK, DATABASE = 2, 3, 6, 7, 8
 
@@ -75,6 +76,21 @@ class Daemon(unittest.TestCase):
         with daemon.Aggregator() as a, a.connect() as s:
             s.sendall(b"GET / HT")
             self.assertEqual(a.end(signal.SIGTERM)[0], 0)
+
+    def test_clients_are_turned_away_where_descriptors_run_out(self):
+        with daemon.Aggregator(descriptors=64) as a:
+            slow = [a.connect() for _ in range(64)]
+            for s in slow:
+                s.sendall(b"GET /healthz HTTP/1.1\r\nHost: local")
+            # At once, not when the slow ones are cut off and their descriptors are free.
+            for _ in range(3):
+                reply = a.exchange(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                self.assertTrue(reply.startswith(b"HTTP/1.1 503 ") or reply == b"", reply)
+            for s in slow:
+                s.close()
+            harness.wait_for(lambda: a.exchange(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+                                                b"Connection: close\r\n\r\n")
+                             .startswith(b"HTTP/1.1 200 "), "an answer")
 
     def test_it_starts_again_on_its_store(self):
         store = os.path.join(self.directory, "store")

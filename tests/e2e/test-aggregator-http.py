@@ -114,6 +114,11 @@ class Http(unittest.TestCase):
             b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
             b"5\r\nhello\r\n0\r\n\r\n")
         self.assertTrue(reply.startswith(b"HTTP/1.1 413 "), reply)
+        for length in (b"0" * 22 + b"5", b"0" * 23 + b"5", b"0" * 99 + b"5", b"0" * 99, b"x" * 30):
+            reply = self.aggregator.exchange(
+                b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + length +
+                b"\r\nConnection: close\r\n\r\nhello")
+            self.assertTrue(reply.startswith(b"HTTP/1.1 413 "), (length, reply))
 
     def test_long_addresses_are_414_and_longer_ones_are_cut_off(self):
         self.assert_problem(*self.request("/" + "a" * 2100), 414)
