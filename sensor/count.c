@@ -13,8 +13,9 @@ static int init_tables(struct ds_counts *c, unsigned workers, const struct ds_ha
         {&c->sources, sizeof(struct ds_source), DS_COUNT_SOURCES_MAX},
         {&c->pairs, sizeof(struct ds_pair), DS_COUNT_PAIRS_MAX},
         {&c->cells, sizeof(struct ds_count_cell), DS_COUNT_CELLS_MAX},
-        {&c->destinations, sizeof(struct ds_destination), DS_COUNT_DESTINATIONS_MAX},
-        {&c->rest_cells, sizeof(struct ds_count_cell), DS_COUNT_REST_MAX * workers},
+        {&c->destinations, sizeof(struct ds_destination),
+         (size_t)DS_COUNT_DESTINATIONS_MAX * workers},
+        {&c->rest_cells, sizeof(struct ds_count_cell), (size_t)DS_COUNT_REST_MAX * workers},
     };
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
         if (ds_table_init(tables[i].table, tables[i].entry_bytes, tables[i].slots / workers, key))
@@ -26,7 +27,8 @@ int ds_counts_init(struct ds_counts *c, const struct ds_monitor *monitor, unsign
                    const struct ds_hash_key *key)
 {
     memset(c, 0, sizeof *c);
-    c->destination_words = (ds_monitor_addresses(monitor) + 63) / 64;
+    if (ds_monitor_addresses(monitor) <= DS_COUNT_BITMAP_MAX)
+        c->destination_words = (ds_monitor_addresses(monitor) + 63) / 64;
     if (c->destination_words) {
         c->destination_bits = calloc(c->destination_words, sizeof *c->destination_bits);
         if (!c->destination_bits)
@@ -70,8 +72,13 @@ struct ds_count_cell *ds_count_rest_cell(const struct ds_hit *h)
     c->overflow[DS_OVERFLOW_CELLS]++;
     c->rest[h->country].packets++;
     c->rest[h->country].bytes += h->bytes;
-    return ds_table_upsert(&c->rest_cells, key, ds_hash(c->rest_cells.key, key),
-                           sizeof(struct ds_count_cell), &is_new);
+    struct ds_count_cell *cell = ds_table_upsert(
+        &c->rest_cells, key, ds_hash(c->rest_cells.key, key), sizeof *cell, &is_new);
+    if (!cell) {
+        cell = &c->spare_cells[h->cls];
+        cell->key = ds_count_cell_key(h->cls, 0, 0, DS_GEO_REST);
+    }
+    return cell;
 }
 
 void ds_count_far_destination(const struct ds_hit *h)

@@ -15,12 +15,16 @@
 #include "table.h"
 #include "timeline.h"
 
-/* Entries of all workers' tables together, so that memory is bounded whatever arrives: 128 MB each
- * for sources, pairs and cells, and as much for the window before while it is being sent. */
+/* Slots of all workers' tables together, so that memory is bounded whatever arrives: 128 MB each
+ * for sources, pairs and cells, and as much for the window before while it is being sent. But each
+ * worker has room for all destinations, 32 MB: they are not divided among the workers. */
 #define DS_COUNT_SOURCES_MAX      (UINT32_C(1) << 22)
 #define DS_COUNT_PAIRS_MAX        (UINT32_C(1) << 24)
 #define DS_COUNT_CELLS_MAX        (UINT32_C(1) << 22)
 #define DS_COUNT_DESTINATIONS_MAX (UINT32_C(1) << 22)
+/* Monitored IPv4 addresses that have a bit each, 2 MB in every set. In larger sets only those that
+ * are hit are kept, in the table. */
+#define DS_COUNT_BITMAP_MAX       (UINT32_C(1) << 24)
 /* One for every (class, protocol, port) there is: cells under DS_COUNTRY_REST always find room. */
 #define DS_COUNT_REST_MAX         (UINT32_C(1) << 21)
 
@@ -58,10 +62,11 @@ struct ds_counts {
     uint64_t types[DS_TYPE_COUNT];
     uint64_t protocols[256];
     uint64_t signature_packets[DS_SIGNATURE_COUNT];
-    struct ds_tally rest[DS_GEO_COUNT]; /* by country: what the cells under ** hold */
+    struct ds_tally rest[DS_GEO_COUNT];               /* by country: what the cells under ** hold */
+    struct ds_count_cell spare_cells[DS_CLASS_COUNT]; /* where memory ran out: of no port */
     struct ds_table sources, pairs, cells, rest_cells;
-    struct ds_table destinations; /* IPv6; all of them where the monitored set is everything */
-    uint64_t *destination_bits;   /* by monitor index; NULL where there are none */
+    struct ds_table destinations; /* those without a bit */
+    uint64_t *destination_bits;   /* IPv4, by monitor index; NULL where there are none */
     size_t destination_words;
 };
 
@@ -138,18 +143,19 @@ static inline void ds_count_source(const struct ds_hit *h)
     s->seen |= h->signatures;
 }
 
-/* Where the cells are full: counts the packet under its port's rest, for which there is always room
- * unless memory itself ran out. */
+/* Where the cells are full: the one of the packet's port's rest, for which there is always room
+ * unless memory itself ran out; then of its class. */
 struct ds_count_cell *ds_count_rest_cell(const struct ds_hit *h);
-/* A destination that has no place in the monitored set's bitmap. */
+/* A destination that has no bit. */
 void ds_count_far_destination(const struct ds_hit *h);
 
 static inline void ds_count_destination(const struct ds_hit *h)
 {
-    if (h->dest_index == DS_MONITOR_OUTSIDE)
-        ds_count_far_destination(h);
+    uint64_t place = (uint64_t)h->dest_index; /* DS_MONITOR_OUTSIDE is beyond all words */
+    if (place / 64 < h->counts->destination_words)
+        h->counts->destination_bits[place / 64] |= UINT64_C(1) << (place % 64);
     else
-        h->counts->destination_bits[h->dest_index / 64] |= UINT64_C(1) << (h->dest_index % 64);
+        ds_count_far_destination(h);
 }
 
 /* Second step: everything else. */
@@ -167,11 +173,9 @@ static inline void ds_count_packet(const struct ds_hit *h)
         ds_table_upsert(&c->cells, h->cell_key, h->cell_hash, sizeof *cell, &new_cell);
     if (!cell)
         cell = ds_count_rest_cell(h);
-    if (cell) {
-        cell->packets++;
-        cell->bytes += h->bytes;
-        cell->sources += new_pair;
-    }
+    cell->packets++;
+    cell->bytes += h->bytes;
+    cell->sources += new_pair;
     ds_count_destination(h);
 }
 

@@ -134,11 +134,22 @@ static uint64_t cell_key(const struct ds_count_cell *c)
     return ds_cell_key(&key);
 }
 
-static size_t collect_cells(const struct ds_table *t, struct ds_sort_item *items, size_t at)
+static size_t collect_table(const struct ds_table *t, struct ds_sort_item *items, size_t at)
 {
     size_t i = 0;
     for (const struct ds_count_cell *c; (c = ds_table_next(t, &i)); at++)
         items[at] = (struct ds_sort_item){cell_key(c), c};
+    return at;
+}
+
+static size_t collect_cells(const struct ds_counts *from, struct ds_sort_item *items, size_t at)
+{
+    at = collect_table(&from->cells, items, at);
+    at = collect_table(&from->rest_cells, items, at);
+    for (int cls = 0; cls < DS_CLASS_COUNT; cls++)
+        if (from->spare_cells[cls].packets)
+            items[at++] =
+                (struct ds_sort_item){cell_key(&from->spare_cells[cls]), &from->spare_cells[cls]};
     return at;
 }
 
@@ -183,16 +194,12 @@ static int gather_cells(struct ds_gather *g, struct ds_set *const *sets, unsigne
 {
     size_t most = 0, count = 0;
     for (unsigned i = 0; i < workers; i++)
-        most += sets[i]->counts.cells.used + sets[i]->counts.rest_cells.used;
-    if (most == 0)
-        return 0;
+        most += sets[i]->counts.cells.used + sets[i]->counts.rest_cells.used + DS_CLASS_COUNT;
     w->cells = malloc(most * sizeof *w->cells);
     if (!w->cells || !make_room(g, most))
         return -1;
-    for (unsigned i = 0; i < workers; i++) {
-        count = collect_cells(&sets[i]->counts.cells, g->items, count);
-        count = collect_cells(&sets[i]->counts.rest_cells, g->items, count);
-    }
+    for (unsigned i = 0; i < workers; i++)
+        count = collect_cells(&sets[i]->counts, g->items, count);
     ds_sort(g->items, g->items + g->room, count);
     merge_cells(g->items, count, w);
     return 0;

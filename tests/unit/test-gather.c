@@ -162,11 +162,20 @@ static void test_signatures(void **state)
     finish(f);
 }
 
+/* Gives a table its smallest size, of which it cannot grow. */
+static void shrink(struct ds_table *t)
+{
+    uint32_t entry_bytes = t->entry_bytes;
+    ds_table_finish(t);
+    assert_int_equal(ds_table_init(t, entry_bytes, DS_TABLE_SLOTS_MIN, &key), 0);
+}
+
 /* Twice as many sources, services and destinations as there is room for. */
 static void test_full_tables(void **state)
 {
     struct fixture *f = make(1, MANY_WORKERS, NULL);
     const uint32_t sent = 2 * TABLE_ROOM;
+    shrink(&f->sets[0].counts.destinations);
     for (int round = 0; round < 2; round++)
         for (uint32_t i = 0; i < sent; i++)
             count(f, 0, &(struct packet){i, i, (uint16_t)i, (uint16_t)(i % DS_GEO_REST), 0, 6, 0});
@@ -191,10 +200,63 @@ static void test_full_tables(void **state)
     finish(f);
 }
 
+/* Not even the rest of a port has room, as without memory: sums still hold. */
+static void test_no_memory_for_rest(void **state)
+{
+    struct fixture *f = make(1, MANY_WORKERS, NULL);
+    const uint32_t sent = 4 * TABLE_ROOM;
+    shrink(&f->sets[0].counts.rest_cells);
+    for (uint32_t i = 0; i < sent; i++)
+        count(f, 0, &(struct packet){1, 1, (uint16_t)i, 9, (uint8_t)(i % DS_CLASS_COUNT), 6, 0});
+    struct ds_window w = gather(f);
+    assert_int_equal(w.books[DS_BOOK_COUNTED], sent);
+    for (int cls = 0; cls < DS_CLASS_COUNT; cls++)
+        assert_int_equal(w.classes[cls].packets, sent / DS_CLASS_COUNT);
+    assert_int_equal(w.countries[0].tally.packets, sent);
+    assert_int_equal(w.cell_count, 2 * TABLE_ROOM + DS_CLASS_COUNT);
+    ds_window_finish(&w);
+    ds_counts_clear(&f->sets[0].counts);
+    f->counted = 0;
+    w = gather(f);
+    assert_int_equal(w.cell_count, 0);
+    ds_window_finish(&w);
+    finish(f);
+}
+
+/* Every worker may see all destinations, so none has less room for them than one alone. */
+static void test_destinations_are_not_divided(void **state)
+{
+    struct fixture *f = make(2, MANY_WORKERS, NULL);
+    for (uint32_t i = 0; i < 4 * TABLE_ROOM; i++)
+        count(f, i / (3 * TABLE_ROOM), &(struct packet){.source = 1, .dest = i});
+    struct ds_window w = gather(f);
+    assert_int_equal(w.destinations, 4 * TABLE_ROOM);
+    assert_int_equal(w.overflow[DS_OVERFLOW_DESTINATIONS], 0);
+    ds_window_finish(&w);
+    finish(f);
+}
+
+/* A monitored set that is too large for a bit an address. */
+static void test_large_monitored_set(void **state)
+{
+    struct fixture *f = make(2, 2, "0.0.0.0/0");
+    assert_null(f->sets[0].counts.destination_bits);
+    for (uint32_t i = 0; i < 1000; i++)
+        count(f, i % 2, &(struct packet){.source = i % 2, .dest = i / 4 * 0x01000001});
+    struct ds_window w = gather(f);
+    assert_int_equal(w.destinations, 250);
+    assert_int_equal(w.active_addresses, 250);
+    assert_true(w.addresses_known && w.addresses == UINT64_C(1) << 32);
+    ds_window_finish(&w);
+    finish(f);
+}
+
 /* Workers with room for their own destinations may not have it for everybody's. */
 static void test_destinations_of_all_workers(void **state)
 {
     struct fixture *f = make(3, MANY_WORKERS, NULL);
+    for (unsigned i = 0; i < 3; i++)
+        shrink(&f->sets[i].counts.destinations);
     for (uint32_t i = 0; i < TABLE_ROOM; i++)
         for (unsigned worker = 0; worker < 3; worker++)
             count(f, worker,
@@ -265,9 +327,15 @@ static void test_cell_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unique_sources), cmocka_unit_test(test_signatures),
-        cmocka_unit_test(test_full_tables),    cmocka_unit_test(test_destinations_of_all_workers),
-        cmocka_unit_test(test_clear),          cmocka_unit_test(test_cell_keys),
+        cmocka_unit_test(test_unique_sources),
+        cmocka_unit_test(test_signatures),
+        cmocka_unit_test(test_full_tables),
+        cmocka_unit_test(test_destinations_of_all_workers),
+        cmocka_unit_test(test_no_memory_for_rest),
+        cmocka_unit_test(test_destinations_are_not_divided),
+        cmocka_unit_test(test_large_monitored_set),
+        cmocka_unit_test(test_clear),
+        cmocka_unit_test(test_cell_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
