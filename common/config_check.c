@@ -246,13 +246,18 @@ static const struct cyaml_schema_field *find_field(struct check *k,
                                                    const struct cyaml_schema_field *fields)
 {
     char key[SHOWN_MAX + 4], known[DS_ERROR_TEXT / 2] = "";
+    const char *text = (const char *)k->event.data.scalar.value;
     const struct cyaml_schema_field *f = fields;
     for (; f->key; f++) {
-        if (strcmp(f->key, (const char *)k->event.data.scalar.value) == 0)
+        if (strcmp(f->key, text) == 0)
             return f;
         append(known, sizeof known, f->key);
     }
-    fault(k, "unknown key '%s'; known here: %s", shown(k, key), known);
+    /* What does not look like a key may be a value, of a list for one, that must not be shown. */
+    if (strspn(text, "abcdefghijklmnopqrstuvwxyz_") == strlen(text))
+        fault(k, "unknown key '%s'; known here: %s", shown(k, key), known);
+    else
+        fault(k, "this is no key; known here: %s", known);
     return NULL;
 }
 

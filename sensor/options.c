@@ -190,7 +190,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->text.promiscuous = &o->promiscuous;
         return 0;
     case ARGP_KEY_ARG:
-        argp_error(state, "unexpected '%s'; a file is read with -r FILE", arg);
+        /* Not repeated here: it may be a second prefix behind one -m. */
+        argp_error(state, "an argument without an option; a file is read with -r FILE, and every "
+                          "prefix has its own -m");
         return 0;
     default:
         return parse_list(key, arg, state);

@@ -279,7 +279,10 @@ static int set_filter(struct ds_live *l, const char *filter, struct ds_error *er
     if (!filter)
         return 0;
     if (pcap_compile(l->pcap, &program, filter, 1, PCAP_NETMASK_UNKNOWN) < 0)
-        return ds_error(err, DS_CONFIG, "filter: %s; see pcap-filter(7)", pcap_geterr(l->pcap));
+        return ds_error(err, DS_CONFIG, /* libpcap's text may hold an address of the telescope */
+                        "filter: is not one of pcap-filter(7); \"tcpdump -i %s -d EXPRESSION\" "
+                        "says what is wrong with it",
+                        l->interface);
     int rc = pcap_setfilter(l->pcap, &program);
     pcap_freecode(&program);
     if (rc < 0)

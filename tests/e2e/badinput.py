@@ -94,6 +94,8 @@ def configurations():
               r"4:5: .*monitor.*host bits")
     yield row("prefix where a list belongs", start + "monitor: 198.18.0.0/16\n",
               r"3:10: .*monitor.*list")
+    yield row("prefix where a key belongs", "capture:\n  198.18.0.0/16: x\n",
+              r"2:3: .*'capture': this is no key; known here: ")
     yield row("key stands twice", start + "workers: 1\nworkers: 2\n", r"4:1: .*workers")
     yield row("window without a unit", start + "window: 60\n", r"3:9: .*window.*60s")
     yield row("aliases that multiply", start + "monitor: &a [x, x, x, x, x]\nexclude: &b [*a, *a]\n"
@@ -293,6 +295,20 @@ def test_help_lists_every_status():
         raise Failure(f"--help does not say what these mean: {missing}")
 
 
+def test_argument_is_not_repeated():
+    """Two prefixes behind one option."""
+    result = run(SENSOR, "--json", "-m", "10.0.0.0/8", "198.18.0.0/16", status=USAGE)
+    check(SECRET not in result.err, f"an address of the telescope is shown: {result.err}")
+    check("its own -m" in result.err, f"it says only: {result.err}")
+
+
+def test_filter_is_not_repeated():
+    need_root()
+    for expression in ("host 198.18.3.4.5", "net 198.18.1.0/16", "dst 198.18.3.4 andd tcp"):
+        result = run(SENSOR, "--interface", "lo", "--json", "--filter", expression, status=CONFIG)
+        check_said(result.err, r"filter: .*tcpdump -i lo -d")
+
+
 def test_example_is_good():
     """The configuration that is installed; every other one here is a change of a good one."""
     result = run(SENSOR, "--config", EXAMPLE, "--check-config")
@@ -307,6 +323,8 @@ TESTS = [("example configuration is good", test_example_is_good),
          ("standard output is full", test_output_is_full),
          ("standard output is closed", test_output_is_closed),
          ("reader of standard output has left", test_reader_of_output_has_left),
+         ("argument is not repeated", test_argument_is_not_repeated),
+         ("filter is not repeated", test_filter_is_not_repeated),
          ("every exit status is documented", test_help_lists_every_status)]
 
 if __name__ == "__main__":
