@@ -30,7 +30,7 @@ static const char schema_catalogue[] =
     ");"
     "CREATE TABLE message ( -- what has been committed, so that nothing counts twice\n"
     "  sensor INTEGER NOT NULL REFERENCES sensor (id),\n"
-    "  boot TEXT NOT NULL, -- random at every start of the sensor, 16 hex digits\n"
+    "  boot TEXT NOT NULL, -- names a run of the sensor, 16 hex digits\n"
     "  sequence INTEGER NOT NULL,\n"
     "  start INTEGER NOT NULL, -- of its window\n"
     "  received INTEGER NOT NULL, -- when, by the aggregator's clock\n"
