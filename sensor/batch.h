@@ -14,7 +14,8 @@ struct ds_batch {
     const struct ds_monitor *monitor; /* borrowed, as all pointers here */
     const struct ds_hash_key *key;
     const struct ds_geo *geo; /* NULL: no countries */
-    /* The counts of the open windows, at most two and consecutive: by epoch modulo 2. */
+    /* The counts of the windows that the slots of one call belong to: of one ring, so at most two
+     * and consecutive; by epoch modulo 2. */
     struct ds_counts *counts[DS_TIMELINE_OPEN_MAX];
     struct ds_hit hits[DS_BATCH]; /* scratch */
 };

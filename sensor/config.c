@@ -209,6 +209,8 @@ static int make_monitor(const struct ds_sensor_text *t, struct ds_sensor_config 
     return failed ? -1 : 0;
 }
 
+/* What cannot be read is not shown, here and below: it may be a prefix of the telescope behind the
+ * wrong option. */
 static int make_tunnels(const struct ds_config_list *list, unsigned *out, struct ds_error *err)
 {
     static const char *const names[] = {"gre", "erspan", "vxlan"}; /* by bit of enum ds_tunnel */
@@ -219,8 +221,8 @@ static int make_tunnels(const struct ds_config_list *list, unsigned *out, struct
             bit++;
         if (bit == 3)
             return ds_error(err, DS_CONFIG,
-                            "decapsulate: '%s' is not known; it can be gre, erspan or vxlan",
-                            list->items[i]);
+                            "decapsulate: entry %u is not known; it can be gre, erspan or vxlan",
+                            i + 1);
         *out |= 1u << bit;
     }
     return 0;
@@ -233,12 +235,11 @@ static int make_times(const struct ds_sensor_text *t, struct ds_sensor_config *o
     int64_t lateness = -1;
     out->window_ns = out->lateness_ns = 0;
     if (t->lateness && !ds_duration_parse(t->lateness, &lateness))
-        return ds_error(err, DS_CONFIG, "lateness: '%s' %s", t->lateness,
-                        check_duration(t->lateness));
+        return ds_error(err, DS_CONFIG, "lateness: %s", check_duration(t->lateness));
     if (strcmp(window, "all") == 0)
         return 0;
     if (!ds_duration_parse(window, &out->window_ns))
-        return ds_error(err, DS_CONFIG, "window: '%s' %s", window, check_duration(window));
+        return ds_error(err, DS_CONFIG, "window: %s", check_duration(window));
     int64_t seconds = out->window_ns / DS_NS_PER_S;
     if (out->window_ns % DS_NS_PER_S || seconds < DS_WINDOW_SECONDS_MIN ||
         seconds > DS_WINDOW_SECONDS_MAX || DS_WINDOW_SECONDS_MAX % seconds)
@@ -306,7 +307,7 @@ static int make_cpu(const char *text, const cpu_set_t *allowed, unsigned *out, s
     errno = 0;
     unsigned long cpu = strtoul(text, &end, 10);
     if (errno || end == text || *end || *text == '-' || cpu >= CPU_SETSIZE)
-        return ds_error(err, DS_CONFIG, "cpus: '%s' is no number of a CPU, from 0 on", text);
+        return ds_error(err, DS_CONFIG, "cpus: an entry is no number of a CPU, from 0 on");
     if (!CPU_ISSET(cpu, allowed))
         return ds_error(err, DS_CONFIG,
                         "cpus: CPU %lu does not exist or this process may not use it; "
@@ -369,7 +370,7 @@ static int make_capture(const struct ds_sensor_text *t, struct ds_sensor_config 
     out->xdp = strcmp(method, "xdp") == 0;
     if (!out->xdp && strcmp(method, "pcap") != 0 && strcmp(method, "auto") != 0)
         return ds_error(err, DS_CONFIG,
-                        "capture.method: '%s' is not known; it can be auto, pcap or xdp", method);
+                        "capture.method: is not known; it can be auto, pcap or xdp");
     out->interface = t->interface;
     out->file = t->file;
     out->filter = t->filter;

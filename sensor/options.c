@@ -84,7 +84,7 @@ static unsigned number(struct argp_state *state, const char *what, const char *t
     errno = 0;
     unsigned long value = strtoul(text, &end, 10);
     if (errno || end == text || *end || *text == '-' || value == 0 || value > INT32_MAX)
-        argp_error(state, "--%s: '%s' is no number from 1 on", what, text);
+        argp_error(state, "--%s: is no number from 1 on", what);
     return (unsigned)value;
 }
 
@@ -93,7 +93,7 @@ static double speed(struct argp_state *state, const char *text)
     char *end;
     double value = strtod(text, &end);
     if (end == text || *end || !(value > 0 && value <= 1e9))
-        argp_error(state, "--speed: '%s' is no factor above 0", text);
+        argp_error(state, "--speed: is no factor above 0");
     return value;
 }
 

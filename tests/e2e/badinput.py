@@ -114,10 +114,10 @@ def configurations():
         "nothing is left": ("monitor: [198.18.0.0/16]\nexclude: [198.18.0.0/16]",
                             r"exclude: leaves nothing"),
         "nothing to exclude from": ("exclude: [198.18.0.0/16]", r"exclude: nothing to exclude"),
-        "CPU is no number": ("cpus: [first]", r"cpus: 'first' is no number"),
+        "CPU is no number": ("cpus: [first]", r"cpus: an entry is no number"),
         "CPU is not there": ("cpus: [1023]", r"cpus: CPU 1023 does not exist"),
         "more CPUs than threads": ("cpus: [0, 0, 0, 0]", r"cpus: 4 CPUs are more than .*1 workers"),
-        "tunnel is not known": ("decapsulate: [ipip]", r"decapsulate: 'ipip' .*gre"),
+        "tunnel is not known": ("decapsulate: [ipip]", r"decapsulate: entry 1 .*gre"),
         "name is none": ("name: 'no spaces, please'", r"name: must be"),
         "aggregator is elsewhere": ("aggregator: tcp://192.0.2.1:7100", r"aggregator: .*loopback"),
     }
@@ -302,6 +302,14 @@ def test_argument_is_not_repeated():
     check("its own -m" in result.err, f"it says only: {result.err}")
 
 
+def test_prefix_behind_another_option_is_not_repeated():
+    for option in ("--window", "--lateness", "--workers", "--speed", "--snaplen", "--cpu",
+                   "--decapsulate", "--method"):
+        result = run(SENSOR, "--interface", "lo", "--json", option, "198.18.0.0/16", status=None)
+        check(result.status in (USAGE, CONFIG), f"{option}: ended with {result.status}")
+        check(SECRET not in result.err, f"an address of the telescope is shown: {result.err}")
+
+
 def test_filter_is_not_repeated():
     need_root()
     for expression in ("host 198.18.3.4.5", "net 198.18.1.0/16", "dst 198.18.3.4 andd tcp"):
@@ -324,6 +332,8 @@ TESTS = [("example configuration is good", test_example_is_good),
          ("standard output is closed", test_output_is_closed),
          ("reader of standard output has left", test_reader_of_output_has_left),
          ("argument is not repeated", test_argument_is_not_repeated),
+         ("prefix behind another option is not repeated",
+          test_prefix_behind_another_option_is_not_repeated),
          ("filter is not repeated", test_filter_is_not_repeated),
          ("every exit status is documented", test_help_lists_every_status)]
 
