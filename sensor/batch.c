@@ -64,8 +64,16 @@ static inline void fill_hit(const struct ds_batch *b, struct ds_counts *c,
     ds_count_prefetch_source(h);
 }
 
+/* Signatures of files, while the snap is in the cache. */
+static inline void examine_rules(struct ds_batch *b, const struct ds_slot *s, struct ds_counts *c,
+                                 const struct ds_packet *p)
+{
+    if (atomic_load_explicit(&c->rules.rules, memory_order_relaxed))
+        ds_rules_examine(&b->matches, &c->rules, p, s->snap, s->captured);
+}
+
 /* Any packet. False: it is counted already, as outside or malformed. */
-static __attribute__((noinline)) bool examine_any(const struct ds_batch *b, const struct ds_slot *s,
+static __attribute__((noinline)) bool examine_any(struct ds_batch *b, const struct ds_slot *s,
                                                   struct ds_counts *c, struct ds_hit *h)
 {
     if (s->kind == DS_SLOT_MALFORMED) {
@@ -88,11 +96,12 @@ static __attribute__((noinline)) bool examine_any(const struct ds_batch *b, cons
     c->books[DS_BOOK_TRUNCATED] += p.truncated;
     h->country = p.is_v6 && b->geo ? ds_geo_find6(b->geo, s->snap + 8) : DS_GEO_UNKNOWN;
     fill_hit(b, c, &p, &v, h);
+    examine_rules(b, s, c, &p);
     return true;
 }
 
 /* The same, in line for the ordinary packet. */
-static inline bool examine(const struct ds_batch *b, const struct ds_slot *s, struct ds_hit *h)
+static inline bool examine(struct ds_batch *b, const struct ds_slot *s, struct ds_hit *h)
 {
     struct ds_counts *c = b->counts[s->epoch % DS_TIMELINE_OPEN_MAX];
     struct ds_packet p;
@@ -109,6 +118,7 @@ static inline bool examine(const struct ds_batch *b, const struct ds_slot *s, st
         else
             ds_classify_udp(&p, &v);
         fill_hit(b, c, &p, &v, h);
+        examine_rules(b, s, c, &p);
     }
     c->books[DS_BOOK_LATE] += s->late;
     if (!h->is_v6)
@@ -132,4 +142,5 @@ void BATCH_COUNT(struct ds_batch *b, const struct ds_slot *slots, size_t n)
     }
     for (size_t i = 0; i < count; i++)
         ds_count_packet(&b->hits[i]);
+    ds_rules_count(&b->matches);
 }

@@ -17,7 +17,8 @@ struct ds_batch {
     /* The counts of the windows that the slots of one call belong to: of one ring, so at most two
      * and consecutive; by epoch modulo 2. */
     struct ds_counts *counts[DS_TIMELINE_OPEN_MAX];
-    struct ds_hit hits[DS_BATCH]; /* scratch */
+    struct ds_hit hits[DS_BATCH];   /* scratch */
+    struct ds_rule_pending matches; /* scratch, empty between calls */
 };
 
 /* Counts n <= DS_BATCH slots of kind PACKET or MALFORMED, whose epochs have their counts set. */

@@ -12,6 +12,7 @@
 #include "darkscope/window.h"
 #include "geo.h"
 #include "monitor.h"
+#include "rules.h"
 #include "table.h"
 #include "timeline.h"
 
@@ -66,6 +67,7 @@ struct ds_counts {
     struct ds_count_cell spare_cells[DS_CLASS_COUNT]; /* where memory ran out: of no port */
     struct ds_table sources, pairs, cells, rest_cells;
     struct ds_table destinations; /* those without a bit */
+    struct ds_rule_counts rules;  /* signatures of files */
     uint64_t *destination_bits;   /* IPv4, by monitor index; NULL where there are none */
     size_t destination_words;
 };
