@@ -44,7 +44,7 @@ KNOWS = {
         "worker": {"batch", "capture", "count", "ring"},
         "gather": {"worker"},
         "signatures": {"parse", "rules"},
-        "pipeline": {"capture", "dispatch", "gather", "geo", "monitor", "schedule", "worker"},
+        "pipeline": {"capture", "dispatch", "gather", "geo", "memory", "monitor", "schedule", "worker"},
         "uplink": {"backlog", "dealer"},
         # What the user asked for.
         "config": {"link", "monitor", "pipeline", "signatures"},
