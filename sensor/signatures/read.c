@@ -26,22 +26,32 @@
     CYAML_FIELD_SEQUENCE(#member, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,                        \
                          struct ds_signature_definition, member, schema, 0, most)
 
-static const cyaml_strval_t category_values[] = {
-    {"malware", DS_CATEGORY_MALWARE},
-    {"scanner", DS_CATEGORY_SCANNER},
-    {"survey", DS_CATEGORY_SURVEY},
-    {"exploit", DS_CATEGORY_EXPLOIT},
-    {"amplification", DS_CATEGORY_AMPLIFICATION},
-    {"backscatter", DS_CATEGORY_BACKSCATTER},
-    {"p2p", DS_CATEGORY_P2P},
-    {"other", DS_CATEGORY_OTHER},
+static const cyaml_strval_t category_values[DS_CATEGORY_COUNT] = {
+    [DS_CATEGORY_MALWARE] = {"malware", DS_CATEGORY_MALWARE},
+    [DS_CATEGORY_SCANNER] = {"scanner", DS_CATEGORY_SCANNER},
+    [DS_CATEGORY_SURVEY] = {"survey", DS_CATEGORY_SURVEY},
+    [DS_CATEGORY_EXPLOIT] = {"exploit", DS_CATEGORY_EXPLOIT},
+    [DS_CATEGORY_AMPLIFICATION] = {"amplification", DS_CATEGORY_AMPLIFICATION},
+    [DS_CATEGORY_BACKSCATTER] = {"backscatter", DS_CATEGORY_BACKSCATTER},
+    [DS_CATEGORY_P2P] = {"p2p", DS_CATEGORY_P2P},
+    [DS_CATEGORY_OTHER] = {"other", DS_CATEGORY_OTHER},
 };
 
-static const cyaml_strval_t certainty_values[] = {
-    {"source", DS_CERTAINTY_SOURCE},
-    {"published", DS_CERTAINTY_PUBLISHED},
-    {"recalled", DS_CERTAINTY_RECALLED},
+static const cyaml_strval_t certainty_values[DS_CERTAINTY_COUNT] = {
+    [DS_CERTAINTY_SOURCE] = {"source", DS_CERTAINTY_SOURCE},
+    [DS_CERTAINTY_PUBLISHED] = {"published", DS_CERTAINTY_PUBLISHED},
+    [DS_CERTAINTY_RECALLED] = {"recalled", DS_CERTAINTY_RECALLED},
 };
+
+const char *ds_category_name(unsigned category)
+{
+    return category < DS_CATEGORY_COUNT ? category_values[category].str : NULL;
+}
+
+const char *ds_certainty_name(unsigned certainty)
+{
+    return certainty < DS_CERTAINTY_COUNT ? certainty_values[certainty].str : NULL;
+}
 
 static const cyaml_schema_value_t text_schema = {
     CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, CYAML_UNLIMITED),

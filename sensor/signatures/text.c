@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Names and texts of signatures, and how faults are told.
+ * The texts of a signature, and how faults are told.
  */
 #include "definition.h"
 
@@ -9,33 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char *const category_names[DS_CATEGORY_COUNT] = {
-    [DS_CATEGORY_MALWARE] = "malware",
-    [DS_CATEGORY_SCANNER] = "scanner",
-    [DS_CATEGORY_SURVEY] = "survey",
-    [DS_CATEGORY_EXPLOIT] = "exploit",
-    [DS_CATEGORY_AMPLIFICATION] = "amplification",
-    [DS_CATEGORY_BACKSCATTER] = "backscatter",
-    [DS_CATEGORY_P2P] = "p2p",
-    [DS_CATEGORY_OTHER] = "other",
-};
-
-static const char *const certainty_names[DS_CERTAINTY_COUNT] = {
-    [DS_CERTAINTY_SOURCE] = "source",
-    [DS_CERTAINTY_PUBLISHED] = "published",
-    [DS_CERTAINTY_RECALLED] = "recalled",
-};
-
-const char *ds_category_name(unsigned category)
-{
-    return category < DS_CATEGORY_COUNT ? category_names[category] : NULL;
-}
-
-const char *ds_certainty_name(unsigned certainty)
-{
-    return certainty < DS_CERTAINTY_COUNT ? certainty_names[certainty] : NULL;
-}
 
 void ds_signature_tell(struct ds_signature_faults *faults, const char *text)
 {

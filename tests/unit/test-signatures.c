@@ -243,6 +243,17 @@ static void test_examples(void **state)
     assert_non_null(strstr(told.text, "example 1 does not match"));
 }
 
+/* Every built-in one can be listed, under its own name. */
+static void test_builtins(void **state)
+{
+    for (unsigned i = 0; i < DS_SIGNATURE_COUNT; i++) {
+        const struct ds_signature_about *about = ds_signature_builtin(i);
+        if (!about->id || strcmp(about->id, ds_signature_name(i)) != 0 || !about->name)
+            fail_msg("signatures/builtin.c says nothing of %s", ds_signature_name(i));
+    }
+    assert_null(ds_signature_builtin(DS_SIGNATURE_COUNT));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +264,7 @@ int main(void)
         cmocka_unit_test(test_enabling),
         cmocka_unit_test(test_unused_pattern),
         cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_builtins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
