@@ -106,7 +106,7 @@ int ds_rules_create(struct ds_rule *rules, size_t count, struct ds_rules **out,
                     struct ds_error *err);
 void ds_rules_destroy(struct ds_rules *r); /* accepts NULL */
 
-/* Which rules the packet matches: writes their places, ascending, and returns how many. snap are
+/* Which rules the packet matches: writes their places, ascending, and returns how many. bytes are
  * the captured bytes that p was parsed from. */
 size_t ds_rules_match(const struct ds_rules *r, const struct ds_packet *p, const uint8_t *snap,
                       uint32_t captured, uint16_t out[static DS_RULES_MAX]);
