@@ -88,6 +88,36 @@ static void add_signature(void *into_row, const void *from_row)
     raise_to(&into->confirmed_sources, from->confirmed_sources);
 }
 
+static int compare_attacks(const void *a, const void *b)
+{
+    return compare_numbers(ds_attack_key(a), ds_attack_key(b));
+}
+
+static void raise_u32(uint32_t *into, uint32_t from)
+{
+    if (from > *into)
+        *into = from;
+}
+
+static void add_attack(void *into_row, const void *from_row)
+{
+    struct ds_attack *into = into_row;
+    const struct ds_attack *from = from_row;
+    if (from->window_packets > into->window_packets)
+        into->port = from->port;
+    raise_u32(&into->ports, from->ports);
+    raise_u32(&into->attack_ports, from->attack_ports);
+    raise_u32(&into->addresses, from->addresses);
+    add(&into->window_packets, from->window_packets);
+    add(&into->window_bytes, from->window_bytes);
+    into->start_ms = from->start_ms < into->start_ms ? from->start_ms : into->start_ms;
+    into->last_ms = from->last_ms > into->last_ms ? from->last_ms : into->last_ms;
+    add(&into->packets, from->packets);
+    add(&into->bytes, from->bytes);
+    add(&into->mismatches, from->mismatches);
+    raise_to(&into->max_ppm, from->max_ppm);
+}
+
 static const struct table_ops cell_ops = {
     .row_bytes = sizeof(struct ds_cell),
     .rows_max = DS_CELLS_MAX,
@@ -107,6 +137,13 @@ static const struct table_ops signature_ops = {
     .rows_max = DS_SIGNATURES_MAX,
     .compare = compare_signatures,
     .add = add_signature,
+};
+
+static const struct table_ops attack_ops = {
+    .row_bytes = sizeof(struct ds_attack),
+    .rows_max = DS_ATTACKS_MAX,
+    .compare = compare_attacks,
+    .add = add_attack,
 };
 
 /* A table that is being built, or one of those it is built from. */
@@ -156,9 +193,9 @@ static int merge_tables(const struct table_ops *ops, struct rows a, struct rows 
     return 0;
 }
 
-/* The three tables of both windows. */
+/* The tables of both windows. */
 struct tables {
-    struct rows cells, countries, signatures;
+    struct rows cells, countries, signatures, attacks;
 };
 
 static struct tables tables_of(const struct ds_window *w)
@@ -167,6 +204,7 @@ static struct tables tables_of(const struct ds_window *w)
         .cells = {w->cells, w->cell_count},
         .countries = {w->countries, w->country_count},
         .signatures = {w->signatures, w->signature_count},
+        .attacks = {w->attacks, w->attack_count},
     };
 }
 
@@ -175,6 +213,7 @@ static void free_tables(struct tables *t)
     free(t->cells.at);
     free(t->countries.at);
     free(t->signatures.at);
+    free(t->attacks.at);
 }
 
 static int build_tables(struct tables *out, const struct tables *a, const struct tables *b)
@@ -184,6 +223,8 @@ static int build_tables(struct tables *out, const struct tables *a, const struct
         result = merge_tables(&country_ops, a->countries, b->countries, &out->countries);
     if (result == 0)
         result = merge_tables(&signature_ops, a->signatures, b->signatures, &out->signatures);
+    if (result == 0)
+        result = merge_tables(&attack_ops, a->attacks, b->attacks, &out->attacks);
     return result;
 }
 
@@ -196,6 +237,8 @@ static void replace_tables(struct ds_window *w, const struct tables *t)
     w->country_count = t->countries.count;
     w->signatures = t->signatures.at;
     w->signature_count = t->signatures.count;
+    w->attacks = t->attacks.at;
+    w->attack_count = t->attacks.count;
 }
 
 /* What does not depend on whose windows they are. */
@@ -208,6 +251,7 @@ static void add_figures(struct ds_window *into, const struct ds_window *from)
     add_all(into->protocols, from->protocols, 256);
     add(&into->bytes, from->bytes);
     raise_to(&into->sources, from->sources);
+    into->attacks_known = into->attacks_known || from->attacks_known;
     for (size_t i = 0; i < DS_CLASS_COUNT; i++)
         add_tally(&into->classes[i], &from->classes[i]);
 }
@@ -258,6 +302,7 @@ static void copy_figures(struct ds_window *into, const struct ds_window *from)
     into->cells = NULL;
     into->countries = NULL;
     into->signatures = NULL;
+    into->attacks = NULL;
     replace_tables(into, &own);
 }
 

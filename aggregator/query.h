@@ -11,6 +11,7 @@
  *   sensors
  *   windows                  limit                                    from to sensor
  *   window                   at sensor
+ *   attacks                  limit country                            from to sensor
  *
  * docs/storage.md describes values and answers. Every figure comes with its coverage: null where
  * nobody watched, 0 where somebody watched and saw nothing.
@@ -39,6 +40,7 @@ enum ds_query_kind {
     DS_QUERY_SENSORS,
     DS_QUERY_WINDOWS,
     DS_QUERY_WINDOW,
+    DS_QUERY_ATTACKS,
     DS_QUERY_KIND_COUNT
 };
 

@@ -21,14 +21,15 @@ struct ds_codec {
     void (*read)(struct ds_cursor *c, void *value, const struct ds_field *f);
 };
 
-/* No row is optional: what is unknown is nil. A key that a later minor version adds will be. */
+/* What is unknown is nil, never left out; only a key that a later minor version added may be. */
 struct ds_field {
     const char *key;
     const struct ds_codec *codec;
     size_t offset;                 /* of the member */
     uint64_t limit;                /* largest number, longest text, number of counts */
     const char *(*name)(unsigned); /* of an enum value */
-    int rest; /* of named counts: where unknown names are counted; negative: nowhere */
+    int rest;      /* of named counts: where unknown names are counted; negative: nowhere */
+    bool optional; /* where it is left out the member stays zero */
 };
 
 extern const struct ds_codec ds_codec_u32;   /* uint32_t */

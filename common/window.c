@@ -14,10 +14,12 @@ void ds_window_finish(struct ds_window *w)
     free(w->cells);
     free(w->countries);
     free(w->signatures);
+    free(w->attacks);
     w->cells = NULL;
     w->countries = NULL;
     w->signatures = NULL;
-    w->cell_count = w->country_count = w->signature_count = 0;
+    w->attacks = NULL;
+    w->cell_count = w->country_count = w->signature_count = w->attack_count = 0;
 }
 
 /* Wrapping additions of hostile numbers could balance by accident; that harms nobody but the

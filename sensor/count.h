@@ -15,6 +15,7 @@
 #include "rules.h"
 #include "table.h"
 #include "timeline.h"
+#include "victims.h"
 
 /* Slots of all workers' tables together, so that memory is bounded whatever arrives: 128 MB each
  * for sources, pairs and cells, and as much for the window before while it is being sent. But each
@@ -86,6 +87,7 @@ struct ds_counts {
     uint64_t known_pair_hash;
     uint64_t *destination_bits; /* IPv4, by monitor index; NULL where there are none */
     size_t destination_words;
+    struct ds_victims victims;
 };
 
 /* A country that is yet to be looked up. */

@@ -29,6 +29,7 @@
 #define DS_CELLS_MAX      (8u << 20) /* (class, protocol, port, country) */
 #define DS_COUNTRIES_MAX  1024u
 #define DS_SIGNATURES_MAX 1024u
+#define DS_ATTACKS_MAX    16384u /* at most 110 B each */
 
 /* Messages. A window of DS_CELLS_MAX cells at the measured ~2.5 B a cell is ~20 MB. */
 #define DS_MESSAGE_MAX       (24u << 20)  /* bytes of one ZeroMQ message */

@@ -35,14 +35,15 @@ KNOWS = {
         # The stages, and what they look up.
         "link": {"tunnel"},
         "tunnel": {"link"},
-        "count": {"geo", "monitor", "rules", "timeline"},
+        "count": {"geo", "monitor", "rules", "timeline", "victims"},
+        "attacks": {"geo", "timeline", "victims"},
         # Those that know the order of the stages: frame to ring, ring to tables, tables to window.
         "dispatch": {"capture", "link", "ring", "schedule", "worker"},
         "schedule": {"timeline"},
         "batch": {"classify", "count", "parse"},
         "batch_choose": {"batch"},
         "worker": {"batch", "capture", "count", "ring"},
-        "gather": {"worker"},
+        "gather": {"attacks", "worker"},
         "signatures": {"parse", "rules"},
         "pipeline": {"capture", "dispatch", "gather", "geo", "memory", "monitor", "schedule", "worker"},
         "uplink": {"backlog", "dealer"},
@@ -70,7 +71,7 @@ PURE = {
     "common": {"columns", "cursor", "fields", "message", "text", "types", "window",
                "window_fields"},
     "sensor": {"link", "tunnel", "timeline", "parse", "classify", "count", "batch", "gather",
-               "monitor", "rules"},
+               "monitor", "rules", "victims", "attacks"},
     "aggregator": {"merge", "session"},
 }
 IMPURE = re.compile(r"^(fcntl|unistd|time|poll|pthread|threads|signal|syslog|pcap|zmq|sqlite3"

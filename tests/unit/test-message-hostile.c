@@ -353,6 +353,41 @@ static void break_signature_name(struct ds_window *w)
     strcpy(w->signatures[0].id, "mi\033ai");
 }
 
+static void unsort_attacks(struct ds_window *w)
+{
+    w->attacks[0].victim = UINT32_MAX;
+}
+
+static void attack_by_gre(struct ds_window *w)
+{
+    w->attacks[0].proto = 47;
+}
+
+static void attack_from_nowhere(struct ds_window *w)
+{
+    w->attacks[0].country = DS_COUNTRY('z', '9');
+}
+
+static void end_before_it_begins(struct ds_window *w)
+{
+    w->attacks[0].start_ms = w->attacks[0].last_ms + 1;
+}
+
+static void attack_for_ever(struct ds_window *w)
+{
+    w->attacks[0].last_ms = INT64_MAX;
+}
+
+static void exceed_the_attack(struct ds_window *w)
+{
+    w->attacks[0].window_packets = w->attacks[0].packets + 1;
+}
+
+static void attack_too_many_ports(struct ds_window *w)
+{
+    w->attacks[0].ports = UINT16_MAX + 2;
+}
+
 static void start_between_minutes(struct ds_window *w)
 {
     w->start_s++;
@@ -420,6 +455,13 @@ static void refuses_windows_that_cannot_be(void **state)
         {invent_country, "countries"},
         {unsort_signatures, "signatures"},
         {break_signature_name, "signatures"},
+        {unsort_attacks, "attacks"},
+        {attack_by_gre, "attacks"},
+        {attack_from_nowhere, "attacks"},
+        {end_before_it_begins, "attacks"},
+        {attack_for_ever, "attacks"},
+        {exceed_the_attack, "attacks"},
+        {attack_too_many_ports, "attacks"},
         {start_between_minutes, "start"},
         {start_before_1970, "start"},
         {start_after_9999, "start"},
@@ -457,6 +499,25 @@ static void skips_the_rest_of_a_row(void **state)
     free(changed);
     at[0] = 0x93;
     assert_malformed(b.data, b.size, "signatures");
+    free(b.data);
+}
+
+/* A sensor of version 1.0 does not speak of attacks. */
+static void reads_a_window_without_attacks(void **state)
+{
+    struct bytes b = encode_window(NULL);
+    unsigned char *at = memmem(b.data, b.size,
+                               S("\xa7"
+                                 "attacks"));
+    unsigned char *map = memmem(b.data, b.size, S("\xa6window\xde\x00"));
+    assert_non_null(at);
+    assert_non_null(map);
+    map[9]--; /* pairs */
+    struct ds_message m;
+    assert_int_equal(ds_message_decode(&m, b.data, (size_t)(at - b.data), NULL), DS_DECODE_OK);
+    assert_false(m.window.attacks_known);
+    assert_int_equal(m.window.attack_count, 0);
+    ds_message_finish(&m);
     free(b.data);
 }
 
@@ -504,6 +565,7 @@ int main(void)
         cmocka_unit_test(refuses_names_that_are_none),
         cmocka_unit_test(refuses_windows_that_cannot_be),
         cmocka_unit_test(skips_the_rest_of_a_row),
+        cmocka_unit_test(reads_a_window_without_attacks),
         cmocka_unit_test(refuses_a_table_twice),
         cmocka_unit_test(refuses_a_message_that_is_too_long),
     };

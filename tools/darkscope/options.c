@@ -14,7 +14,7 @@
 
 static const struct command *const commands[] = {
     &command_query,   &command_top,    &command_summary,    &command_sensors,
-    &command_windows, &command_window, &command_signatures,
+    &command_windows, &command_window, &command_signatures, &command_attacks,
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
