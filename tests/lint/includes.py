@@ -66,7 +66,7 @@ KNOWS = {
 
 # Stages that are plain functions of their arguments: no sockets, files, clocks, threads or logs.
 PURE = {
-    "common": {"columns", "cursor", "fields", "message", "text", "types", "window",
+    "common": {"columns", "cursor", "fields", "frame", "message", "text", "types", "window",
                "window_fields"},
     "sensor": {"link", "tunnel", "timeline", "parse", "classify", "count", "batch", "gather",
                "monitor"},
