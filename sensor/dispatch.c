@@ -163,6 +163,7 @@ static void dispatch(struct ds_dispatch *d, const struct ds_frame *f)
     s->kind = ok ? DS_SLOT_PACKET : DS_SLOT_MALFORMED;
     s->reason = (uint8_t)reason;
     s->epoch = epoch;
+    s->ms = ds_schedule_ms(&d->windows, f->time_ns, epoch);
     s->late = late;
     if (ok) {
         s->captured = (uint16_t)(n.captured < DS_SNAP_BYTES ? n.captured : DS_SNAP_BYTES);

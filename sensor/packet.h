@@ -33,11 +33,12 @@ enum ds_slot_kind {
 /* One ring slot: three cache lines, of which a SYN with little or no options fills the first. */
 struct ds_slot {
     uint32_t epoch;    /* ordinal of the window it is counted into, from 1 */
+    uint32_t ms;       /* its time, since that window's ds_epoch.origin_s */
     uint16_t captured; /* bytes in snap */
     uint8_t kind;      /* enum ds_slot_kind */
     uint8_t reason;    /* enum ds_malformed */
     uint8_t late;      /* older than its window */
-    uint8_t pad[7];
+    uint8_t pad[3];
     uint8_t snap[DS_SNAP_BYTES];
 };
 _Static_assert(sizeof(struct ds_slot) == 192, "a slot is three cache lines");

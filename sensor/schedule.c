@@ -44,10 +44,12 @@ static void refresh(const struct ds_schedule *s, struct ds_schedule_member *m)
     } else if (m->view.length_ns == 0) {
         m->from_ns = m->view.first_ns;
         m->next_ns = m->until_ns = DS_TIMELINE_TIME_MAX_NS;
+        m->last_ns = UINT32_MAX * (uint64_t)DS_NS_PER_MS;
     } else {
         m->from_ns = m->view.start_ns;
         m->next_ns = m->from_ns + m->view.length_ns;
         m->until_ns = m->next_ns + m->view.lateness_ns;
+        m->last_ns = (uint64_t)m->view.length_ns - 1;
     }
 }
 

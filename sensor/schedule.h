@@ -12,6 +12,7 @@
 #ifndef DARKSCOPE_SCHEDULE_H
 #define DARKSCOPE_SCHEDULE_H
 
+#include "darkscope/clock.h"
 #include "timeline.h"
 
 #include <pthread.h>
@@ -33,7 +34,8 @@ struct ds_schedule_member {
     struct ds_timeline view;            /* a copy; newest_ns and behind are the thread's own */
     int64_t from_ns, next_ns, until_ns; /* packets from ... until ... close no window; those before
                                            next are of the oldest open one */
-    uint32_t told;                      /* of the closing of windows up to this number */
+    uint64_t last_ns; /* the longest that a packet's time can be behind its window's origin */
+    uint32_t told;    /* of the closing of windows up to this number */
     bool left;
 };
 
@@ -52,6 +54,16 @@ static inline bool ds_schedule_find(struct ds_schedule_member *m, int64_t time_n
     m->view.behind = 0;
     *epoch = m->view.oldest + (time_ns >= m->next_ns);
     return true;
+}
+
+/* A packet's time for its slot, after its window was found. What was counted into another window
+ * than its own stands at the nearest edge of that. */
+static inline uint32_t ds_schedule_ms(const struct ds_schedule_member *m, int64_t time_ns,
+                                      uint32_t epoch)
+{
+    int64_t origin_ns = epoch == m->view.oldest ? m->view.origin_ns : m->next_ns;
+    uint64_t ns = time_ns > origin_ns ? (uint64_t)time_ns - (uint64_t)origin_ns : 0;
+    return (uint32_t)((ns < m->last_ns ? ns : m->last_ns) / (uint64_t)DS_NS_PER_MS);
 }
 
 /* Has a window been closed that this thread was not told of? */

@@ -32,6 +32,8 @@ struct ds_epoch {
     uint32_t number; /* from 1, without holes */
     uint32_t seconds;
     int64_t start_s;
+    int64_t origin_s;     /* where its packets' times count from: start_s, or in one window for
+                             everything the first packet's second, even if older ones followed */
     uint64_t observed_ns; /* how much of it was watched */
 };
 
@@ -41,6 +43,7 @@ struct ds_timeline {
     bool started;
     uint32_t oldest;   /* number of the oldest open window */
     int64_t start_ns;  /* its start */
+    int64_t origin_ns; /* its ds_epoch.origin_s */
     int64_t newest_ns; /* latest time seen */
     int64_t first_ns;  /* since when this stretch was watched */
     unsigned behind;   /* packets in a row from long before */

@@ -41,6 +41,15 @@ static uint32_t place(struct ds_schedule *s, struct ds_schedule_member *m, int64
     return ds_schedule_assign(m, t, late);
 }
 
+/* Where a packet stands in its window. START is a multiple of all lengths. */
+static uint32_t place_ms(int64_t time_ns, int64_t length_ns, bool late)
+{
+    int64_t behind_ns = length_ns ? (time_ns - START) % length_ns : time_ns - START;
+    if (behind_ns < 0)
+        behind_ns = length_ns ? behind_ns + length_ns : 0;
+    return late ? 0 : (uint32_t)(behind_ns / DS_NS_PER_MS);
+}
+
 /* One member alone gives what the timeline gives, step by step, whatever the times. */
 static void test_alone(void **state)
 {
@@ -70,6 +79,8 @@ static void test_alone(void **state)
             assert_int_equal(told, closed);
             assert_int_equal(epoch, ds_timeline_assign(&t, time_ns, &late_t));
             assert_int_equal(late, late_t);
+            assert_int_equal(ds_schedule_ms(&m, time_ns, epoch),
+                             place_ms(time_ns, lengths[l], late));
         }
         bool more;
         do {
@@ -79,6 +90,36 @@ static void test_alone(void **state)
         } while (more);
         ds_schedule_finish(&s);
     }
+}
+
+/* The edges of what a slot's time can hold. */
+static void test_times_at_the_edges(void **state)
+{
+    struct pair p;
+    bool late;
+    unsigned closes = 0;
+    begin(&p);
+    uint32_t first = place(&p.s, &p.a, START + LENGTH - 1, &late, &closes);
+    assert_int_equal(ds_schedule_ms(&p.a, START + LENGTH - 1, first), 59999);
+    assert_int_equal(ds_schedule_ms(&p.a, START, first), 0);
+    assert_int_equal(ds_schedule_ms(&p.a, START + LENGTH, first + 1), 0);
+    assert_int_equal(ds_schedule_ms(&p.a, INT64_MIN, first), 0);
+    assert_int_equal(ds_schedule_ms(&p.a, INT64_MAX, first + 1), 59999);
+    ds_schedule_finish(&p.s);
+
+    struct ds_schedule s;
+    struct ds_schedule_member m = {.told = 0};
+    assert_int_equal(ds_schedule_init(&s, 1, 0, 0), 0);
+    place(&s, &m, START + SECOND / 2, &late, &closes);
+    assert_int_equal(ds_schedule_ms(&m, START + SECOND / 2, 1), 500);
+    place(&s, &m, START - LENGTH, &late, &closes);
+    assert_int_equal(ds_schedule_ms(&m, START - LENGTH, 1), 0);
+    assert_int_equal(ds_schedule_ms(&m, START + LENGTH, 1), 60000);
+    assert_true(ds_schedule_ms(&m, INT64_MAX, 1) == UINT32_MAX);
+    struct ds_epoch e;
+    assert_true(ds_schedule_leave(&s, &m, &e));
+    assert_true(e.start_s == (START - LENGTH) / SECOND && e.origin_s == START / SECOND);
+    ds_schedule_finish(&s);
 }
 
 static void test_second_learns(void **state)
@@ -235,9 +276,9 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alone),   cmocka_unit_test(test_second_learns),
-        cmocka_unit_test(test_held),    cmocka_unit_test(test_end),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_alone),         cmocka_unit_test(test_times_at_the_edges),
+        cmocka_unit_test(test_second_learns), cmocka_unit_test(test_held),
+        cmocka_unit_test(test_end),           cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
