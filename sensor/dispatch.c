@@ -14,6 +14,8 @@ int ds_dispatch_init(struct ds_dispatch *d, const struct ds_dispatch_settings *s
 {
     memset(d, 0, sizeof *d);
     d->settings = *settings;
+    if (!settings->own)
+        d->settings.shares = settings->workers;
     return ds_gate_init(&d->room);
 }
 
@@ -22,29 +24,35 @@ void ds_dispatch_finish(struct ds_dispatch *d)
     ds_gate_finish(&d->room);
 }
 
-/* A slot that must not be lost: waits for room. */
-static struct ds_slot *reserve_surely(struct ds_ring *r)
-{
-    struct ds_slot *s;
-    while (!(s = ds_ring_reserve(r)))
-        ds_ring_wait_room(r);
-    return s;
-}
-
 static void publish_all(struct ds_dispatch *d)
 {
     for (unsigned i = 0; i < d->settings.workers; i++)
         ds_ring_publish(d->settings.rings[i]);
+    while (d->settings.own && ds_worker_step(d->settings.own))
+        ;
+}
+
+/* A slot that must not be lost: waits for room. */
+static struct ds_slot *reserve_surely(struct ds_dispatch *d, struct ds_ring *r)
+{
+    struct ds_slot *s;
+    while (!(s = ds_ring_reserve(r))) {
+        publish_all(d);
+        if (!d->settings.own)
+            ds_ring_wait_room(r);
+    }
+    return s;
 }
 
 static void send_control(struct ds_dispatch *d, enum ds_slot_kind kind,
                          const struct ds_close *close)
 {
     for (unsigned i = 0; i < d->settings.workers; i++) {
-        struct ds_slot *s = reserve_surely(d->settings.rings[i]);
+        struct ds_slot *s = reserve_surely(d, d->settings.rings[i]);
         s->kind = (uint8_t)kind;
+        /* The first worker alone is told the counts, so that they add up over workers. */
         if (close)
-            memcpy(s->snap, close, sizeof *close);
+            memcpy(s->snap, i ? &(struct ds_close){.epoch = close->epoch} : close, sizeof *close);
         ds_ring_commit(d->settings.rings[i]);
     }
     publish_all(d);
@@ -96,7 +104,7 @@ static unsigned worker_of(const struct ds_dispatch *d, const struct ds_network *
 {
     const struct ds_hash_key *k = d->settings.key;
     uint64_t source;
-    if (d->settings.workers == 1)
+    if (d->settings.shares == 1)
         return 0;
     if (n->data[0] >> 4 == 4 && n->captured >= 20)
         source = ds_load32_be(n->data + 12);
@@ -104,7 +112,7 @@ static unsigned worker_of(const struct ds_dispatch *d, const struct ds_network *
         source = ds_hash_ip6(k, n->data + 8);
     else
         return 0;
-    return ds_hash_share(ds_hash(k, source | DS_COUNT_KEY_SET), d->settings.workers);
+    return ds_hash_share(ds_hash(k, source | DS_COUNT_KEY_SET), d->settings.shares);
 }
 
 /* Waits for a worker that does not get to run, within what the kernel's buffer holds meanwhile. One
@@ -131,7 +139,7 @@ static struct ds_slot *reserve(struct ds_dispatch *d, struct ds_ring *r)
     struct ds_slot *s = ds_ring_reserve(r);
     if (s)
         return s;
-    return d->settings.capture->ops->is_live ? reserve_patiently(d, r) : reserve_surely(r);
+    return d->settings.capture->ops->is_live ? reserve_patiently(d, r) : reserve_surely(d, r);
 }
 
 /* Most packets are of 32 to 64 bytes: two overlapping copies of a fixed size beat a call. */
@@ -152,7 +160,13 @@ static void dispatch(struct ds_dispatch *d, const struct ds_frame *f)
     enum ds_malformed reason = ds_link_strip_fast(f, d->settings.tunnels, &n);
     bool ok = reason == DS_MALFORMED_COUNT, late;
     uint32_t epoch = find_epoch(d, f->time_ns, &late);
-    struct ds_ring *r = d->settings.rings[ok ? worker_of(d, &n) : 0];
+    unsigned worker = ok ? worker_of(d, &n) : 0;
+    if (d->settings.own) {
+        if (worker != d->settings.share)
+            return;
+        worker = 0;
+    }
+    struct ds_ring *r = d->settings.rings[worker];
     struct ds_close *open = &d->open[epoch % DS_WORKER_SETS];
     struct ds_slot *s = reserve(d, r);
     if (!s) {
@@ -236,5 +250,7 @@ void *ds_dispatch_run(void *arg)
     while (ds_schedule_leave(d->settings.schedule, &d->windows, &closed))
         close_window(d, &closed);
     send_control(d, DS_SLOT_END, NULL);
+    if (d->settings.own)
+        ds_worker_leave(d->settings.own);
     return NULL;
 }

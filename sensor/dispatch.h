@@ -18,6 +18,10 @@ struct ds_dispatch_settings {
     struct ds_schedule *schedule; /* shared by all capture threads */
     struct ds_ring *const *rings; /* one a worker */
     unsigned workers;
+    /* Not NULL: every capture reads all packets, and this thread counts those of its share of the
+     * sources itself, with this worker, the only one it has a ring to. */
+    struct ds_worker *own;
+    unsigned share, shares;        /* this one and how many there are */
     const struct ds_hash_key *key; /* the workers' */
     unsigned tunnels;              /* set of enum ds_tunnel */
     double speed; /* replay a file at this multiple of its own time; 0: as fast as it goes */

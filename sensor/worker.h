@@ -78,6 +78,12 @@ void ds_worker_finish(struct ds_worker *w);
 /* The thread: runs until every ring has brought an END slot. arg is the struct ds_worker. */
 void *ds_worker_run(void *arg);
 
+/* For a capture thread that counts its packets itself, in place of ds_worker_run: counts what the
+ * rings hold, at most a batch of each; false where they are empty. */
+bool ds_worker_step(struct ds_worker *w);
+/* Says that nothing more will be counted. */
+void ds_worker_leave(struct ds_worker *w);
+
 /* Uplink thread: the set of this epoch if it is closed, else NULL. */
 struct ds_set *ds_worker_closed(struct ds_worker *w, uint32_t epoch);
 /* Uplink thread: clears the set and gives it back. */

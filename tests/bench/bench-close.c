@@ -11,6 +11,7 @@
 #include "gather.h"
 #include "link.h"
 #include "measure.h"
+#include "memory.h"
 #include "traffic.h"
 
 #include <getopt.h>
@@ -106,11 +107,13 @@ static void push_chunk(struct bench *b, const struct size *size, uint64_t packet
 static void fill(struct bench *b, const struct size *size)
 {
     for (unsigned w = 0; w < size->workers; w++)
-        b->workers[w].batch.counts[1] = &b->workers[w].sets[0].counts;
+        b->workers[w].batch.view.counts[1] = &b->workers[w].sets[0].counts;
     for (uint64_t done = 0; done < size->packets; done += CHUNK)
         push_chunk(b, size, CHUNK, done + 1);
-    for (unsigned w = 0; w < size->workers; w++)
+    for (unsigned w = 0; w < size->workers; w++) {
         flush(b, w);
+        flush(b, w); /* nothing: counts those on their way */
+    }
 }
 
 static void describe(struct bench *b, const struct ds_window *w)
@@ -166,7 +169,7 @@ static void init_workers(struct bench *b, unsigned workers)
         .monitor = b->monitor, .key = &b->key, .geo = b->geo, .closed = &b->closed};
     for (unsigned w = 0; w < workers; w++) {
         check(ds_worker_init(&b->workers[w], &b->shared, NULL, 1, workers), "no memory");
-        b->workers[w].batch.geo = b->geo;
+        b->workers[w].batch.view.geo = b->geo;
     }
 }
 
@@ -213,6 +216,7 @@ static const char *parse_options(struct bench *b, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    ds_memory_keep();
     static struct bench b = {.rounds = 5}; /* large */
     const char *country_db = parse_options(&b, argc, argv);
     struct ds_prefix darknet;

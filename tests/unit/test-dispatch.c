@@ -154,8 +154,11 @@ static struct outcome *run(const struct answer *answers, size_t slots, bool pati
     sem_destroy(&script.at_end);
     for (unsigned i = 1; i < RINGS; i++) {
         assert_int_equal(o->close_count[i], o->close_count[0]);
-        assert_memory_equal(o->closes[i], o->closes[0],
-                            o->close_count[0] * sizeof(struct ds_close));
+        /* All are told of the window, the first alone of its counts, which add up. */
+        for (size_t k = 0; k < o->close_count[0]; k++) {
+            struct ds_close told = {.epoch = o->closes[0][k].epoch};
+            assert_memory_equal(&o->closes[i][k], &told, sizeof told);
+        }
     }
     return o;
 }
