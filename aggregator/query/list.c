@@ -94,7 +94,7 @@ static json_t *window_json(const struct ds_window *w, const char *sensor)
     FILE *to = open_memstream(&text, &bytes);
     if (!to)
         return NULL;
-    int printed = ds_window_print_json(to, w, sensor);
+    int printed = ds_window_print_json(to, w, sensor, false);
     int closed = fclose(to);
     json_t *json = printed == 0 && closed == 0 ? json_loadb(text, bytes, 0, NULL) : NULL;
     free(text);

@@ -66,8 +66,8 @@ KNOWS = {
 
 # Stages that are plain functions of their arguments: no sockets, files, clocks, threads or logs.
 PURE = {
-    "common": {"columns", "cursor", "fields", "frame", "message", "text", "types", "window",
-               "window_fields"},
+    "common": {"columns", "cursor", "fields", "frame", "message", "source_columns",
+               "text", "types", "window", "window_fields"},
     "sensor": {"link", "tunnel", "timeline", "parse", "classify", "count", "batch", "gather",
                "monitor"},
     "aggregator": {"merge", "session"},
