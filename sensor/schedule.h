@@ -29,13 +29,18 @@ struct ds_schedule {
     unsigned reading;            /* ... have not left */
 };
 
+/* Where the times of an open window's packets lie. */
+struct ds_schedule_span {
+    int64_t from_ns, last_ns, origin_ns;
+};
+
 /* One thread's view; used by that thread alone. Zero at first. */
 struct ds_schedule_member {
     struct ds_timeline view;            /* a copy; newest_ns and behind are the thread's own */
     int64_t from_ns, next_ns, until_ns; /* packets from ... until ... close no window; those before
                                            next are of the oldest open one */
-    uint64_t last_ns; /* the longest that a packet's time can be behind its window's origin */
-    uint32_t told;    /* of the closing of windows up to this number */
+    struct ds_schedule_span open[DS_TIMELINE_OPEN_MAX]; /* from the oldest on */
+    uint32_t told; /* of the closing of windows up to this number */
     bool left;
 };
 
@@ -56,14 +61,15 @@ static inline bool ds_schedule_find(struct ds_schedule_member *m, int64_t time_n
     return true;
 }
 
-/* A packet's time for its slot, after its window was found. What was counted into another window
- * than its own stands at the nearest edge of that. */
+/* A packet's time for its slot, after its window was found: milliseconds since that window's
+ * origin. What was counted into another window than its own stands at the nearest edge of that. */
 static inline uint32_t ds_schedule_ms(const struct ds_schedule_member *m, int64_t time_ns,
                                       uint32_t epoch)
 {
-    int64_t origin_ns = epoch == m->view.oldest ? m->view.origin_ns : m->next_ns;
-    uint64_t ns = time_ns > origin_ns ? (uint64_t)time_ns - (uint64_t)origin_ns : 0;
-    return (uint32_t)((ns < m->last_ns ? ns : m->last_ns) / (uint64_t)DS_NS_PER_MS);
+    const struct ds_schedule_span *s = &m->open[epoch != m->view.oldest];
+    int64_t ns = time_ns < s->from_ns ? s->from_ns : time_ns;
+    ns = ns > s->last_ns ? s->last_ns : ns;
+    return (uint32_t)((uint64_t)(ns - s->origin_ns) / (uint64_t)DS_NS_PER_MS);
 }
 
 /* Has a window been closed that this thread was not told of? */

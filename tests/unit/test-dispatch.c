@@ -84,7 +84,7 @@ static bool take(struct outcome *o, unsigned ring, const struct ds_slot *s)
         o->packets[ring]++;
         break;
     case DS_SLOT_CLOSE:
-        memcpy(&o->closes[ring][o->close_count[ring]++], s->snap, sizeof(struct ds_close));
+        memcpy(&o->closes[ring][o->close_count[ring]++], s->bytes, sizeof(struct ds_close));
         return true;
     default:
         return false;

@@ -41,19 +41,21 @@ static uint32_t place(struct ds_schedule *s, struct ds_schedule_member *m, int64
     return ds_schedule_assign(m, t, late);
 }
 
-/* Where a packet stands in its window. START is a multiple of all lengths. */
-static uint32_t place_ms(int64_t time_ns, int64_t length_ns, bool late)
+/* What a packet's slot must say. START is a multiple of all lengths, and of 10 s. */
+static uint32_t expected_ms(int64_t time_ns, int64_t length_ns, bool late,
+                            const struct ds_timeline *t)
 {
-    int64_t behind_ns = length_ns ? (time_ns - START) % length_ns : time_ns - START;
-    if (behind_ns < 0)
-        behind_ns = length_ns ? behind_ns + length_ns : 0;
-    return late ? 0 : (uint32_t)(behind_ns / DS_NS_PER_MS);
+    int64_t step_ns = length_ns ? (time_ns - START) % length_ns : 0; /* into the window */
+    int64_t start_ns = late ? t->start_ns : time_ns - step_ns - (step_ns < 0 ? length_ns : 0);
+    int64_t at_ns = late ? t->start_ns : time_ns;
+    int64_t origin_ns = length_ns ? start_ns / (10 * SECOND) * (10 * SECOND) : START;
+    return at_ns > origin_ns ? (uint32_t)((at_ns - origin_ns) / DS_NS_PER_MS) : 0;
 }
 
 /* One member alone gives what the timeline gives, step by step, whatever the times. */
 static void test_alone(void **state)
 {
-    static const int64_t lengths[] = {LENGTH, SECOND, 0};
+    static const int64_t lengths[] = {LENGTH, SECOND, 3 * SECOND, 0};
     for (size_t l = 0; l < COUNT(lengths); l++) {
         struct ds_schedule s;
         struct ds_schedule_member m = {.told = 0};
@@ -80,7 +82,7 @@ static void test_alone(void **state)
             assert_int_equal(epoch, ds_timeline_assign(&t, time_ns, &late_t));
             assert_int_equal(late, late_t);
             assert_int_equal(ds_schedule_ms(&m, time_ns, epoch),
-                             place_ms(time_ns, lengths[l], late));
+                             expected_ms(time_ns, lengths[l], late, &t));
         }
         bool more;
         do {
@@ -110,8 +112,8 @@ static void test_times_at_the_edges(void **state)
     struct ds_schedule s;
     struct ds_schedule_member m = {.told = 0};
     assert_int_equal(ds_schedule_init(&s, 1, 0, 0), 0);
-    place(&s, &m, START + SECOND / 2, &late, &closes);
-    assert_int_equal(ds_schedule_ms(&m, START + SECOND / 2, 1), 500);
+    place(&s, &m, START + 9 * SECOND / 2, &late, &closes);
+    assert_int_equal(ds_schedule_ms(&m, START + 9 * SECOND / 2, 1), 4500);
     place(&s, &m, START - LENGTH, &late, &closes);
     assert_int_equal(ds_schedule_ms(&m, START - LENGTH, 1), 0);
     assert_int_equal(ds_schedule_ms(&m, START + LENGTH, 1), 60000);
