@@ -10,6 +10,7 @@
 #include "darkscope/limits.h"
 #include "monitor.h"
 #include "pipeline.h"
+#include "signatures.h"
 
 #define DS_CONFIG_PREFIXES_MAX    4096
 #define DS_CONFIG_SNAPLEN_DEFAULT 512
@@ -45,6 +46,9 @@ struct ds_sensor_text {
     struct ds_config_list exclude;
     struct ds_config_list decapsulate;
     const char *country_db;
+    struct ds_config_list signatures;
+    struct ds_config_list enable_signatures;
+    struct ds_config_list disable_signatures;
     const char *window;
     const char *lateness;
     unsigned workers;
@@ -67,7 +71,8 @@ struct ds_sensor_config {
     struct ds_monitor *monitor; /* owned */
     unsigned tunnels;
     const char *country_db; /* NULL: none */
-    int64_t window_ns;      /* 0: one window for everything */
+    struct ds_signature_settings signatures;
+    int64_t window_ns; /* 0: one window for everything */
     int64_t lateness_ns;
     unsigned workers;
     unsigned cpus[DS_CONFIG_CPUS_MAX]; /* of capture threads, workers and uplink thread */
