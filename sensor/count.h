@@ -104,10 +104,13 @@ struct ds_counts {
 /* What of a packet is counted once its tables' lines have come: one line itself. */
 struct ds_hit {
     struct ds_counts *counts;
-    uint64_t source_key;
-    uint64_t source_hash : 56, moment : 8; /* moment: in 1/256 of the window */
+    uint64_t source_key, source_hash;
     uint64_t pair_key, pair_hash;
-    uint64_t cell_key, cell_hash; /* complete once the country is known */
+    uint64_t cell_key; /* complete once the country is known */
+    union {
+        uint64_t cell_hash; /* then */
+        uint64_t moment;    /* before: its time in 1/256 of the window */
+    };
     uint32_t signatures;
     uint16_t bytes;
     uint16_t country; /* index, or DS_COUNT_COUNTRY_LATER */
@@ -191,11 +194,21 @@ static inline void ds_count_prefetch_cell(const struct ds_hit *h)
     ds_table_prefetch(&h->counts->cells, h->cell_hash, sizeof(struct ds_count_cell));
 }
 
-/* Is it a packet that survey scanners are known by? */
-static inline bool ds_count_is_probe(const struct ds_hit *h)
+/* By class << 8 | protocol: is it a packet that survey scanners are known by? */
+static const uint8_t ds_count_probes[DS_CELL_CLASS + 1][256] = {
+    [DS_CLASS_SCAN] = {[DS_PROTO_TCP] = 1, [DS_PROTO_UDP] = 1},
+};
+
+/* Packets that are none, and when it was seen first and last: nothing of it branches. */
+static inline void ds_count_visit(struct ds_source *s, const struct ds_hit *h)
 {
-    uint32_t service = ds_count_service(h->cell_key) & DS_COUNT_SERVICE;
-    return service >> 16 == DS_PROTO_TCP || service >> 16 == DS_PROTO_UDP; /* class scan is 0 */
+    const uint8_t *probes = &ds_count_probes[0][0];
+    uint32_t kind = (uint32_t)(h->cell_key >> DS_CELL_PROTO_SHIFT) & (sizeof ds_count_probes - 1);
+    uint32_t unscanned = s->unscanned + 1u - probes[kind];
+    s->unscanned = (uint16_t)(unscanned - (unscanned >> 16));
+    uint8_t moment = (uint8_t)h->moment, early = UINT8_MAX - moment;
+    s->early = early > s->early ? early : s->early;
+    s->last = moment > s->last ? moment : s->last;
 }
 
 /* First step: the source's record. Sets the hit's country if the source had one. */
@@ -219,11 +232,7 @@ static inline void ds_count_source(struct ds_hit *h)
     h->pair_hash = known ? c->known_pair_hash : h->pair_hash;
     s->service = service;
     s->packets += s->packets != UINT32_MAX;
-    uint32_t unscanned = s->unscanned + !ds_count_is_probe(h);
-    s->unscanned = (uint16_t)(unscanned - (unscanned >> 16));
-    uint8_t moment = h->moment, early = UINT8_MAX - h->moment;
-    s->early = early > s->early ? early : s->early;
-    s->last = moment > s->last ? moment : s->last;
+    ds_count_visit(s, h);
     s->classes |= (uint8_t)(1u << ds_count_cell_class(h->cell_key));
     s->confirmed |= s->seen & h->signatures;
     s->seen |= h->signatures;
