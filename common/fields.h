@@ -21,7 +21,7 @@ struct ds_codec {
     void (*read)(struct ds_cursor *c, void *value, const struct ds_field *f);
 };
 
-/* What is unknown is nil, never left out; only a key that a later minor version added may be. */
+/* No row is optional: what is unknown is nil. A key that a later minor version adds will be. */
 struct ds_field {
     const char *key;
     const struct ds_codec *codec;
@@ -29,7 +29,6 @@ struct ds_field {
     uint64_t limit;                /* largest number, longest text, number of counts */
     const char *(*name)(unsigned); /* of an enum value */
     int rest;      /* of named counts: where unknown names are counted; negative: nowhere */
-    bool optional; /* where it is left out the member stays zero */
 };
 
 extern const struct ds_codec ds_codec_u32;   /* uint32_t */

@@ -80,13 +80,6 @@ const char *ds_time_print_ms(int64_t ms, char out[static DS_TIME_TEXT])
     return out;
 }
 
-const char *ds_address4_print(uint32_t address, char out[static DS_ADDRESS4_TEXT])
-{
-    snprintf(out, DS_ADDRESS4_TEXT, "%u.%u.%u.%u", address >> 24, address >> 16 & 0xff,
-             address >> 8 & 0xff, address & 0xff);
-    return out;
-}
-
 /* Reads exactly two digits behind the separator: 0 to limit, else -1. */
 static int read_two(const char **text, char separator, int limit)
 {
@@ -267,4 +260,11 @@ void ds_text_clean(char *text)
             *text = '?';
         text += bytes ? bytes : 1;
     }
+}
+
+const char *ds_address_print(uint32_t address, char out[static DS_ADDRESS_TEXT])
+{
+    snprintf(out, DS_ADDRESS_TEXT, "%u.%u.%u.%u", address >> 24, address >> 16 & 0xff,
+             address >> 8 & 0xff, address & 0xff);
+    return out;
 }

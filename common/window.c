@@ -14,12 +14,15 @@ void ds_window_finish(struct ds_window *w)
     free(w->cells);
     free(w->countries);
     free(w->signatures);
+    free(w->source_records);
     free(w->attacks);
     w->cells = NULL;
     w->countries = NULL;
     w->signatures = NULL;
+    w->source_records = NULL;
     w->attacks = NULL;
-    w->cell_count = w->country_count = w->signature_count = w->attack_count = 0;
+    w->attack_count = 0;
+    w->cell_count = w->country_count = w->signature_count = w->source_record_count = 0;
 }
 
 /* Wrapping additions of hostile numbers could balance by accident; that harms nobody but the
@@ -56,6 +59,14 @@ static uint64_t sum_cells(const struct ds_window *w)
     return total;
 }
 
+uint64_t ds_window_listed_packets(const struct ds_window *w)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < w->source_record_count; i++)
+        total += w->source_records[i].packets;
+    return total;
+}
+
 const char *ds_window_imbalance(const struct ds_window *w)
 {
     const uint64_t *b = w->books;
@@ -74,5 +85,7 @@ const char *ds_window_imbalance(const struct ds_window *w)
         return "countries";
     if (sum_cells(w) != counted)
         return "cells";
+    if (w->source_record_count > w->sources || ds_window_listed_packets(w) > counted)
+        return "source_records";
     return NULL;
 }

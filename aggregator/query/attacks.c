@@ -20,9 +20,9 @@ static json_t *time_of(int64_t ms)
 
 static void write_attack(struct answer *a, json_t *o, const struct ds_attack *attack)
 {
-    char victim[DS_ADDRESS4_TEXT], proto[8], country[3];
+    char victim[DS_ADDRESS_TEXT], proto[8], country[3];
     double duration_s = (double)(attack->last_ms - attack->start_ms) / 1000;
-    ds_answer_set(a, o, "victim", json_string(ds_address4_print(attack->victim, victim)));
+    ds_answer_set(a, o, "victim", json_string(ds_address_print(attack->victim, victim)));
     ds_answer_set(a, o, "country", json_string(ds_country_name(attack->country, country)));
     ds_answer_set(a, o, "proto", json_string(ds_proto_name(attack->proto, proto)));
     ds_answer_set(a, o, "port", json_integer(attack->port));

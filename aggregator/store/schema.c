@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define APPLICATION_ID 0x646b7363 /* "dksc" */
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 1
 
 #define TEXT_OF(number) #number
 #define TEXT(number)    TEXT_OF(number)
@@ -100,6 +100,14 @@ static const char schema_parts[] =
     "  confirmed_sources INTEGER NOT NULL, -- sent at least two matching packets\n"
     "  PRIMARY KEY (start, sensor, id),\n" OF_WINDOW;
 
+static const char schema_sources[] =
+    "CREATE TABLE window_sources ( -- the sources that the sensor listed; docs/storage.md\n"
+    "  start INTEGER, sensor INTEGER,\n"
+    "  format INTEGER NOT NULL, -- of records: 1\n"
+    "  marks TEXT NOT NULL, -- signatures of the bits in records, separated by commas\n"
+    "  records BLOB NOT NULL, -- the columns of docs/protocol.md\n"
+    "  PRIMARY KEY (start, sensor),\n" OF_WINDOW;
+
 static const char schema_attacks[] =
     "CREATE TABLE window_attack ( -- an attack again and again, a row for each window it is in\n"
     "  start INTEGER, sensor INTEGER,\n"
@@ -153,6 +161,7 @@ int ds_sqlite_schema_create(struct sqlite_store *s, struct ds_error *err)
         schema_parts,
         schema_attacks,
         schema_cells,
+        schema_sources,
         "PRAGMA application_id = " TEXT(APPLICATION_ID) ";"
                                                         "PRAGMA user_version = " TEXT(
                                                             SCHEMA_VERSION),

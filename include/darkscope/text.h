@@ -18,10 +18,6 @@ const char *ds_time_print(int64_t seconds, char out[static DS_TIME_TEXT]);
 /* Milliseconds since 1970 as "2026-01-01T00:00:00.000Z"; likewise. */
 const char *ds_time_print_ms(int64_t ms, char out[static DS_TIME_TEXT]);
 
-#define DS_ADDRESS4_TEXT 16
-/* "192.0.2.1". Returns out. */
-const char *ds_address4_print(uint32_t address, char out[static DS_ADDRESS4_TEXT]);
-
 /* ISO 8601 in UTC: "2026-01-01", "2026-01-01T10:20", "2026-01-01T10:20:30", each with or without
  * "Z". False where it is anything else. */
 bool ds_time_parse(const char *text, int64_t *seconds);
@@ -39,6 +35,11 @@ struct ds_prefix {
 /* CIDR, or an address alone for a full-length prefix. On failure returns what is wrong with it
  * ("host bits set", ...: static text), on success NULL. */
 const char *ds_prefix_parse(const char *text, struct ds_prefix *out);
+
+#define DS_ADDRESS_TEXT 16
+
+/* An IPv4 address in host order: "192.0.2.1". Returns out. */
+const char *ds_address_print(uint32_t address, char out[static DS_ADDRESS_TEXT]);
 
 /* A sensor's name: [A-Za-z0-9][A-Za-z0-9._-]*, at most DS_NAME_MAX bytes. */
 bool ds_name_valid(const char *name);

@@ -502,25 +502,6 @@ static void skips_the_rest_of_a_row(void **state)
     free(b.data);
 }
 
-/* A sensor of version 1.0 does not speak of attacks. */
-static void reads_a_window_without_attacks(void **state)
-{
-    struct bytes b = encode_window(NULL);
-    unsigned char *at = memmem(b.data, b.size,
-                               S("\xa7"
-                                 "attacks"));
-    unsigned char *map = memmem(b.data, b.size, S("\xa6window\xde\x00"));
-    assert_non_null(at);
-    assert_non_null(map);
-    map[9]--; /* pairs */
-    struct ds_message m;
-    assert_int_equal(ds_message_decode(&m, b.data, (size_t)(at - b.data), NULL), DS_DECODE_OK);
-    assert_false(m.window.attacks_known);
-    assert_int_equal(m.window.attack_count, 0);
-    ds_message_finish(&m);
-    free(b.data);
-}
-
 /* A key twice must not leak the first one's table. */
 static void refuses_a_table_twice(void **state)
 {
@@ -565,7 +546,6 @@ int main(void)
         cmocka_unit_test(refuses_names_that_are_none),
         cmocka_unit_test(refuses_windows_that_cannot_be),
         cmocka_unit_test(skips_the_rest_of_a_row),
-        cmocka_unit_test(reads_a_window_without_attacks),
         cmocka_unit_test(refuses_a_table_twice),
         cmocka_unit_test(refuses_a_message_that_is_too_long),
     };

@@ -187,7 +187,7 @@ static char *print(const struct ds_window *w)
     size_t size = 0;
     FILE *to = open_memstream(&text, &size);
     assert_non_null(to);
-    assert_int_equal(ds_window_print_json(to, w, "test"), 0);
+    assert_int_equal(ds_window_print_json(to, w, "test", false), 0);
     fclose(to);
     return text;
 }
