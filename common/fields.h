@@ -28,7 +28,7 @@ struct ds_field {
     size_t offset;                 /* of the member */
     uint64_t limit;                /* largest number, longest text, number of counts */
     const char *(*name)(unsigned); /* of an enum value */
-    int rest;      /* of named counts: where unknown names are counted; negative: nowhere */
+    int rest; /* of named counts: where unknown names are counted; negative: nowhere */
 };
 
 extern const struct ds_codec ds_codec_u32;   /* uint32_t */
