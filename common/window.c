@@ -15,10 +15,13 @@ void ds_window_finish(struct ds_window *w)
     free(w->countries);
     free(w->signatures);
     free(w->source_records);
+    free(w->attacks);
     w->cells = NULL;
     w->countries = NULL;
     w->signatures = NULL;
     w->source_records = NULL;
+    w->attacks = NULL;
+    w->attack_count = 0;
     w->cell_count = w->country_count = w->signature_count = w->source_record_count = 0;
 }
 
