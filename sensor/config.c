@@ -5,6 +5,7 @@
 #include "darkscope/config.h"
 #include "darkscope/endpoint.h"
 #include "link.h"
+#include "spool.h"
 #include "survey_file.h"
 #include "zone.h"
 
@@ -32,6 +33,10 @@ struct ds_sensor_file {
     char *country_db, *asn_db, *window, *lateness, *aggregator;
     unsigned workers;
     struct {
+        char *directory;
+        unsigned size_mib;
+    } spool;
+    struct {
         unsigned *limit;
     } sources;
     struct {
@@ -52,6 +57,7 @@ struct ds_sensor_file {
 
 typedef __typeof__(((struct ds_sensor_file *)0)->capture) capture_file;
 typedef __typeof__(((struct ds_sensor_file *)0)->signatures) signatures_file;
+typedef __typeof__(((struct ds_sensor_file *)0)->spool) spool_file;
 typedef __typeof__(((struct ds_sensor_file *)0)->sources) sources_file;
 typedef __typeof__(((struct ds_sensor_file *)0)->survey) survey_file;
 
@@ -76,6 +82,12 @@ static const cyaml_schema_field_t signatures_fields[] = {
     LIST("files", signatures_file, files),
     LIST("enable", signatures_file, enable),
     LIST("disable", signatures_file, disable),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t spool_fields[] = {
+    OPTIONAL_TEXT("directory", spool_file, directory),
+    CYAML_FIELD_UINT("size_mib", CYAML_FLAG_OPTIONAL, spool_file, size_mib),
     CYAML_FIELD_END,
 };
 
@@ -110,6 +122,7 @@ static const cyaml_schema_field_t sensor_fields[] = {
     CYAML_FIELD_UINT("workers", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, workers),
     OPTIONAL_LIST("cpus", cpus),
     OPTIONAL_TEXT("aggregator", struct ds_sensor_file, aggregator),
+    CYAML_FIELD_MAPPING("spool", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, spool, spool_fields),
     CYAML_FIELD_MAPPING("sources", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, sources,
                         sources_fields),
     CYAML_FIELD_MAPPING("survey", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, survey,
@@ -176,6 +189,8 @@ int ds_sensor_file_load(const char *path, struct ds_sensor_file **out, struct ds
         .workers = f->workers,
         .cpus = {(const char **)f->cpus, f->cpus_count},
         .aggregator = f->aggregator,
+        .spool = f->spool.directory,
+        .spool_mib = f->spool.size_mib,
         .asn_db = f->asn_db,
         .source_limit = f->sources.limit,
         .survey_ports = f->survey.ports,
@@ -225,6 +240,7 @@ void ds_sensor_text_override(struct ds_sensor_text *text, const struct ds_sensor
     override_text(&text->window, over->window);
     override_text(&text->lateness, over->lateness);
     override_text(&text->aggregator, over->aggregator);
+    override_text(&text->spool, over->spool);
     override_text(&text->asn_db, over->asn_db);
     override_text(&text->survey_packets, over->survey_packets);
     override_text(&text->survey_state, over->survey_state);
@@ -236,6 +252,7 @@ void ds_sensor_text_override(struct ds_sensor_text *text, const struct ds_sensor
     override_number(&text->timeout_ms, over->timeout_ms);
     override_number(&text->capture_threads, over->capture_threads);
     override_number(&text->workers, over->workers);
+    override_number(&text->spool_mib, over->spool_mib);
     override_list(&text->monitor, &over->monitor);
     override_list(&text->exclude, &over->exclude);
     override_list(&text->decapsulate, &over->decapsulate);
@@ -357,6 +374,9 @@ static int make_numbers(const struct ds_sensor_text *t, struct ds_sensor_config 
         {"capture.timeout_ms",
          t->timeout_ms,
          {DS_CONFIG_TIMEOUT_DEFAULT, 1, DS_CONFIG_TIMEOUT_MAX}},
+        {"spool.size_mib",
+         t->spool_mib,
+         {DS_SPOOL_MIB_DEFAULT, DS_SPOOL_MIB_MIN, DS_SPOOL_MIB_MAX}},
     };
     int made[sizeof numbers / sizeof *numbers];
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
@@ -370,6 +390,7 @@ static int make_numbers(const struct ds_sensor_text *t, struct ds_sensor_config 
     out->snaplen = made[3];
     out->buffer_bytes = made[4] << 20;
     out->timeout_ms = made[5];
+    out->spool_bytes = (uint64_t)made[6] << 20;
     return 0;
 }
 
@@ -446,6 +467,19 @@ static int make_sources(const struct ds_sensor_text *t, struct ds_sensor_config 
     return 0;
 }
 
+static int make_uplink(const struct ds_sensor_text *t, struct ds_sensor_config *out,
+                       struct ds_error *err)
+{
+    out->aggregator = t->aggregator;
+    out->spool = t->spool;
+    if (t->aggregator)
+        return ds_endpoint_check("aggregator", t->aggregator, err);
+    if (t->spool)
+        return ds_error(err, DS_CONFIG,
+                        "spool.directory: keeps windows for an aggregator, and none is given");
+    return 0;
+}
+
 static int make_name(const char *name, char out[static DS_NAME_MAX + 1], struct ds_error *err)
 {
     char host[DS_NAME_MAX + 1] = "";
@@ -492,8 +526,8 @@ int ds_sensor_config_make(const struct ds_sensor_text *text, struct ds_sensor_co
     if (make_name(text->name, out->name, err) || make_capture(text, out, err) ||
         make_times(text, out, err) || make_numbers(text, out, err) ||
         make_cpus(&text->cpus, out, err) || make_tunnels(&text->decapsulate, &out->tunnels, err) ||
-        (text->aggregator && ds_endpoint_check("aggregator", text->aggregator, err)) ||
-        make_monitor(text, out, err) || make_survey(text, out, err) || make_sources(text, out, err))
+        make_uplink(text, out, err) || make_monitor(text, out, err) ||
+        make_survey(text, out, err) || make_sources(text, out, err))
         return -1;
     out->country_db = text->country_db;
     out->signatures = (struct ds_signature_settings){
@@ -504,7 +538,6 @@ int ds_sensor_config_make(const struct ds_sensor_text *text, struct ds_sensor_co
         .disable = text->disable_signatures.items,
         .disable_count = text->disable_signatures.count,
     };
-    out->aggregator = text->aggregator;
     return 0;
 }
 

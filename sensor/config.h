@@ -60,6 +60,8 @@ struct ds_sensor_text {
     unsigned workers;
     struct ds_config_list cpus;
     const char *aggregator;
+    const char *spool;
+    unsigned spool_mib;
     const char *asn_db;
     const unsigned *source_limit;
     unsigned survey_ports;
@@ -91,7 +93,9 @@ struct ds_sensor_config {
     unsigned cpus[DS_CONFIG_CPUS_MAX]; /* of capture threads, workers and uplink thread */
     unsigned cpu_count;
     const char *aggregator; /* NULL: none */
-    const char *asn_db;     /* NULL: none */
+    const char *spool;      /* NULL: none */
+    uint64_t spool_bytes;
+    const char *asn_db; /* NULL: none */
     unsigned source_limit;
     struct ds_survey_settings survey;
     struct ds_monitor *acknowledged; /* owned; NULL: none */
