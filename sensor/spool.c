@@ -314,8 +314,9 @@ static int open_directory(struct ds_spool *s, const char *directory, struct ds_e
 
 static int lock(struct ds_spool *s, const char *directory, struct ds_error *err)
 {
+    /* Also on a disk that is read-only by now: what is there can be delivered. */
     s->lock_fd =
-        openat(s->directory_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        openat(s->directory_fd, LOCK_NAME, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (s->lock_fd >= 0 && flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
         return 0;
     if (s->lock_fd >= 0 && errno == EWOULDBLOCK)
