@@ -204,11 +204,14 @@ def wrong_settings_are_refused():
         os.mkdir(others)
         os.chmod(others, 0o750)
         aggregator = ["-a", free_endpoint()]
+        settings = os.path.join(where, "sensor.yaml")
+        with open(settings, "w", encoding="ascii") as file:
+            file.write("spool:\n  directory: /nonexistent/spool\n  size_mib: 64\n")
         for status, said, options in (
                 (3, "spool.directory", ["--json", "--spool", where]),
                 (3, "spool.size_mib: 63 must be from 64", [*aggregator, "--spool-size", "63"]),
                 (6, "mode 750", [*aggregator, "--spool", others]),
-                (1, "cannot make the spool", [*aggregator, "--spool", f"{where}/none/spool"])):
+                (1, "cannot make the spool /nonexistent/spool", [*aggregator, "-c", settings])):
             failed = run(SENSOR, "-r", "-", *options, status=status, input=EMPTY)
             check(said in failed.err, f"{options}: {failed.err}")
 
