@@ -40,8 +40,8 @@ struct breakdown {
 
 static void gather_sources(const struct ds_counts *c, struct breakdown *out, struct ds_window *w)
 {
-    size_t i = 0;
-    for (const struct ds_source *s; (s = ds_table_next(&c->sources, &i));) {
+    struct ds_table_walk walk = {0};
+    for (const struct ds_source *s; (s = ds_table_next(&c->sources, &walk));) {
         out->countries[s->country].sources++;
         for (int cls = 0; cls < DS_CLASS_COUNT; cls++)
             w->classes[cls].sources += s->classes >> cls & 1;
@@ -220,8 +220,9 @@ static size_t pack(const struct ds_wide_cell *wide, struct ds_sort_item *items)
 /* Those of the wide table and the spare ones. */
 static size_t pack_all(const struct ds_counts *from, struct ds_sort_item *items)
 {
-    size_t i = 0, n = 0;
-    for (const struct ds_wide_cell *c; (c = ds_table_next(&from->wide_cells, &i));)
+    size_t n = 0;
+    struct ds_table_walk walk = {0};
+    for (const struct ds_wide_cell *c; (c = ds_table_next(&from->wide_cells, &walk));)
         n += pack(c, items ? items + n : NULL);
     for (int cls = 0; cls < DS_CLASS_COUNT; cls++)
         n += pack(&from->spare_cells[cls], items ? items + n : NULL);
@@ -230,8 +231,9 @@ static size_t pack_all(const struct ds_counts *from, struct ds_sort_item *items)
 
 static size_t collect_cells(const struct ds_counts *from, struct ds_sort_item *items)
 {
-    size_t i = 0, n = 0;
-    for (const struct ds_count_cell *c; (c = ds_table_next(&from->cells, &i)); n++)
+    size_t n = 0;
+    struct ds_table_walk walk = {0};
+    for (const struct ds_count_cell *c; (c = ds_table_next(&from->cells, &walk)); n++)
         items[n] = (struct ds_sort_item){sortable(c->key_packets), c->bytes_sources};
     return n + pack_all(from, items + n);
 }
@@ -285,9 +287,9 @@ static void unite_destinations(struct ds_counts *into, const struct ds_counts *f
     for (size_t i = 0; i < into->destination_words; i++)
         into->destination_bits[i] |= from->destination_bits[i];
     struct ds_table *t = &into->destinations;
-    size_t i = 0;
+    struct ds_table_walk walk = {0};
     bool is_new;
-    for (const struct ds_destination *d; (d = ds_table_next(&from->destinations, &i));)
+    for (const struct ds_destination *d; (d = ds_table_next(&from->destinations, &walk));)
         if (!ds_table_upsert(t, d->key, ds_hash(t->key, d->key), sizeof *d, &is_new))
             into->overflow[DS_OVERFLOW_DESTINATIONS]++;
 }
@@ -300,8 +302,8 @@ static void gather_destinations(struct ds_set *const *sets, unsigned workers, st
     for (size_t i = 0; i < all->destination_words; i++)
         w->active_addresses += (unsigned)__builtin_popcountll(all->destination_bits[i]);
     w->destinations = w->active_addresses + all->destinations.used;
-    size_t i = 0;
-    for (const struct ds_destination *d; (d = ds_table_next(&all->destinations, &i));)
+    struct ds_table_walk walk = {0};
+    for (const struct ds_destination *d; (d = ds_table_next(&all->destinations, &walk));)
         w->active_addresses += !(d->key >> 63); /* bit 63 marks IPv6 */
 }
 

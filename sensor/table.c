@@ -95,9 +95,27 @@ bool ds_table_grow(struct ds_table *t)
     t->entries = entries;
     t->mask = slots - 1;
     t->guard = guard_of(slots);
-    size_t i = 0;
-    for (const uint64_t *from; (from = ds_table_next(&old, &i));)
+    struct ds_table_walk walk = {0};
+    for (const uint64_t *from; (from = ds_table_next(&old, &walk));)
         memcpy(find_room(t, ds_hash(t->key, *from & t->key_mask)), from, t->entry_bytes);
     release(&old);
+    return true;
+}
+
+bool ds_table_advance(const struct ds_table *t, struct ds_table_walk *walk)
+{
+    if (walk->end > t->mask)
+        return false;
+    size_t left = t->mask + 1 - walk->end;
+    uint32_t slots = left < DS_TABLE_STRETCH ? (uint32_t)left : DS_TABLE_STRETCH, count = 0;
+    const uint8_t *entry = t->entries + walk->end * t->entry_bytes;
+    for (uint32_t i = 0; i < slots; i++, entry += t->entry_bytes) {
+        walk->entries[count] = (uint8_t)i;
+        count += *(const uint64_t *)(const void *)entry != 0;
+    }
+    walk->start = walk->end;
+    walk->end += slots;
+    walk->at = 0;
+    walk->count = count;
     return true;
 }

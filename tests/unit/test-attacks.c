@@ -105,8 +105,8 @@ static void test_full_tables(void **state)
         count(v, i, 0, 1);
     assert_int_equal(v->victims.used, TABLE_ROOM);
     uint64_t steps = 0;
-    size_t at = 0;
-    for (const struct ds_victim_part *p; (p = ds_table_next(&v->parts, &at));)
+    struct ds_table_walk walk = {0};
+    for (const struct ds_victim_part *p; (p = ds_table_next(&v->parts, &walk));)
         steps += ds_victim_part_kind(p->key) == DS_VICTIM_STEP;
     /* A packet is missing where its victim or its step is, or a part of it. */
     assert_true(steps < TABLE_ROOM);

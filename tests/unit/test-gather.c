@@ -233,8 +233,8 @@ static void test_wide_cells(void **state)
         struct ds_counts *c = &f->sets[worker].counts;
         count(f, worker, &scans[0]);
         count(f, worker, &scans[1]);
-        size_t i = 0;
-        for (struct ds_count_cell *cell; (cell = ds_table_next(&c->cells, &i));) {
+        struct ds_table_walk walk = {0};
+        for (struct ds_count_cell *cell; (cell = ds_table_next(&c->cells, &walk));) {
             bool is_first = (cell->key_packets >> DS_CELL_PORT_SHIFT & UINT16_MAX) == 23;
             cell->key_packets += is_first ? DS_CELL_FULL_PACKETS - 2 : 0;
             cell->bytes_sources += is_first ? 0 : DS_CELL_FULL_BYTES - 81;
@@ -266,10 +266,10 @@ static void test_very_wide_cell(void **state)
     struct fixture *f = make(1, 1, NULL);
     struct ds_counts *c = &f->sets[0].counts;
     count(f, 0, &(struct packet){1, 1, 23, 9, 0, 6, 0});
-    size_t i = 0;
-    ds_count_widen(c, ds_table_next(&c->cells, &i));
-    i = 0;
-    struct ds_wide_cell *wide = ds_table_next(&c->wide_cells, &i);
+    struct ds_table_walk walk = {0};
+    ds_count_widen(c, ds_table_next(&c->cells, &walk));
+    walk = (struct ds_table_walk){0};
+    struct ds_wide_cell *wide = ds_table_next(&c->wide_cells, &walk);
     const uint64_t more = UINT64_C(5000000000), bytes = UINT64_C(1) << 50;
     wide->packets += more;
     wide->bytes += bytes;

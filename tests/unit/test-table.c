@@ -44,7 +44,8 @@ static void check_against_array(uint32_t entry_bytes, uint64_t stride, uint64_t 
     struct ds_table t;
     static const size_t slots_max = 1 << 16;
     uint64_t *counts = calloc(KEYS + 1, sizeof *counts);
-    size_t distinct = 0, seen = 0, i = 0;
+    size_t distinct = 0, seen = 0;
+    struct ds_table_walk walk = {0};
     assert_non_null(counts);
     assert_int_equal(ds_table_init(&t, entry_bytes, slots_max, &key), 0);
     for (unsigned round = 0; round < 3 * KEYS; round++) {
@@ -60,7 +61,7 @@ static void check_against_array(uint32_t entry_bytes, uint64_t stride, uint64_t 
             assert_true(++e[1] == counts[k]);
     }
     assert_int_equal(t.used, distinct);
-    for (const uint64_t *e; (e = ds_table_next(&t, &i)); seen++) {
+    for (const uint64_t *e; (e = ds_table_next(&t, &walk)); seen++) {
         uint64_t k = e[0] / stride;
         assert_true(counts[k] > 0);
         if (entry_bytes > 8)
@@ -159,8 +160,8 @@ static void test_clear_shrinks(void **state)
     ds_table_clear(&t);
     assert_int_equal(t.mask + 1, slots); /* it needed them */
     while (slots > DS_TABLE_SLOTS_MIN) {
-        size_t i = 0;
-        assert_null(ds_table_next(&t, &i));
+        struct ds_table_walk walk = {0};
+        assert_null(ds_table_next(&t, &walk));
         upsert(&t, 1, &is_new);
         assert_true(is_new);
         ds_table_clear(&t);
