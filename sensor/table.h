@@ -97,19 +97,20 @@ static inline void *ds_table_upsert_masked(struct ds_table *t, uint64_t key, uin
     size_t per_line = DS_TABLE_LINE / entry_bytes;
     for (size_t at = hash & t->mask & ~(per_line - 1);; at = (at + per_line) & t->mask) {
         uint8_t *line = t->entries + at * entry_bytes;
-        unsigned match = ds_table_match(line, key, entry_bytes, mask);
-        unsigned room = ds_table_match(line, 0, entry_bytes, mask);
-        unsigned either = match ? match : room;
-        if (__builtin_expect(!either, 0))
+        /* The key's own place before the first free one: no selection, which would be a branch. */
+        unsigned places = ds_table_match(line, key, entry_bytes, mask) |
+                          ds_table_match(line, 0, entry_bytes, mask) << per_line;
+        if (__builtin_expect(!places, 0))
             continue;
+        unsigned place = (unsigned)__builtin_ctz(places);
         *is_new = false;
-        if (__builtin_expect(t->used + !match > t->guard, 0))
+        if (__builtin_expect(t->used + place / per_line > t->guard, 0))
             return ds_table_grow(t)
                        ? ds_table_upsert_masked(t, key, hash, entry_bytes, mask, is_new)
                        : NULL;
-        *is_new = !match;
-        t->used += !match;
-        uint8_t *entry = line + (unsigned)__builtin_ctz(either) * entry_bytes;
+        *is_new = place / per_line;
+        t->used += place / per_line;
+        uint8_t *entry = line + place % per_line * entry_bytes;
         *(uint64_t *)(void *)entry |= key;
         return entry;
     }

@@ -68,7 +68,7 @@ static void check(int failed, const char *what)
 
 static void flush(struct bench *b, unsigned worker)
 {
-    ds_batch_choose()(&b->workers[worker].batch, b->snaps[worker], b->filled[worker]);
+    b->workers[worker].count(&b->workers[worker].batch, b->snaps[worker], b->filled[worker]);
     b->filled[worker] = 0;
 }
 
