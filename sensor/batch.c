@@ -42,12 +42,12 @@ static inline bool take_destination4(const struct ds_batch_view *b, const struct
     return true;
 }
 
-static bool is_ours(const struct ds_batch_view *b, const struct ds_slot *s,
+static bool is_ours(const struct ds_batch_view *b, const struct ds_snap *s,
                     const struct ds_packet *p)
 {
     if (b->monitor->everything)
         return true;
-    return p->is_v6 ? ds_monitor_has6(b->monitor, s->snap + 24)
+    return p->is_v6 ? ds_monitor_has6(b->monitor, s->bytes + 24)
                     : ds_monitor_index4(b->monitor, p->dest4) != DS_MONITOR_OUTSIDE;
 }
 
@@ -72,16 +72,16 @@ static inline void send(const struct ds_batch_view *b, struct ds_counts *c,
 
 /* Any packet. False: it is counted already, as outside or malformed. */
 static __attribute__((noinline)) bool examine_any(const struct ds_batch_view *b,
-                                                  const struct ds_slot *s, struct ds_counts *c,
+                                                  const struct ds_snap *s, struct ds_counts *c,
                                                   struct ds_hit *h)
 {
-    if (s->kind == DS_SLOT_MALFORMED) {
-        count_malformed(c, s->reason);
+    if (!s->is_packet) {
+        count_malformed(c, s->malformed);
         return false;
     }
     struct ds_packet p;
     struct ds_verdict v;
-    enum ds_malformed reason = ds_parse_careful(s->snap, s->captured, b->key, &p);
+    enum ds_malformed reason = ds_parse_careful(s->bytes, s->captured, b->key, &p);
     if (p.has_addresses && !is_ours(b, s, &p)) {
         c->books[DS_BOOK_OUTSIDE]++;
         return false;
@@ -99,18 +99,18 @@ static __attribute__((noinline)) bool examine_any(const struct ds_batch_view *b,
     c->books[DS_BOOK_TRUNCATED] += p.truncated;
     h->country = DS_COUNT_COUNTRY_LATER;
     if (p.is_v6)
-        h->country = b->geo ? ds_geo_find6(b->geo, s->snap + 8) : DS_GEO_UNKNOWN;
+        h->country = b->geo ? ds_geo_find6(b->geo, s->bytes + 8) : DS_GEO_UNKNOWN;
     send(b, c, &p, &v, h);
     return true;
 }
 
 /* The same, in line for the ordinary packet. */
-static inline bool examine(const struct ds_batch_view *b, const struct ds_slot *s, struct ds_hit *h)
+static inline bool examine(const struct ds_batch_view *b, const struct ds_snap *s, struct ds_hit *h)
 {
     struct ds_counts *c = b->counts[s->epoch % DS_TIMELINE_OPEN_MAX];
     struct ds_packet p;
     struct ds_verdict v;
-    if (s->kind != DS_SLOT_PACKET || !ds_parse_fast(s->snap, s->captured, &p)) {
+    if (!s->is_packet || !ds_parse_fast(s->bytes, s->captured, &p)) {
         if (!examine_any(b, s, c, h))
             return false;
     } else if (!take_destination4(b, &p, c)) {
@@ -184,7 +184,7 @@ static void finish(struct ds_batch *b)
     b->first = b->examined;
 }
 
-void BATCH_COUNT(struct ds_batch *batch, const struct ds_slot *slots, size_t n)
+void BATCH_COUNT(struct ds_batch *batch, const struct ds_snap *snaps, size_t n)
 {
     if (n == 0) {
         finish(batch);
@@ -196,8 +196,8 @@ void BATCH_COUNT(struct ds_batch *batch, const struct ds_slot *slots, size_t n)
     b.key = &key;
     struct ds_hit *hits = batch->hits;
     uint64_t at = batch->examined;
-    for (const struct ds_slot *end = slots + n; slots < end; slots++) {
-        if (!examine(&b, slots, &hits[at % DS_BATCH_HITS]))
+    for (const struct ds_snap *end = snaps + n; snaps < end; snaps++) {
+        if (!examine(&b, snaps, &hits[at % DS_BATCH_HITS]))
             continue;
         if (at - batch->first >= 3 * AHEAD)
             step(&b, hits, at);

@@ -8,7 +8,7 @@
 #include "count.h"
 #include "packet.h"
 
-#define DS_BATCH      64 /* slots taken out of a ring at once */
+#define DS_BATCH      64 /* snaps counted at once */
 #define DS_BATCH_HITS 64 /* a power of two */
 
 /* What the packets are looked up in; borrowed. */
@@ -16,8 +16,8 @@ struct ds_batch_view {
     const struct ds_monitor *monitor;
     const struct ds_hash_key *key;
     const struct ds_geo *geo; /* NULL: no countries */
-    /* The counts of the windows that the slots of one call belong to: of one ring, so at most two
-     * and consecutive; by epoch modulo 2. */
+    /* The counts of the windows that the snaps of one call belong to: of one capture, so at most
+     * two and consecutive; by epoch modulo 2. */
     struct ds_counts *counts[DS_TIMELINE_OPEN_MAX];
 };
 
@@ -28,15 +28,15 @@ struct ds_batch {
     uint64_t first, examined;
 };
 
-/* Counts n <= DS_BATCH slots of kind PACKET or MALFORMED, whose epochs have their counts set. The
+/* Counts n <= DS_BATCH snaps, whose epochs have their counts set. The
  * last of them stay on their way and go on with the next call; one with n = 0 counts all that are,
  * and must come before their counts are closed. */
-typedef void ds_batch_count_fn(struct ds_batch *b, const struct ds_slot *slots, size_t n);
+typedef void ds_batch_count_fn(struct ds_batch *b, const struct ds_snap *snaps, size_t n);
 
 /* The same source, compiled for any machine and, on x86-64, for those of the x86-64-v3 level
  * (AVX2, BMI2, ...: since 2013). */
-void ds_batch_count(struct ds_batch *b, const struct ds_slot *slots, size_t n);
-void ds_batch_count_v3(struct ds_batch *b, const struct ds_slot *slots, size_t n);
+void ds_batch_count(struct ds_batch *b, const struct ds_snap *snaps, size_t n);
+void ds_batch_count_v3(struct ds_batch *b, const struct ds_snap *snaps, size_t n);
 
 /* The fastest of them that this machine can run. */
 ds_batch_count_fn *ds_batch_choose(void);

@@ -14,8 +14,6 @@ int ds_dispatch_init(struct ds_dispatch *d, const struct ds_dispatch_settings *s
 {
     memset(d, 0, sizeof *d);
     d->settings = *settings;
-    if (!settings->own)
-        d->settings.shares = settings->workers;
     return ds_gate_init(&d->room);
 }
 
@@ -26,21 +24,24 @@ void ds_dispatch_finish(struct ds_dispatch *d)
 
 static void publish_all(struct ds_dispatch *d)
 {
-    for (unsigned i = 0; i < d->settings.workers; i++)
+    for (unsigned i = 0; !d->settings.own && i < d->settings.workers; i++)
         ds_ring_publish(d->settings.rings[i]);
-    while (d->settings.own && ds_worker_step(d->settings.own))
-        ;
+}
+
+/* Counts what waits to be counted on this thread. */
+static void count_own(struct ds_dispatch *d)
+{
+    if (d->own_count)
+        ds_worker_count(d->settings.own, d->own, d->own_count);
+    d->own_count = 0;
 }
 
 /* A slot that must not be lost: waits for room. */
-static struct ds_slot *reserve_surely(struct ds_dispatch *d, struct ds_ring *r)
+static struct ds_slot *reserve_surely(struct ds_ring *r)
 {
     struct ds_slot *s;
-    while (!(s = ds_ring_reserve(r))) {
-        publish_all(d);
-        if (!d->settings.own)
-            ds_ring_wait_room(r);
-    }
+    while (!(s = ds_ring_reserve(r)))
+        ds_ring_wait_room(r);
     return s;
 }
 
@@ -48,14 +49,34 @@ static void send_control(struct ds_dispatch *d, enum ds_slot_kind kind,
                          const struct ds_close *close)
 {
     for (unsigned i = 0; i < d->settings.workers; i++) {
-        struct ds_slot *s = reserve_surely(d, d->settings.rings[i]);
+        struct ds_slot *s = reserve_surely(d->settings.rings[i]);
         s->kind = (uint8_t)kind;
         /* The first worker alone is told the counts, so that they add up over workers. */
         if (close)
-            memcpy(s->snap, i ? &(struct ds_close){.epoch = close->epoch} : close, sizeof *close);
+            memcpy(s->bytes, i ? &(struct ds_close){.epoch = close->epoch} : close, sizeof *close);
         ds_ring_commit(d->settings.rings[i]);
     }
     publish_all(d);
+}
+
+static void send_close(struct ds_dispatch *d, const struct ds_close *close)
+{
+    if (!d->settings.own) {
+        send_control(d, DS_SLOT_CLOSE, close);
+        return;
+    }
+    count_own(d);
+    ds_worker_close(d->settings.own, close);
+}
+
+static void send_end(struct ds_dispatch *d)
+{
+    if (!d->settings.own) {
+        send_control(d, DS_SLOT_END, NULL);
+        return;
+    }
+    count_own(d);
+    ds_worker_leave(d->settings.own);
 }
 
 /* What the capture lost since the last window is said in the one that closes now. */
@@ -68,7 +89,7 @@ static void close_window(struct ds_dispatch *d, const struct ds_epoch *epoch)
     close->dropped_kernel = loss.kernel - d->loss.kernel;
     close->dropped_interface = loss.interface - d->loss.interface;
     d->loss = loss;
-    send_control(d, DS_SLOT_CLOSE, close);
+    send_close(d, close);
     *close = (struct ds_close){0};
 }
 
@@ -104,7 +125,7 @@ static unsigned worker_of(const struct ds_dispatch *d, const struct ds_network *
 {
     const struct ds_hash_key *k = d->settings.key;
     uint64_t source;
-    if (d->settings.shares == 1)
+    if (d->settings.workers == 1)
         return 0;
     if (n->data[0] >> 4 == 4 && n->captured >= 20)
         source = ds_load32_be(n->data + 12);
@@ -112,7 +133,7 @@ static unsigned worker_of(const struct ds_dispatch *d, const struct ds_network *
         source = ds_hash_ip6(k, n->data + 8);
     else
         return 0;
-    return ds_hash_share(ds_hash(k, source | DS_COUNT_KEY_SET), d->settings.shares);
+    return ds_hash_share(ds_hash(k, source | DS_COUNT_KEY_SET), d->settings.workers);
 }
 
 /* Waits for a worker that does not get to run, within what the kernel's buffer holds meanwhile. One
@@ -139,11 +160,11 @@ static struct ds_slot *reserve(struct ds_dispatch *d, struct ds_ring *r)
     struct ds_slot *s = ds_ring_reserve(r);
     if (s)
         return s;
-    return d->settings.capture->ops->is_live ? reserve_patiently(d, r) : reserve_surely(d, r);
+    return d->settings.capture->ops->is_live ? reserve_patiently(d, r) : reserve_surely(r);
 }
 
 /* Most packets are of 32 to 64 bytes: two overlapping copies of a fixed size beat a call. */
-static inline void copy_snap(uint8_t *to, const uint8_t *from, size_t bytes)
+static inline void copy_bytes(uint8_t *to, const uint8_t *from, size_t bytes)
 {
     enum { HALF = 32 };
     if (bytes < HALF || bytes > 2 * HALF) {
@@ -154,35 +175,46 @@ static inline void copy_snap(uint8_t *to, const uint8_t *from, size_t bytes)
     memcpy(to + bytes - HALF, from + bytes - HALF, HALF);
 }
 
+/* Copies a packet into the worker's ring. False where that stays full. */
+static bool send_snap(struct ds_dispatch *d, struct ds_ring *r, const struct ds_snap *snap)
+{
+    struct ds_slot *s = reserve(d, r);
+    if (!s)
+        return false;
+    s->kind = snap->is_packet ? DS_SLOT_PACKET : DS_SLOT_MALFORMED;
+    s->malformed = snap->malformed;
+    s->epoch = snap->epoch;
+    s->ms = snap->ms;
+    s->late = snap->late;
+    s->captured = snap->captured;
+    if (snap->is_packet)
+        copy_bytes(s->bytes, snap->bytes, snap->captured);
+    ds_ring_commit(r);
+    return true;
+}
+
 static void dispatch(struct ds_dispatch *d, const struct ds_frame *f)
 {
-    struct ds_network n;
-    enum ds_malformed reason = ds_link_strip_fast(f, d->settings.tunnels, &n);
-    bool ok = reason == DS_MALFORMED_COUNT, late;
-    uint32_t epoch = find_epoch(d, f->time_ns, &late);
-    unsigned worker = ok ? worker_of(d, &n) : 0;
-    if (d->settings.own) {
-        if (worker != d->settings.share)
-            return;
-        worker = 0;
+    struct ds_network n = {0};
+    enum ds_malformed malformed = ds_link_strip_fast(f, d->settings.tunnels, &n);
+    struct ds_snap snap = {
+        .bytes = n.data,
+        .captured = (uint16_t)(n.captured < DS_SNAP_BYTES ? n.captured : DS_SNAP_BYTES),
+        .is_packet = malformed == DS_MALFORMED_COUNT,
+        .malformed = (uint8_t)malformed,
+    };
+    snap.epoch = find_epoch(d, f->time_ns, &snap.late);
+    snap.ms = ds_schedule_ms(&d->windows, f->time_ns, snap.epoch);
+    unsigned worker = snap.is_packet ? worker_of(d, &n) : 0;
+    struct ds_close *open = &d->open[snap.epoch % DS_WORKER_SETS];
+    if (!d->settings.own) {
+        bool sent = send_snap(d, d->settings.rings[worker], &snap);
+        open->received += sent;
+        open->dropped_ring += !sent;
+    } else if (worker == d->settings.share) {
+        open->received++;
+        d->own[d->own_count++] = snap;
     }
-    struct ds_ring *r = d->settings.rings[worker];
-    struct ds_close *open = &d->open[epoch % DS_WORKER_SETS];
-    struct ds_slot *s = reserve(d, r);
-    if (!s) {
-        open->dropped_ring++;
-        return;
-    }
-    open->received++;
-    s->kind = ok ? DS_SLOT_PACKET : DS_SLOT_MALFORMED;
-    s->reason = (uint8_t)reason;
-    s->epoch = epoch;
-    s->late = late;
-    if (ok) {
-        s->captured = (uint16_t)(n.captured < DS_SNAP_BYTES ? n.captured : DS_SNAP_BYTES);
-        copy_snap(s->snap, n.data, s->captured);
-    }
-    ds_ring_commit(r);
 }
 
 /* As the timeline: nobody watched for so long, or another capture begins. In floating point, here
@@ -220,7 +252,7 @@ static void pace(struct ds_dispatch *d, int64_t frame_ns)
 void ds_dispatch_drop(struct ds_dispatch *d)
 {
     ds_schedule_drop(d->settings.schedule, &d->windows);
-    send_control(d, DS_SLOT_END, NULL);
+    send_end(d);
 }
 
 void *ds_dispatch_run(void *arg)
@@ -237,6 +269,7 @@ void *ds_dispatch_run(void *arg)
                 pace(d, frames[i].time_ns);
             dispatch(d, &frames[i]);
         }
+        count_own(d); /* the frames are gone with the next read */
         take_news(d);
         /* Only in silence: packets that waited in the kernel's buffer are older than the clock. */
         if (n == 0 && c->ops->is_live)
@@ -248,8 +281,6 @@ void *ds_dispatch_run(void *arg)
         d->settings.failed(d->settings.failed_arg);
     while (ds_schedule_leave(d->settings.schedule, &d->windows, &closed))
         close_window(d, &closed);
-    send_control(d, DS_SLOT_END, NULL);
-    if (d->settings.own)
-        ds_worker_leave(d->settings.own);
+    send_end(d);
     return NULL;
 }

@@ -57,12 +57,11 @@ static int create_dispatches(struct ds_pipeline *p)
     for (unsigned i = 0; i < s->capture_count; i++) {
         const struct ds_dispatch_settings settings = {
             .capture = s->captures[i],
-            .schedule = &p->schedules[p->settings.split ? i : 0],
-            .rings = &p->ring_places[p->settings.split ? i : i * s->workers],
-            .workers = p->settings.split ? 1 : s->workers,
-            .own = p->settings.split ? &p->workers[i] : NULL,
+            .schedule = &p->schedules[s->split ? i : 0],
+            .rings = s->split ? NULL : &p->ring_places[i * s->workers],
+            .workers = s->workers,
+            .own = s->split ? &p->workers[i] : NULL,
             .share = i,
-            .shares = s->workers,
             .key = &p->key,
             .tunnels = s->tunnels,
             .speed = s->speed,
@@ -79,20 +78,19 @@ static int create_dispatches(struct ds_pipeline *p)
 /* Captures that a worker has a ring from. */
 static unsigned ring_count(const struct ds_pipeline *p)
 {
-    return p->settings.split ? 1 : p->settings.capture_count;
+    return p->settings.split ? 0 : p->settings.capture_count;
 }
 
 static int create_rings(struct ds_pipeline *p)
 {
     unsigned captures = ring_count(p), workers = p->settings.workers;
-    size_t slots = p->settings.split ? DS_PIPELINE_OWN_SLOTS : DS_PIPELINE_RING_SLOTS;
     for (unsigned i = 0; i < workers * captures; i++) {
-        unsigned worker = i / captures, capture = p->settings.split ? i : i % captures;
-        if (ds_ring_init(&p->rings[i], slots, &p->workers[worker].data,
+        unsigned worker = i / captures, capture = i % captures;
+        if (ds_ring_init(&p->rings[i], DS_PIPELINE_RING_SLOTS, &p->workers[worker].data,
                          &p->dispatches[capture].room))
             return -1;
         p->rings_ready++;
-        p->ring_places[p->settings.split ? i : capture * workers + worker] = &p->rings[i];
+        p->ring_places[capture * workers + worker] = &p->rings[i];
     }
     return 0;
 }
@@ -119,8 +117,8 @@ static int create_stages(struct ds_pipeline *p)
     const struct ds_pipeline_settings *s = &p->settings;
     p->dispatches = allocate_lines(s->capture_count * sizeof *p->dispatches);
     p->workers = allocate_lines(s->workers * sizeof *p->workers);
-    p->rings = allocate_lines(s->workers * ring_count(p) * sizeof *p->rings);
-    p->ring_places = calloc(s->workers * ring_count(p), sizeof(struct ds_ring *));
+    p->rings = allocate_lines(s->workers * s->capture_count * sizeof *p->rings);
+    p->ring_places = calloc(s->workers * s->capture_count, sizeof(struct ds_ring *));
     p->schedules = calloc(s->capture_count, sizeof *p->schedules);
     if (!p->dispatches || !p->workers || !p->rings || !p->ring_places || !p->schedules)
         return -1;

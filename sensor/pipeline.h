@@ -15,8 +15,6 @@
 #define DS_PIPELINE_WORKERS_MAX 64
 /* Slots of a worker's ring: 768 KB, which stays in the cache between two cores. */
 #define DS_PIPELINE_RING_SLOTS  4096
-/* Of one whose capture thread is the worker: 24 KB, a batch and what closes a window. */
-#define DS_PIPELINE_OWN_SLOTS   128
 
 /* Where windows go. Called on the uplink thread only. */
 struct ds_sink {

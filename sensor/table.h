@@ -87,8 +87,7 @@ static inline unsigned ds_table_match(const uint8_t *line, uint64_t key, uint32_
     if (entry_bytes == sizeof key)
         return ds_table_match_four(words, key) | ds_table_match_four(words + 1, key) << 4;
     if (entry_bytes == 2 * sizeof key) {
-        ds_table_four keys =
-            __builtin_shuffle(words[0], words[1], (ds_table_four){0, 2, 4, 6}) & mask;
+        ds_table_four keys = __builtin_shufflevector(words[0], words[1], 0, 2, 4, 6) & mask;
         return ds_table_match_four(&keys, key);
     }
     unsigned match = 0;

@@ -108,32 +108,55 @@ static void finish_counting(struct ds_worker *w)
     w->count(&w->batch, NULL, 0);
 }
 
-/* How many of the slots from the first on are packets; opens the sets of their windows. */
-static size_t prepare(struct ds_worker *w, const struct ds_slot *slots, size_t n)
+void ds_worker_count(struct ds_worker *w, const struct ds_snap *snaps, size_t n)
+{
+    w->batch.view.geo = take_geo(w);
+    for (size_t i = 0; i < n; i++)
+        if (!w->recent || snaps[i].epoch != w->recent->epoch)
+            open_set(w, snaps[i].epoch);
+    w->count(&w->batch, snaps, n);
+}
+
+void ds_worker_close(struct ds_worker *w, const struct ds_close *close)
+{
+    finish_counting(w);
+    close_set(w, close);
+}
+
+/* The packets among the slots, up to the first that is none. */
+static size_t take_snaps(const struct ds_slot *slots, size_t n, struct ds_snap *snaps)
 {
     size_t i = 0;
     for (; i < n && slots[i].kind <= DS_SLOT_MALFORMED; i++)
-        if (!w->recent || slots[i].epoch != w->recent->epoch)
-            open_set(w, slots[i].epoch);
+        snaps[i] = (struct ds_snap){
+            .bytes = slots[i].bytes,
+            .epoch = slots[i].epoch,
+            .ms = slots[i].ms,
+            .captured = slots[i].captured,
+            .is_packet = slots[i].kind == DS_SLOT_PACKET,
+            .malformed = slots[i].malformed,
+            .late = slots[i].late,
+        };
     return i;
 }
 
 /* Handles slots of a ring in order, up to the first that is no packet. Returns how many. */
 static size_t handle(struct ds_worker *w, unsigned ring, const struct ds_slot *slots, size_t n)
 {
-    w->batch.view.geo = take_geo(w);
-    size_t packets = prepare(w, slots, n);
-    w->count(&w->batch, slots, packets);
+    struct ds_snap snaps[DS_BATCH];
+    size_t packets = take_snaps(slots, n, snaps);
+    if (packets)
+        ds_worker_count(w, snaps, packets);
     if (packets == n)
         return n;
-    finish_counting(w);
     if (slots[packets].kind == DS_SLOT_END) {
+        finish_counting(w);
         w->closed[ring] = UINT32_MAX;
     } else {
         struct ds_close close;
-        memcpy(&close, slots[packets].snap, sizeof close);
+        memcpy(&close, slots[packets].bytes, sizeof close);
         w->closed[ring] = close.epoch.number;
-        close_set(w, &close);
+        ds_worker_close(w, &close);
     }
     return packets + 1;
 }
@@ -177,7 +200,15 @@ static void wait_data(struct ds_worker *w)
         ds_gate_sleep(&w->data, IDLE_NS);
 }
 
-bool ds_worker_step(struct ds_worker *w)
+void ds_worker_leave(struct ds_worker *w)
+{
+    atomic_store(&w->geo_seen, NULL);
+    atomic_store(&w->ended, true);
+    ds_gate_signal(w->shared->closed);
+}
+
+/* At most a batch of each ring. False where there was nothing. */
+static bool handle_rings(struct ds_worker *w)
 {
     bool busy = false;
     for (unsigned i = 0; i < w->ring_count; i++) {
@@ -191,19 +222,12 @@ bool ds_worker_step(struct ds_worker *w)
     return busy;
 }
 
-void ds_worker_leave(struct ds_worker *w)
-{
-    atomic_store(&w->geo_seen, NULL);
-    atomic_store(&w->ended, true);
-    ds_gate_signal(w->shared->closed);
-}
-
 void *ds_worker_run(void *arg)
 {
     struct ds_worker *w = arg;
     pthread_setname_np(pthread_self(), "worker");
     while (closed_by_all(w) != UINT32_MAX)
-        if (!ds_worker_step(w))
+        if (!handle_rings(w))
             wait_data(w);
     ds_worker_leave(w);
     return NULL;
