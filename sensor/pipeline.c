@@ -81,6 +81,12 @@ static unsigned ring_count(const struct ds_pipeline *p)
     return p->settings.split ? 0 : p->settings.capture_count;
 }
 
+/* Reads a file, and no worker has to wait for the slower of several captures. */
+static bool can_wait(const struct ds_pipeline *p)
+{
+    return !p->settings.captures[0]->ops->is_live && ring_count(p) <= 1;
+}
+
 static int create_rings(struct ds_pipeline *p)
 {
     unsigned captures = ring_count(p), workers = p->settings.workers;
@@ -138,7 +144,13 @@ int ds_pipeline_create(const struct ds_pipeline_settings *s, struct ds_pipeline 
     p->settings = *s;
     p->key = ds_hash_key_random();
     p->shared = (struct ds_worker_shared){
-        .monitor = s->monitor, .key = &p->key, .geo = s->geo, .closed = &p->closed};
+        .monitor = s->monitor,
+        .key = &p->key,
+        .sets = can_wait(p) ? DS_TIMELINE_OPEN_MAX : DS_WORKER_SETS,
+        .allowance = DS_WORKER_TABLES_MAX,
+        .geo = s->geo,
+        .closed = &p->closed,
+    };
     p->done_fd = eventfd(0, EFD_CLOEXEC);
     if (p->done_fd < 0 || ds_gate_init(&p->closed) || create_stages(p)) {
         ds_pipeline_destroy(p);

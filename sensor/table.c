@@ -78,8 +78,9 @@ int ds_table_init(struct ds_table *t, uint32_t entry_bytes, size_t slots_max,
     t->slots_max = DS_TABLE_SLOTS_MIN;
     while (t->slots_max * 2 <= slots_max)
         t->slots_max *= 2;
+    t->slots_reserved = t->slots_max;
     set_slots(t, DS_TABLE_SLOTS_MIN);
-    t->entries = reserve(bytes_of(t, t->slots_max));
+    t->entries = reserve(bytes_of(t, t->slots_reserved));
     if (!t->entries)
         return -1;
     if (open_slots(t, DS_TABLE_SLOTS_MIN))
@@ -91,7 +92,7 @@ int ds_table_init(struct ds_table *t, uint32_t entry_bytes, size_t slots_max,
 void ds_table_finish(struct ds_table *t)
 {
     if (t->entries)
-        munmap(t->entries, bytes_of(t, t->slots_max));
+        munmap(t->entries, bytes_of(t, t->slots_reserved));
     t->entries = NULL;
 }
 
@@ -105,8 +106,9 @@ static void empty(struct ds_table *t, size_t slots)
 void ds_table_clear(struct ds_table *t)
 {
     size_t slots = t->mask + 1;
-    bool is_far_too_large = t->used < slots / 8 && slots > DS_TABLE_SLOTS_MIN;
-    empty(t, is_far_too_large ? slots / 2 : slots);
+    if (t->used < slots / 8 && slots > DS_TABLE_SLOTS_MIN)
+        slots /= 2;
+    empty(t, slots < t->slots_max ? slots : t->slots_max);
 }
 
 void ds_table_release(struct ds_table *t)
@@ -169,8 +171,10 @@ static void settle_all(struct ds_table *t, size_t slots)
 bool ds_table_grow(struct ds_table *t)
 {
     size_t before = t->mask + 1, slots = next_slots(t);
+    if (slots <= before)
+        return false;
     size_t bytes = bytes_of(t, slots - before);
-    if (bytes == 0 || !take_allowance(t, bytes))
+    if (!take_allowance(t, bytes))
         return false;
     if (!open_slots(t, slots)) {
         if (t->allowance)

@@ -31,8 +31,9 @@ struct ds_table {
     uint8_t *entries;
     size_t mask; /* slots - 1, slots a power of two */
     size_t used;
-    size_t guard; /* at this many entries it grows or refuses */
-    size_t slots_max;
+    size_t guard;                  /* at this many entries it grows or refuses */
+    size_t slots_max;              /* it grows to these: what it was made for, or less */
+    size_t slots_reserved;         /* what it was made for */
     uint64_t key_mask;             /* which bits of an entry's first member are its key */
     const struct ds_hash_key *key; /* borrowed */
     /* Bytes by which all tables that share it may still grow; borrowed. NULL: without bound. */
@@ -50,7 +51,7 @@ struct ds_table {
 int ds_table_init(struct ds_table *t, uint32_t entry_bytes, size_t slots_max,
                   const struct ds_hash_key *key);
 void ds_table_finish(struct ds_table *t);
-/* Empties it. Keeps the size it needed, gives back what was far too much. */
+/* Empties it. Keeps the size it needed, gives back what was far too much or beyond slots_max. */
 void ds_table_clear(struct ds_table *t);
 /* Empties it and gives back all but the smallest size. */
 void ds_table_release(struct ds_table *t);
