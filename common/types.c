@@ -53,16 +53,21 @@ static const char *const malformed_names[DS_MALFORMED_COUNT] = {
 };
 
 static const char *const overflow_names[DS_OVERFLOW_COUNT] = {
-    [DS_OVERFLOW_CELLS] = "cells",
-    [DS_OVERFLOW_PAIRS] = "pairs",
-    [DS_OVERFLOW_SOURCES] = "sources",
-    [DS_OVERFLOW_DESTINATIONS] = "destinations",
+    [DS_OVERFLOW_CELLS] = "cells",           [DS_OVERFLOW_PAIRS] = "pairs",
+    [DS_OVERFLOW_SOURCES] = "sources",       [DS_OVERFLOW_DESTINATIONS] = "destinations",
+    [DS_OVERFLOW_SIGNATURES] = "signatures",
 };
 
 static const char *const signature_names[DS_SIGNATURE_COUNT] = {
     [DS_SIGNATURE_MIRAI] = "mirai",
     [DS_SIGNATURE_MASSCAN] = "masscan",
     [DS_SIGNATURE_ZMAP] = "zmap",
+};
+
+static const char *const survey_mark_names[DS_SURVEY_MARK_COUNT] = {
+    [DS_SURVEY_NO] = "no",
+    [DS_SURVEY_YES] = "yes",
+    [DS_SURVEY_FOUND] = "found",
 };
 
 static const char *name_of(const char *const *names, unsigned count, unsigned i)
@@ -98,6 +103,11 @@ const char *ds_overflow_name(unsigned table)
 const char *ds_signature_name(unsigned signature)
 {
     return name_of(signature_names, DS_SIGNATURE_COUNT, signature);
+}
+
+const char *ds_survey_mark_name(unsigned mark)
+{
+    return name_of(survey_mark_names, DS_SURVEY_MARK_COUNT, mark);
 }
 
 static const struct {

@@ -70,6 +70,14 @@ static inline void send(const struct ds_batch_view *b, struct ds_counts *c,
     ds_count_prefetch_source(h);
 }
 
+/* Signatures of files, while the snap is in the cache. */
+static inline void examine_rules(const struct ds_batch_view *b, const struct ds_snap *s,
+                                 struct ds_counts *c, const struct ds_packet *p)
+{
+    if (atomic_load_explicit(&c->rules.rules, memory_order_relaxed))
+        ds_rules_examine(b->matches, &c->rules, p, s->bytes, s->captured);
+}
+
 /* Any packet. False: it is counted already, as outside or malformed. */
 static __attribute__((noinline)) bool examine_any(const struct ds_batch_view *b,
                                                   const struct ds_snap *s, struct ds_counts *c,
@@ -101,6 +109,7 @@ static __attribute__((noinline)) bool examine_any(const struct ds_batch_view *b,
     if (p.is_v6)
         h->country = b->geo ? ds_geo_find6(b->geo, s->bytes + 8) : DS_GEO_UNKNOWN;
     send(b, c, &p, &v, h);
+    examine_rules(b, s, c, &p);
     return true;
 }
 
@@ -123,7 +132,9 @@ static inline bool examine(const struct ds_batch_view *b, const struct ds_snap *
             ds_classify_udp(&p, &v);
         h->country = DS_COUNT_COUNTRY_LATER;
         send(b, c, &p, &v, h);
+        examine_rules(b, s, c, &p);
     }
+    h->moment = s->ms * c->moment_scale >> 40;
     c->books[DS_BOOK_LATE] += s->late;
     return true;
 }
@@ -151,7 +162,7 @@ static inline void find_country(const struct ds_batch_view *b, struct ds_hit *h)
     if (h->country != DS_COUNT_COUNTRY_LATER)
         return;
     h->country = ds_geo_find4(b->geo, (uint32_t)h->source_key);
-    ds_count_country(h);
+    ds_count_origin(h);
     find_cell(b, h);
 }
 
@@ -194,6 +205,7 @@ void BATCH_COUNT(struct ds_batch *batch, const struct ds_snap *snaps, size_t n)
     const struct ds_hash_key key = *batch->view.key;
     struct ds_batch_view b = batch->view;
     b.key = &key;
+    b.matches = &batch->matches;
     struct ds_hit *hits = batch->hits;
     uint64_t at = batch->examined;
     for (const struct ds_snap *end = snaps + n; snaps < end; snaps++) {
@@ -206,4 +218,5 @@ void BATCH_COUNT(struct ds_batch *batch, const struct ds_snap *snaps, size_t n)
         at++;
     }
     batch->examined = at;
+    ds_rules_count(&batch->matches);
 }

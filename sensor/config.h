@@ -10,6 +10,8 @@
 #include "darkscope/limits.h"
 #include "monitor.h"
 #include "pipeline.h"
+#include "signatures.h"
+#include "survey.h"
 
 #define DS_CONFIG_PREFIXES_MAX    4096
 #define DS_CONFIG_SNAPLEN_DEFAULT 512
@@ -19,6 +21,11 @@
 #define DS_CONFIG_BUFFER_MAX      2047
 #define DS_CONFIG_TIMEOUT_DEFAULT 100 /* ms */
 #define DS_CONFIG_TIMEOUT_MAX     1000
+#define DS_CONFIG_SOURCES_DEFAULT 25000
+/* Survey scanners: NICTER's rule. */
+#define DS_CONFIG_SURVEY_PORTS    30
+#define DS_CONFIG_SURVEY_PACKETS  1.0 /* per monitored address and day */
+#define DS_CONFIG_LISTS_MAX       64
 /* One for every thread that counts or captures. */
 #define DS_CONFIG_CPUS_MAX        (DS_PIPELINE_WORKERS_MAX + DS_CAPTURE_THREADS_MAX + 1)
 
@@ -45,11 +52,21 @@ struct ds_sensor_text {
     struct ds_config_list exclude;
     struct ds_config_list decapsulate;
     const char *country_db;
+    struct ds_config_list signatures;
+    struct ds_config_list enable_signatures;
+    struct ds_config_list disable_signatures;
     const char *window;
     const char *lateness;
     unsigned workers;
     struct ds_config_list cpus;
     const char *aggregator;
+    const char *asn_db;
+    const unsigned *source_limit;
+    unsigned survey_ports;
+    const char *survey_packets; /* per monitored address */
+    const char *survey_state;
+    const char *time_zone;
+    struct ds_config_list acknowledged;
 };
 
 /* As checked. */
@@ -67,12 +84,19 @@ struct ds_sensor_config {
     struct ds_monitor *monitor; /* owned */
     unsigned tunnels;
     const char *country_db; /* NULL: none */
-    int64_t window_ns;      /* 0: one window for everything */
+    struct ds_signature_settings signatures;
+    int64_t window_ns; /* 0: one window for everything */
     int64_t lateness_ns;
     unsigned workers;
     unsigned cpus[DS_CONFIG_CPUS_MAX]; /* of capture threads, workers and uplink thread */
     unsigned cpu_count;
     const char *aggregator; /* NULL: none */
+    const char *asn_db;     /* NULL: none */
+    unsigned source_limit;
+    struct ds_survey_settings survey;
+    struct ds_monitor *acknowledged; /* owned; NULL: none */
+    const char *survey_state;        /* NULL: none */
+    const char *time_zone;
 };
 
 struct ds_sensor_file; /* a loaded configuration file */

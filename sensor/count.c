@@ -54,7 +54,7 @@ int ds_counts_init(struct ds_counts *c, const struct ds_monitor *monitor, unsign
         if (!c->destination_bits)
             return -1;
     }
-    if (init_tables(c, workers, key) == 0)
+    if (init_tables(c, workers, key) == 0 && ds_rule_counts_init(&c->rules, workers, key) == 0)
         return 0;
     ds_counts_finish(c);
     return -1;
@@ -76,6 +76,7 @@ void ds_counts_finish(struct ds_counts *c)
         ds_table_finish(tables[i]);
     free(c->destination_bits);
     c->destination_bits = NULL;
+    ds_rule_counts_finish(&c->rules);
 }
 
 void ds_counts_limit(struct ds_counts *c, atomic_size_t *allowance)
@@ -97,6 +98,7 @@ static void empty(struct ds_counts *c, void (*empty_table)(struct ds_table *))
     if (c->destination_bits)
         memset(c->destination_bits, 0, c->destination_words * sizeof *c->destination_bits);
     enter_known_pair(c);
+    ds_rule_counts_clear(&c->rules);
 }
 
 void ds_counts_clear(struct ds_counts *c)

@@ -16,10 +16,15 @@ struct ds_options {
     bool check;   /* --check-config */
     double speed; /* 0: as fast as it goes */
     bool promiscuous;
+    unsigned source_limit;
     const char *monitor[DS_OPTIONS_LIST_MAX];
     const char *exclude[DS_OPTIONS_LIST_MAX];
     const char *decapsulate[DS_OPTIONS_LIST_MAX];
+    const char *acknowledged[DS_OPTIONS_LIST_MAX];
     const char *cpus[DS_OPTIONS_LIST_MAX];
+    const char *signatures[DS_OPTIONS_LIST_MAX];
+    const char *enable_signatures[DS_OPTIONS_LIST_MAX];
+    const char *disable_signatures[DS_OPTIONS_LIST_MAX];
 };
 
 /* Parses, or prints what is wrong (or the help) and exits as argp does, with DS_USAGE. */

@@ -6,11 +6,15 @@
 #include "gather.h"
 #include "memory.h"
 #include "schedule.h"
+#include "survey_file.h"
+#include "zone.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+_Static_assert(DS_SURVEY_LAG > DS_WORKER_SETS, "no window begins before its set is known");
 
 #define SERVICE_NS (20 * DS_NS_PER_MS)
 
@@ -26,10 +30,14 @@ struct ds_pipeline {
     struct ds_ring **ring_places; /* the same, those of a capture side by side */
     /* What is made, for destroy. */
     unsigned schedules_ready, dispatches_ready, workers_ready, rings_ready;
-    struct ds_geo *retired_geo; /* replaced, and perhaps still in use; NULL: none */
+    struct ds_geo *retired_geo;     /* replaced, and perhaps still in use; NULL: none */
+    struct ds_rules *retired_rules; /* likewise; a list */
     pthread_t uplink;
-    struct ds_gather gather; /* the uplink thread's */
-    int result;              /* of the sink; error says why */
+    struct ds_survey_ring surveys;
+    struct ds_gather gather; /* the uplink thread's, as those below */
+    struct ds_sources sources;
+    struct ds_survey_keeper keeper;
+    int result; /* of the sink; error says why */
     struct ds_error error;
     int done_fd; /* eventfd */
 };
@@ -138,6 +146,7 @@ int ds_pipeline_create(const struct ds_pipeline_settings *s, struct ds_pipeline 
     struct ds_pipeline *p = calloc(1, sizeof *p);
     if (!p) {
         ds_geo_destroy(s->geo);
+        ds_rules_destroy(s->rules);
         return ds_error(err, DS_FAILURE, "no memory for the pipeline");
     }
     ds_memory_keep();
@@ -149,10 +158,16 @@ int ds_pipeline_create(const struct ds_pipeline_settings *s, struct ds_pipeline 
         .sets = can_wait(p) ? DS_TIMELINE_OPEN_MAX : DS_WORKER_SETS,
         .allowance = DS_WORKER_TABLES_MAX,
         .geo = s->geo,
+        .rules = s->rules,
+        .surveys = &p->surveys,
+        .window_ns = s->window_ns,
         .closed = &p->closed,
     };
+    p->sources = (struct ds_sources){s->source_limit, s->survey, s->asn};
+    p->keeper.path = s->survey_state;
     p->done_fd = eventfd(0, EFD_CLOEXEC);
-    if (p->done_fd < 0 || ds_gate_init(&p->closed) || create_stages(p)) {
+    if (p->done_fd < 0 || ds_gate_init(&p->closed) || ds_survey_ring_init(&p->surveys, s->survey) ||
+        create_stages(p)) {
         ds_pipeline_destroy(p);
         return ds_error(err, DS_FAILURE,
                         "no memory for %u workers and %u capture threads; lower "
@@ -161,6 +176,14 @@ int ds_pipeline_create(const struct ds_pipeline_settings *s, struct ds_pipeline 
     }
     *out = p;
     return 0;
+}
+
+/* Takes the first out of a list of retired rules and frees it. */
+static void destroy_first(struct ds_rules **list)
+{
+    struct ds_rules *first = *list;
+    *list = first->retired;
+    ds_rules_destroy(first);
 }
 
 void ds_pipeline_destroy(struct ds_pipeline *p)
@@ -182,8 +205,12 @@ void ds_pipeline_destroy(struct ds_pipeline *p)
     free(p->dispatches);
     ds_gate_finish(&p->closed);
     ds_gather_finish(&p->gather);
+    ds_survey_ring_finish(&p->surveys);
     ds_geo_destroy((struct ds_geo *)atomic_load(&p->shared.geo));
     ds_geo_destroy(p->retired_geo);
+    ds_rules_destroy((struct ds_rules *)atomic_load(&p->shared.rules));
+    while (p->retired_rules)
+        destroy_first(&p->retired_rules);
     if (p->done_fd >= 0)
         close(p->done_fd);
     free(p);
@@ -206,13 +233,26 @@ static bool workers_ended(struct ds_pipeline *p)
     return true;
 }
 
+/* One window of the workers' sets. 0, or -1 without memory. */
+static int gather(struct ds_pipeline *p, struct ds_set **sets, struct ds_window *w)
+{
+    unsigned workers = p->settings.workers;
+    if (ds_gather(&p->gather, sets, workers, p->settings.monitor, w))
+        return -1;
+    int failed = ds_sources_gather(&p->sources, sets, workers, ds_zone_day(w->start_s), w);
+    if (failed)
+        ds_window_finish(w);
+    return failed;
+}
+
 /* Once something has failed the capture is stopping; what was captured until then is still given
  * to the sink, and the first error is the one to report. */
 static void deliver(struct ds_pipeline *p, struct ds_set **sets)
 {
     struct ds_window w;
     struct ds_error error;
-    int failed = ds_gather(&p->gather, sets, p->settings.workers, p->settings.monitor, &w);
+    int failed = gather(p, sets, &w);
+    ds_survey_ring_advance(&p->surveys, p->settings.survey, sets[0]->epoch);
     for (unsigned i = 0; i < p->settings.workers; i++)
         ds_worker_free_set(&p->workers[i], sets[i]);
     if (failed) {
@@ -220,6 +260,8 @@ static void deliver(struct ds_pipeline *p, struct ds_set **sets)
     } else {
         failed = p->settings.sink.put(p->settings.sink.self, &w, &error);
     }
+    if (p->settings.survey)
+        ds_survey_keep(&p->keeper, p->settings.survey, false);
     if (failed && p->result == 0) {
         p->result = -1;
         p->error = error;
@@ -250,6 +292,8 @@ static void *run_uplink(void *arg)
         if (p->settings.sink.service)
             p->settings.sink.service(p->settings.sink.self);
     }
+    if (p->settings.survey)
+        ds_survey_keep(&p->keeper, p->settings.survey, true);
     eventfd_write(p->done_fd, 1);
     return NULL;
 }
@@ -352,4 +396,27 @@ int ds_pipeline_replace_geo(struct ds_pipeline *p, struct ds_geo *geo)
     ds_geo_destroy(p->retired_geo);
     p->retired_geo = (struct ds_geo *)atomic_exchange(&p->shared.geo, geo);
     return 0;
+}
+
+static bool are_held(const struct ds_pipeline *p, const struct ds_rules *rules)
+{
+    for (unsigned i = 0; i < p->settings.workers; i++)
+        for (int k = 0; k < DS_WORKER_SETS; k++)
+            if (atomic_load(&p->workers[i].sets[k].counts.rules.rules) == rules)
+                return true;
+    return false;
+}
+
+void ds_pipeline_replace_rules(struct ds_pipeline *p, struct ds_rules *rules)
+{
+    struct ds_rules *before = (struct ds_rules *)atomic_exchange(&p->shared.rules, rules);
+    if (before) {
+        before->retired = p->retired_rules;
+        p->retired_rules = before;
+    }
+    for (struct ds_rules **at = &p->retired_rules; *at;)
+        if (are_held(p, *at))
+            at = &(*at)->retired;
+        else
+            destroy_first(at);
 }

@@ -21,9 +21,10 @@
 
 #define DS_WORKER_SETS 4
 
-/* Bytes by which the tables of all workers and sets may grow together: two sets of all at their
- * bounds. Where uplink is so far behind that more are in use in a flood, these have less room. */
-#define DS_WORKER_TABLES_MAX ((size_t)704 << 20)
+/* Bytes by which the tables of all workers and sets may grow together: two windows whose sources,
+ * pairs and cells are at their bounds. What else a flood fills, and further windows while the
+ * uplink thread is behind, then leave less room for those; what finds none is counted. */
+#define DS_WORKER_TABLES_MAX ((size_t)640 << 20)
 
 /* What a capture thread says of a window when it closes it, of its own packets; travels in the
  * CLOSE slot. */
@@ -53,10 +54,13 @@ struct ds_set {
 struct ds_worker_shared {
     const struct ds_monitor *monitor;
     const struct ds_hash_key *key;
-    unsigned sets;                      /* how many of each worker's are used */
-    atomic_size_t allowance;            /* DS_WORKER_TABLES_MAX at first */
-    _Atomic(const struct ds_geo *) geo; /* NULL: none */
-    struct ds_gate *closed;             /* the uplink thread's: signalled at every closed set */
+    unsigned sets;                          /* how many of each worker's are used */
+    atomic_size_t allowance;                /* DS_WORKER_TABLES_MAX at first */
+    _Atomic(const struct ds_geo *) geo;     /* NULL: none */
+    _Atomic(const struct ds_rules *) rules; /* NULL: none; for windows that are opened from now */
+    struct ds_survey_ring *surveys;         /* known scanners by window */
+    int64_t window_ns;                      /* 0: one window for everything */
+    struct ds_gate *closed;                 /* the uplink thread's: signalled at every closed set */
 };
 
 struct ds_worker {

@@ -3,6 +3,7 @@
  * Committing a window with the record of its message, in one transaction.
  */
 #include "merge.h"
+#include "source_columns.h"
 #include "sqlite.h"
 
 #include <inttypes.h>
@@ -38,6 +39,12 @@ static void text(struct insert *in, const char *string)
     sqlite3_bind_text(in->stmt, ++in->next, string, -1, SQLITE_STATIC);
 }
 
+/* bytes stay as they are until row(). */
+static void blob(struct insert *in, const void *bytes, size_t size)
+{
+    sqlite3_bind_blob64(in->stmt, ++in->next, bytes, size, SQLITE_STATIC);
+}
+
 /* A text from outside that people will see: what is not printable becomes '?'. */
 static void printable(struct insert *in, const char *string)
 {
@@ -66,10 +73,10 @@ static int insert_finish(struct insert *in)
 static int insert_scalars(struct sqlite_store *s, int64_t sensor, const struct ds_window *w,
                           uint64_t parts, struct ds_error *err)
 {
-    _Static_assert(STORE_WINDOW_COLUMN_COUNT == 24, "as many values below");
+    _Static_assert(STORE_WINDOW_COLUMN_COUNT == 25, "as many values below");
     struct insert in = insert_begin(s,
                                     "INSERT INTO window (sensor, " STORE_WINDOW_COLUMNS ") VALUES"
-                                    " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                                    " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                                     err);
     value(&in, (uint64_t)sensor);
     value(&in, (uint64_t)w->start_s);
@@ -183,6 +190,27 @@ static int insert_signatures(struct sqlite_store *s, int64_t sensor, const struc
     return insert_finish(&in);
 }
 
+static int insert_sources(struct sqlite_store *s, int64_t sensor, const struct ds_window *w,
+                          struct ds_error *err)
+{
+    unsigned char *records = NULL;
+    size_t size = 0;
+    char marks[STORE_MARKS_BYTES];
+    if (w->source_record_count == 0)
+        return 0;
+    if (ds_source_columns_pack(w->source_records, w->source_record_count, &records, &size))
+        return ds_error(err, DS_FAILURE, "out of memory");
+    struct insert in = insert_begin(s, "INSERT INTO window_sources VALUES (?,?,?,?,?)", err);
+    row_of(&in, w, sensor);
+    value(&in, STORE_SOURCES_FORMAT);
+    text(&in, ds_sqlite_join_marks(w, marks));
+    blob(&in, records, size);
+    row(&in);
+    int result = insert_finish(&in);
+    free(records);
+    return result;
+}
+
 static int insert_cells(struct sqlite_store *s, int64_t sensor, const struct ds_window *w,
                         struct ds_error *err)
 {
@@ -213,7 +241,8 @@ static int insert_window(struct sqlite_store *s, int64_t sensor, const struct ds
         insert_named(s, sensor, w, "INSERT INTO window_type VALUES (?,?,?,?)", ds_type_name,
                      w->types, err) < 0 ||
         insert_protocols(s, sensor, w, err) < 0 || insert_classes(s, sensor, w, err) < 0 ||
-        insert_countries(s, sensor, w, err) < 0 || insert_signatures(s, sensor, w, err) < 0)
+        insert_countries(s, sensor, w, err) < 0 || insert_signatures(s, sensor, w, err) < 0 ||
+        insert_sources(s, sensor, w, err) < 0)
         return -1;
     return insert_cells(s, sensor, w, err);
 }

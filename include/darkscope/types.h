@@ -73,6 +73,7 @@ enum ds_overflow {
     DS_OVERFLOW_PAIRS,        /* a cell's unique sources are a lower bound */
     DS_OVERFLOW_SOURCES,      /* unique sources per window, country, class are lower bounds */
     DS_OVERFLOW_DESTINATIONS, /* unique destinations are a lower bound */
+    DS_OVERFLOW_SIGNATURES,   /* a file signature's unique sources are a lower bound */
     DS_OVERFLOW_COUNT
 };
 
@@ -82,6 +83,14 @@ enum ds_signature {
     DS_SIGNATURE_MASSCAN,
     DS_SIGNATURE_ZMAP,
     DS_SIGNATURE_COUNT
+};
+
+/* What is known of a source as a survey scanner (docs/statistics.md). */
+enum ds_survey_mark {
+    DS_SURVEY_NO,
+    DS_SURVEY_YES,   /* since before this window: its packets count as survey packets */
+    DS_SURVEY_FOUND, /* this window made it one */
+    DS_SURVEY_MARK_COUNT
 };
 
 /* IP protocol numbers that have a service port. */
@@ -106,6 +115,7 @@ const char *ds_book_name(unsigned book);
 const char *ds_malformed_name(unsigned reason);
 const char *ds_overflow_name(unsigned table);
 const char *ds_signature_name(unsigned signature);
+const char *ds_survey_mark_name(unsigned mark);
 
 /* "tcp", "udp", "icmp", "icmp6", else the number in decimal. Writes at most 8 bytes to out. */
 const char *ds_proto_name(uint8_t proto, char out[static 8]);

@@ -4,12 +4,13 @@
  * a process for each row, whose largest resident size is what the kernel says. Each window is
  * encoded as for the aggregator, its books must balance, and what overflowed is told.
  *
- *   bench-memory [--windows N] [--packets N] [--country-db FILE] [--check]
+ *   bench-memory [--windows N] [--packets N] [--country-db FILE] [--check] [--row N]
  *
- * --packets is for a window of a flood. --check makes a failure of what is promised: the bounds,
- * exact figures of the ordinary rows, told overflow of the floods.
+ * --packets is for a window of a flood. --row runs one row alone, from 1. --check makes a failure
+ * of what is promised: the bounds, exact figures of the ordinary rows, told overflow of the floods.
  */
 #include "capture.h"
+#include "config.h"
 #include "darkscope/message.h"
 #include "flood.h"
 #include "link.h"
@@ -55,6 +56,7 @@ struct bench {
     uint64_t windows, flood_packets;
     const char *country_db;
     bool check;
+    size_t only; /* this row, from 1; 0: all */
     const struct row *row;
     /* Of the windows so far. */
     uint64_t closed, received, sources, cells;
@@ -215,6 +217,7 @@ static void run_pipeline(struct bench *b, struct made *made)
         .geo = open_countries(b),
         .sink = {.self = b, .put = take_window},
         .workers = b->row->workers,
+        .source_limit = DS_CONFIG_SOURCES_DEFAULT,
         .window_ns = WINDOW_S * INT64_C(1000000000),
         .lateness_ns = DS_LATENESS_DEFAULT * INT64_C(1000000000),
     };
@@ -290,24 +293,25 @@ static void run_in_child(struct bench *b)
 
 static void parse_options(struct bench *b, int argc, char **argv)
 {
-    static const struct option options[] = {{"windows", required_argument, NULL, 'w'},
-                                            {"packets", required_argument, NULL, 'p'},
-                                            {"country-db", required_argument, NULL, 'g'},
-                                            {"check", no_argument, NULL, 'c'},
-                                            {0}};
+    static const struct option options[] = {
+        {"windows", required_argument, NULL, 'w'},    {"packets", required_argument, NULL, 'p'},
+        {"country-db", required_argument, NULL, 'g'}, {"check", no_argument, NULL, 'c'},
+        {"row", required_argument, NULL, 'r'},        {0}};
     for (int key; (key = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         uint64_t value = optarg ? strtoul(optarg, NULL, 10) : 0;
         if (key == 'w' && value > 0)
             b->windows = value;
         else if (key == 'p' && value > 0)
             b->flood_packets = value;
+        else if (key == 'r')
+            b->only = value;
         else if (key == 'g')
             b->country_db = optarg;
         else if (key == 'c')
             b->check = true;
         else
             check(true, "usage: bench-memory [--windows N] [--packets N] [--country-db FILE] "
-                        "[--check]");
+                        "[--check] [--row N]");
     }
 }
 
@@ -327,7 +331,8 @@ int main(int argc, char **argv)
     printf("---|\n");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         b.row = &rows[i];
-        run_in_child(&b);
+        if (b.only == 0 || b.only == i + 1)
+            run_in_child(&b);
     }
     return 0;
 }

@@ -26,7 +26,7 @@ static char *print(const struct ds_window *w)
     size_t size;
     FILE *to = open_memstream(&line, &size);
     assert_non_null(to);
-    assert_int_equal(ds_window_print_json(to, w, "tokyo-1"), 0);
+    assert_int_equal(ds_window_print_json(to, w, "tokyo-1", false), 0);
     fclose(to);
     return line;
 }
@@ -81,7 +81,7 @@ static void prints_a_window(void **state)
         "\"fragment\":1,\"truncated\":1,\"dropped_kernel\":7,\"dropped_interface\":8,"
         "\"dropped_ring\":9},"
         "\"malformed\":{\"ip_short\":2},"
-        "\"overflow\":{\"cells\":0,\"pairs\":5,\"sources\":0,\"destinations\":0},"
+        "\"overflow\":{\"cells\":0,\"pairs\":5,\"sources\":0,\"destinations\":0,\"signatures\":0},"
         "\"bytes\":1968,\"sources\":7,\"destinations\":10,"
         "\"types\":{\"tcp_syn\":7,\"tcp_synack\":0,\"tcp_ack\":0,\"tcp_push\":0,\"tcp_fin\":0,"
         "\"tcp_rst\":0,\"tcp_other\":0,\"udp\":0,\"icmp\":3,\"other\":1},"
@@ -168,7 +168,7 @@ static void reports_a_full_disk(void **state)
     struct ds_window w;
     ds_window_init(&w);
     errno = 0;
-    assert_int_equal(ds_window_print_json(full, &w, "s"), -1);
+    assert_int_equal(ds_window_print_json(full, &w, "s", false), -1);
     assert_int_equal(errno, ENOSPC);
     fclose(full);
 }
