@@ -105,70 +105,83 @@ static void count_ports(const struct ds_counts *c, struct ds_survey *survey)
 
 /* ---- records ---- */
 
-/* Which sources are listed: all with more packets, and as many with just so many as there is room
- * for, by address. */
-struct threshold {
-    uint32_t packets;
-    size_t equal;
+/* Goes through the IPv4 sources of a window. */
+struct walk {
+    struct ds_set *const *sets; /* from the one that it is in */
+    unsigned workers;           /* so many are left */
+    size_t slot;
 };
 
-static size_t count_above(const uint32_t *packets, size_t count, uint32_t threshold)
+static const struct ds_source *next_source(struct walk *w)
+{
+    for (; w->workers > 0; w->workers--, w->sets++, w->slot = 0)
+        for (const struct ds_source *s; (s = ds_table_next(&(*w->sets)->counts.sources, &w->slot));)
+            if (!(s->key & DS_COUNT_KEY_IP6))
+                return s;
+    return NULL;
+}
+
+/* Which sources are listed: those with more packets, and of those with just so many the ones whose
+ * place is higher. */
+struct choice {
+    uint32_t packets, place;
+    size_t count; /* of those that are listed */
+};
+
+/* Lower addresses have higher places, and no two the same. */
+static uint32_t place_of(const struct ds_source *s)
+{
+    return ~(uint32_t)s->key;
+}
+
+static size_t count_above(const uint32_t *values, size_t count, uint32_t threshold)
 {
     size_t above = 0;
     for (size_t i = 0; i < count; i++)
-        above += packets[i] > threshold;
+        above += values[i] > threshold;
     return above;
 }
 
-/* packets: of all sources. */
-static struct threshold find_threshold(const uint32_t *packets, size_t count, size_t limit)
+/* The least that at most `limit` values are above. */
+static uint32_t find_threshold(const uint32_t *values, size_t count, size_t limit)
 {
-    if (count <= limit)
-        return (struct threshold){0, 0};
-    uint32_t low = 0, high = UINT32_MAX; /* the least that at most `limit` sources are above */
+    uint32_t low = 0, high = count <= limit ? 0 : UINT32_MAX;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (count_above(packets, count, middle) <= limit)
+        if (count_above(values, count, middle) <= limit)
             high = middle;
         else
             low = middle + 1;
     }
-    return (struct threshold){low, limit - count_above(packets, count, low)};
+    return low;
 }
 
-static int choose(struct ds_set *const *sets, unsigned workers, size_t limit, struct threshold *out)
+/* values: room for one of each source. */
+static struct choice choose(const struct walk *all, size_t limit, uint32_t *values)
 {
-    size_t most = 0, count = 0;
-    for (unsigned w = 0; w < workers; w++)
-        most += sets[w]->counts.sources.used;
-    uint32_t *packets = malloc((most + 1) * sizeof *packets);
-    if (!packets)
-        return -1;
-    for (unsigned w = 0; w < workers; w++) {
-        size_t i = 0;
-        for (const struct ds_source *s; (s = ds_table_next(&sets[w]->counts.sources, &i));)
-            if (!(s->key & DS_COUNT_KEY_IP6))
-                packets[count++] = s->packets;
-    }
-    *out = find_threshold(packets, count, limit);
-    free(packets);
-    return 0;
-}
-
-static size_t collect(struct ds_set *const *sets, unsigned workers, uint32_t packets,
-                      struct ds_sort_item *items)
-{
+    struct choice out;
     size_t count = 0;
-    for (unsigned w = 0; w < workers; w++) {
-        size_t i = 0;
-        for (const struct ds_source *s; (s = ds_table_next(&sets[w]->counts.sources, &i));)
-            if (!(s->key & DS_COUNT_KEY_IP6) && s->packets >= packets) {
-                if (items)
-                    items[count] = (struct ds_sort_item){(uint32_t)s->key, (uintptr_t)s};
-                count++;
-            }
-    }
-    return count;
+    struct walk w = *all;
+    for (const struct ds_source *s; (s = next_source(&w));)
+        values[count++] = s->packets;
+    out.count = count < limit ? count : limit;
+    out.packets = find_threshold(values, count, limit);
+    limit -= count_above(values, count, out.packets);
+    count = 0;
+    w = *all;
+    for (const struct ds_source *s; (s = next_source(&w));)
+        if (s->packets == out.packets)
+            values[count++] = place_of(s);
+    out.place = find_threshold(values, count, limit);
+    return out;
+}
+
+static void collect(const struct walk *all, struct choice of, struct ds_sort_item *items)
+{
+    struct walk w = *all;
+    for (const struct ds_source *s; (s = next_source(&w));)
+        if (s->packets > of.packets || (s->packets == of.packets && place_of(s) > of.place))
+            *items++ = (struct ds_sort_item){(uint32_t)s->key, (uintptr_t)s};
 }
 
 static struct ds_source_record record_of(const struct ds_source *s, bool moments_known)
@@ -216,38 +229,41 @@ static void name_marks(struct ds_window *w)
 }
 
 /* Items in order of address. */
-static int make_records(const struct ds_sort_item *items, size_t count, struct threshold t,
-                        bool moments_known, struct ds_window *w)
+static int make_records(const struct ds_sort_item *items, size_t count, bool moments_known,
+                        struct ds_window *w)
 {
     enum { FAR = 16 }; /* sources lie in the order of their hashes */
     w->source_records = malloc((count + 1) * sizeof *w->source_records);
     if (!w->source_records)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        const struct ds_source *s = (const void *)items[i].value;
         if (i + FAR < count)
             __builtin_prefetch((const void *)items[i + FAR].value);
-        if (s->packets == t.packets && t.equal == 0)
-            continue;
-        t.equal -= s->packets == t.packets;
-        w->source_records[w->source_record_count++] = record_of(s, moments_known);
+        w->source_records[i] = record_of((const void *)items[i].value, moments_known);
     }
+    w->source_record_count = count;
     return 0;
 }
 
 static int list_sources(struct ds_set *const *sets, unsigned workers, size_t limit,
                         struct ds_window *w)
 {
-    struct threshold t;
-    if (choose(sets, workers, limit, &t))
+    const struct walk all = {.sets = sets, .workers = workers};
+    size_t most = 0;
+    for (unsigned i = 0; i < workers; i++)
+        most += sets[i]->counts.sources.used;
+    uint32_t *values = malloc((most + 1) * sizeof *values);
+    if (!values)
         return -1;
-    size_t count = collect(sets, workers, t.packets, NULL);
-    struct ds_sort_item *items = malloc((count * 2 + 1) * sizeof *items);
+    struct choice listed = choose(&all, limit, values);
+    free(values);
+    struct ds_sort_item *items = malloc((listed.count * 2 + 1) * sizeof *items);
     if (!items)
         return -1;
-    collect(sets, workers, t.packets, items);
-    ds_sort(items, items + count, count, 0);
-    int failed = make_records(items + count, count, t, sets[0]->counts.moment_scale != 0, w);
+    collect(&all, listed, items);
+    struct ds_sort_item *sorted = items + listed.count;
+    ds_sort(items, sorted, listed.count, 0);
+    int failed = make_records(sorted, listed.count, sets[0]->counts.moment_scale != 0, w);
     free(items);
     return failed;
 }
