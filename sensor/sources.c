@@ -25,11 +25,11 @@
 /* Pairs whose source's ports are wanted are collected and counted so many at a time. */
 #define PAIRS_COLLECTED 256
 
-/* Which sources are listed: all with more packets, and as many with just so many as there is room
- * for, by address. */
-struct threshold {
-    uint32_t packets;
-    size_t equal;
+/* Which sources are listed: those with more packets, and of those with just so many the ones whose
+ * place is higher. */
+struct choice {
+    uint32_t packets, place;
+    size_t count; /* of those that are listed */
 };
 
 struct gathering {
@@ -37,15 +37,32 @@ struct gathering {
     unsigned workers;
     const struct ds_hash_key *key; /* of the tables */
     struct ds_survey *survey;      /* NULL: nobody is judged */
-    uint32_t *packets;             /* of each source */
-    size_t count;
-    struct threshold threshold;
-    struct ds_sort_item *items; /* address and record of those with so many; room to sort them */
-    size_t item_count;
-    struct ds_sort_item *listed; /* of the items, by address */
+    struct choice choice;
+    struct ds_sort_item *listed; /* address and record */
     size_t listed_count;
     uint64_t wanted[WANTED_BITS / 64];
 };
+
+/* Goes through the IPv4 sources of a window. */
+struct walk {
+    struct ds_set *const *sets; /* from the one that it is in */
+    unsigned workers;           /* so many are left */
+    struct ds_table_walk slots;
+};
+
+static struct walk walk_all(const struct gathering *g)
+{
+    return (struct walk){.sets = g->sets, .workers = g->workers};
+}
+
+static struct ds_source *next_source(struct walk *w)
+{
+    for (; w->workers > 0; w->workers--, w->sets++, w->slots = (struct ds_table_walk){0})
+        for (struct ds_source *s; (s = ds_table_next(&(*w->sets)->counts.sources, &w->slots));)
+            if (!(s->key & DS_COUNT_KEY_IP6))
+                return s;
+    return NULL;
+}
 
 /* ---- who is asked for ---- */
 
@@ -55,39 +72,61 @@ static uint64_t scan_packets(const struct ds_source *s)
     return s->unscanned == UINT16_MAX ? 0 : s->packets - s->unscanned;
 }
 
-static void take_census(struct gathering *g, const struct ds_table *sources,
-                        struct ds_survey_census *census)
+/* Lower addresses have higher places, and no two the same. */
+static uint32_t place_of(const struct ds_source *s)
 {
-    struct ds_table_walk walk = {0};
-    for (const struct ds_source *s; (s = ds_table_next(sources, &walk));) {
-        if (s->key & DS_COUNT_KEY_IP6)
-            continue;
-        ds_survey_census_add(census, scan_packets(s));
-        g->packets[g->count++] = s->packets;
-    }
+    return ~(uint32_t)s->key;
 }
 
-static size_t count_above(const struct gathering *g, uint32_t threshold)
+static bool is_listed(const struct gathering *g, const struct ds_source *s)
+{
+    return s->packets > g->choice.packets ||
+           (s->packets == g->choice.packets && place_of(s) > g->choice.place);
+}
+
+static size_t count_above(const uint32_t *values, size_t count, uint32_t threshold)
 {
     size_t above = 0;
-    for (size_t i = 0; i < g->count; i++)
-        above += g->packets[i] > threshold;
+    for (size_t i = 0; i < count; i++)
+        above += values[i] > threshold;
     return above;
 }
 
-static struct threshold find_threshold(const struct gathering *g, size_t limit)
+/* The least that at most `limit` values are above. */
+static uint32_t find_threshold(const uint32_t *values, size_t count, size_t limit)
 {
-    if (g->count <= limit)
-        return (struct threshold){0, 0};
-    uint32_t low = 0, high = UINT32_MAX; /* the least that at most `limit` sources are above */
+    uint32_t low = 0, high = count <= limit ? 0 : UINT32_MAX;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (count_above(g, middle) <= limit)
+        if (count_above(values, count, middle) <= limit)
             high = middle;
         else
             low = middle + 1;
     }
-    return (struct threshold){low, limit - count_above(g, low)};
+    return low;
+}
+
+/* The choice, and the census meanwhile. values: room for one of each source. */
+static struct choice choose(const struct gathering *g, size_t limit, uint32_t *values,
+                            struct ds_survey_census *census)
+{
+    struct choice out;
+    size_t count = 0;
+    struct walk w = walk_all(g);
+    for (const struct ds_source *s; (s = next_source(&w));) {
+        ds_survey_census_add(census, scan_packets(s));
+        values[count++] = s->packets;
+    }
+    out.count = count < limit ? count : limit;
+    out.packets = find_threshold(values, count, limit);
+    limit -= count_above(values, count, out.packets);
+    count = 0;
+    w = walk_all(g);
+    for (const struct ds_source *s; (s = next_source(&w));)
+        if (s->packets == out.packets)
+            values[count++] = place_of(s);
+    out.place = find_threshold(values, count, limit);
+    return out;
 }
 
 static void want(struct gathering *g, const struct ds_source *s)
@@ -119,77 +158,49 @@ static void find_candidates(struct gathering *g, const struct ds_table *sources,
     }
 }
 
-static void tell_all(struct gathering *g, int64_t day, uint32_t seconds,
-                     const struct ds_survey_census *census)
+static void list(struct gathering *g, struct ds_source *s)
 {
-    ds_survey_begin(g->survey, day, seconds, census);
-    uint32_t followed = g->survey->candidate_count;
-    for (unsigned i = 0; i < g->workers; i++)
-        find_candidates(g, &g->sets[i]->counts.sources, followed);
+    g->listed[g->listed_count++] = (struct ds_sort_item){(uint32_t)s->key, (uintptr_t)s};
+    if (!(s->ports & IS_CANDIDATE))
+        s->ports = 0;
+    want(g, s);
 }
 
-/* New candidates, and those that are listed if there is room. */
-static void choose(struct gathering *g, const struct ds_table *sources)
+/* Tells the survey of its candidates, old and new, and lists the sources chosen. */
+static void ask(struct gathering *g)
 {
     uint64_t hurdle = g->survey ? g->survey->hurdle : UINT64_MAX;
-    struct ds_table_walk walk = {0};
-    for (struct ds_source *s; (s = ds_table_next(sources, &walk));) {
-        bool is_large = s->packets >= g->threshold.packets, may_be_new = s->packets >= hurdle;
-        if (!(is_large | may_be_new) || s->key & DS_COUNT_KEY_IP6)
-            continue;
-        if (is_large)
-            g->items[g->item_count++] = (struct ds_sort_item){(uint32_t)s->key, (uintptr_t)s};
-        if (may_be_new && !(s->ports & IS_CANDIDATE))
+    uint32_t followed = g->survey ? g->survey->candidate_count : 0;
+    for (unsigned i = 0; i < g->workers; i++)
+        find_candidates(g, &g->sets[i]->counts.sources, followed);
+    struct walk w = walk_all(g);
+    for (struct ds_source *s; (s = next_source(&w));) {
+        if (s->packets < hurdle && s->packets < g->choice.packets)
+            continue; /* most of them */
+        if (s->packets >= hurdle && !(s->ports & IS_CANDIDATE))
             tell_survey(g, s);
+        if (is_listed(g, s))
+            list(g, s);
     }
 }
 
-static struct ds_source *source_of(const struct ds_sort_item *item)
-{
-    return (void *)item->value; /* NOLINT(performance-no-int-to-ptr) */
-}
-
-/* Sorts them by address and leaves those for which there is room. */
-static void list(struct gathering *g)
-{
-    size_t equal = g->threshold.equal, count = 0;
-    g->listed = ds_sort(g->items, g->items + g->item_count, g->item_count, 0);
-    for (size_t i = 0; i < g->item_count; i++) {
-        if (i + AHEAD < g->item_count)
-            __builtin_prefetch(source_of(&g->listed[i + AHEAD]), 1);
-        struct ds_source *s = source_of(&g->listed[i]);
-        if (s->packets == g->threshold.packets && equal == 0)
-            continue;
-        equal -= s->packets == g->threshold.packets;
-        g->listed[count++] = g->listed[i];
-        if (!(s->ports & IS_CANDIDATE))
-            s->ports = 0;
-        want(g, s);
-    }
-    g->listed_count = count;
-}
-
-static int choose_all(struct gathering *g, size_t limit, int64_t day, uint32_t seconds)
+static int ask_for_ports(struct gathering *g, size_t limit, int64_t day, uint32_t seconds)
 {
     struct ds_survey_census census = {0};
     size_t most = 0;
     for (unsigned i = 0; i < g->workers; i++)
         most += g->sets[i]->counts.sources.used;
-    g->packets = malloc((most + 1) * sizeof *g->packets);
-    if (!g->packets)
+    uint32_t *values = malloc((most + 1) * sizeof *values);
+    if (!values)
         return -1;
-    for (unsigned i = 0; i < g->workers; i++)
-        take_census(g, &g->sets[i]->counts.sources, &census);
-    g->threshold = find_threshold(g, limit);
-    most = g->threshold.packets ? count_above(g, g->threshold.packets - 1) : g->count;
-    g->items = malloc((most * 2 + 1) * sizeof *g->items);
-    if (!g->items)
+    g->choice = choose(g, limit, values, &census);
+    free(values);
+    g->listed = malloc((g->choice.count * 2 + 1) * sizeof *g->listed);
+    if (!g->listed)
         return -1;
     if (g->survey)
-        tell_all(g, day, seconds, &census);
-    for (unsigned i = 0; i < g->workers; i++)
-        choose(g, &g->sets[i]->counts.sources);
-    list(g);
+        ds_survey_begin(g->survey, day, seconds, &census);
+    ask(g);
     return 0;
 }
 
@@ -254,6 +265,11 @@ static void count_ports(const struct gathering *g, const struct ds_counts *c)
 
 /* ---- records ---- */
 
+static const struct ds_source *source_of(const struct ds_sort_item *item)
+{
+    return (const void *)item->value;
+}
+
 static struct ds_source_record record_of(const struct ds_source *s, bool moments_known)
 {
     return (struct ds_source_record){
@@ -300,12 +316,17 @@ static void name_marks(struct ds_window *w)
 
 static int make_records(const struct gathering *g, struct ds_window *w)
 {
+    struct ds_sort_item *sorted = g->listed + g->listed_count;
     bool moments_known = g->sets[0]->counts.moment_scale != 0;
     w->source_records = malloc((g->listed_count + 1) * sizeof *w->source_records);
     if (!w->source_records)
         return -1;
-    for (size_t i = 0; i < g->listed_count; i++)
-        w->source_records[i] = record_of(source_of(&g->listed[i]), moments_known);
+    ds_sort(g->listed, sorted, g->listed_count, 0);
+    for (size_t i = 0; i < g->listed_count; i++) {
+        if (i + AHEAD < g->listed_count)
+            __builtin_prefetch(source_of(&sorted[i + AHEAD]));
+        w->source_records[i] = record_of(source_of(&sorted[i]), moments_known);
+    }
     w->source_record_count = g->listed_count;
     return 0;
 }
@@ -324,8 +345,7 @@ static int add_records(const struct gathering *g, struct ds_asn *asn, struct ds_
 
 static void finish(struct gathering *g)
 {
-    free(g->items);
-    free(g->packets);
+    free(g->listed);
     free(g);
 }
 
@@ -341,7 +361,7 @@ int ds_sources_gather(const struct ds_sources *s, struct ds_set *const *sets, un
     g->workers = workers;
     g->key = sets[0]->counts.sources.key;
     g->survey = s->survey;
-    int failed = choose_all(g, s->limit, day, out->seconds);
+    int failed = ask_for_ports(g, s->limit, day, out->seconds);
     for (unsigned i = 0; !failed && i < workers; i++)
         count_ports(g, &sets[i]->counts);
     if (!failed && g->survey)

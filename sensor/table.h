@@ -10,6 +10,10 @@
  * The load guard keeps a quarter of the slots free: the table grows to its limit and then refuses,
  * so that a probe always ends.
  *
+ * It grows where it is: the address space of the largest size is reserved at once, memory is used
+ * as far as the table has come. So no second copy stands beside it, and what it was on huge pages
+ * stays there.
+ *
  * One thread at a time.
  */
 #ifndef DARKSCOPE_TABLE_H
@@ -17,6 +21,7 @@
 
 #include "hash.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -26,10 +31,13 @@ struct ds_table {
     uint8_t *entries;
     size_t mask; /* slots - 1, slots a power of two */
     size_t used;
-    size_t guard; /* at this many entries it grows or refuses */
-    size_t slots_max;
+    size_t guard;                  /* at this many entries it grows or refuses */
+    size_t slots_max;              /* it grows to these: what it was made for, or less */
+    size_t slots_reserved;         /* what it was made for */
     uint64_t key_mask;             /* which bits of an entry's first member are its key */
     const struct ds_hash_key *key; /* borrowed */
+    /* Bytes by which all tables that share it may still grow; borrowed. NULL: without bound. */
+    atomic_size_t *allowance;
     uint32_t entry_bytes;
 };
 
@@ -38,14 +46,16 @@ struct ds_table {
 /* Slots of a new table, and those below which none shrinks. */
 #define DS_TABLE_SLOTS_MIN 4096
 
-/* slots_max is rounded down to a power of two; the key mask is DS_TABLE_WHOLE_KEY until the caller
- * sets another one. 0, or -1 without memory. */
+/* slots_max is rounded down to a power of two. The key mask is DS_TABLE_WHOLE_KEY, and there is no
+ * allowance, until the caller sets others. 0, or -1 without memory. */
 int ds_table_init(struct ds_table *t, uint32_t entry_bytes, size_t slots_max,
                   const struct ds_hash_key *key);
 void ds_table_finish(struct ds_table *t);
-/* Empties it. Keeps the size it needed, gives back what was far too much. */
+/* Empties it. Keeps the size it needed, gives back what was far too much or beyond slots_max. */
 void ds_table_clear(struct ds_table *t);
-/* Makes it larger. False at the limit or without memory. */
+/* Empties it and gives back all but the smallest size. */
+void ds_table_release(struct ds_table *t);
+/* Makes it larger. False at its limit, without allowance or without memory. */
 bool ds_table_grow(struct ds_table *t);
 
 static inline void ds_table_prefetch(const struct ds_table *t, uint64_t hash, uint32_t entry_bytes)

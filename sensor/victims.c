@@ -78,13 +78,6 @@ void ds_victims_finish(struct ds_victims *v)
     ds_table_finish(&v->parts);
 }
 
-void ds_victims_clear(struct ds_victims *v)
-{
-    ds_table_clear(&v->victims);
-    ds_table_clear(&v->parts);
-    v->overflow = 0;
-}
-
 /* False where there is no room. */
 static bool add_part(struct ds_victims *v, uint64_t key, uint64_t hash, uint64_t packets)
 {
