@@ -21,19 +21,23 @@ enum { KIND = 8, SIZE = 12, BOOT = 16, SEQUENCE = 24, SENSOR = 32, BODY_SUM = 96
 _Static_assert(HEAD_SUM + 4 == DS_SPOOL_HEAD_BYTES, "the head ends with its sum");
 _Static_assert(BODY_SUM - SENSOR == DS_NAME_MAX + 1, "a name fits");
 
-/* CRC-32C (RFC 3720, B.4), half a byte at a time: 0.3 MB a minute need no larger table. */
+/* CRC-32C (RFC 3720, B.4). What a byte adds is the sum of what its two halves add. */
 static uint32_t sum_of(const uint8_t *bytes, size_t size)
 {
-    static const uint32_t table[16] = {
+    static const uint32_t low[16] = {
+        0x00000000, 0xf26b8303, 0xe13b70f7, 0x1350f3f4, 0xc79a971f, 0x35f1141c,
+        0x26a1e7e8, 0xd4ca64eb, 0x8ad958cf, 0x78b2dbcc, 0x6be22838, 0x9989ab3b,
+        0x4d43cfd0, 0xbf284cd3, 0xac78bf27, 0x5e133c24,
+    };
+    static const uint32_t high[16] = {
         0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3,
         0x61c69362, 0x7198540d, 0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9,
         0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
     };
     uint32_t sum = UINT32_MAX;
     for (size_t i = 0; i < size; i++) {
-        sum ^= bytes[i];
-        sum = sum >> 4 ^ table[sum & 15];
-        sum = sum >> 4 ^ table[sum & 15];
+        uint32_t changed = sum ^ bytes[i];
+        sum = sum >> 8 ^ high[changed >> 4 & 15] ^ low[changed & 15];
     }
     return ~sum;
 }
