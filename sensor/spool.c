@@ -73,8 +73,8 @@ static struct file *find_file(struct ds_spool *s, uint64_t number)
 
 /* ---- files on disk ---- */
 
-/* The last file is complete. What of it is not on the disk yet is brought there, unless it was only
- * for this process. */
+/* The last file is complete. What of it is not on the disk yet is brought there, unless nobody needs
+ * it any more. */
 static int end_file(struct ds_spool *s)
 {
     if (s->fd < 0)
@@ -151,10 +151,8 @@ static int write_record(struct ds_spool *s, const struct ds_spool_record *r)
     struct iovec parts[] = {{head, sizeof head}, {(void *)(uintptr_t)r->body, r->size}};
     if (write_all(s->fd, parts, r->size ? 2 : 1) < 0) {
         int error = errno;
-        if (ftruncate(s->fd, (off_t)last->bytes) < 0) {
-            close(s->fd);
-            s->fd = -1;
-        }
+        if (ftruncate(s->fd, (off_t)last->bytes) < 0)
+            end_file(s);
         errno = error;
         return -1;
     }
