@@ -53,6 +53,11 @@ static inline void fill_hit(const struct ds_batch *b, struct ds_counts *c,
     h->source_key = p->source_key | DS_COUNT_KEY_SET;
     h->source_hash = ds_hash(b->key, h->source_key);
     h->signatures = v->signatures;
+    h->device = v->device;
+    if (v->signatures & DS_SIGNATURES_RELATED)
+        h->relation = ds_syn_relation(p, v->signatures);
+    if (b->experimental && v->type == DS_TYPE_TCP_SYN)
+        h->signatures |= ds_syn_experimental(p, v->signatures);
     h->bytes = p->total_bytes;
     h->type = v->type;
     h->cls = v->cls;

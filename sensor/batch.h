@@ -14,6 +14,7 @@ struct ds_batch {
     const struct ds_monitor *monitor; /* borrowed, as all pointers here */
     const struct ds_hash_key *key;
     const struct ds_geo *geo; /* NULL: no countries */
+    bool experimental;        /* experimental signatures, too */
     /* The counts of the windows that the slots of one call belong to: of one ring, so at most two
      * and consecutive; by epoch modulo 2. */
     struct ds_counts *counts[DS_TIMELINE_OPEN_MAX];

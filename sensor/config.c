@@ -22,6 +22,7 @@ struct ds_sensor_file {
     } capture;
     char **monitor, **exclude, **decapsulate, **cpus;
     unsigned monitor_count, exclude_count, decapsulate_count, cpus_count;
+    bool *experimental_signatures;
     char *country_db, *window, *lateness, *aggregator;
     unsigned workers;
 };
@@ -60,6 +61,8 @@ static const cyaml_schema_field_t sensor_fields[] = {
     OPTIONAL_LIST("exclude", exclude),
     OPTIONAL_LIST("decapsulate", decapsulate),
     OPTIONAL_TEXT("country_db", struct ds_sensor_file, country_db),
+    CYAML_FIELD_BOOL_PTR("experimental_signatures", CYAML_FLAG_OPTIONAL, struct ds_sensor_file,
+                         experimental_signatures),
     OPTIONAL_TEXT("window", struct ds_sensor_file, window),
     OPTIONAL_TEXT("lateness", struct ds_sensor_file, lateness),
     CYAML_FIELD_UINT("workers", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, workers),
@@ -119,6 +122,7 @@ int ds_sensor_file_load(const char *path, struct ds_sensor_file **out, struct ds
         .exclude = {(const char **)f->exclude, f->exclude_count},
         .decapsulate = {(const char **)f->decapsulate, f->decapsulate_count},
         .country_db = f->country_db,
+        .experimental_signatures = f->experimental_signatures,
         .window = f->window,
         .lateness = f->lateness,
         .workers = f->workers,
@@ -175,6 +179,8 @@ void ds_sensor_text_override(struct ds_sensor_text *text, const struct ds_sensor
     override_list(&text->exclude, &over->exclude);
     override_list(&text->decapsulate, &over->decapsulate);
     override_list(&text->cpus, &over->cpus);
+    if (over->experimental_signatures)
+        text->experimental_signatures = over->experimental_signatures;
     if (over->promiscuous)
         text->promiscuous = over->promiscuous;
 }
@@ -389,6 +395,7 @@ int ds_sensor_config_make(const struct ds_sensor_text *text, struct ds_sensor_co
         make_monitor(text, out, err))
         return -1;
     out->country_db = text->country_db;
+    out->experimental_signatures = text->experimental_signatures && *text->experimental_signatures;
     out->aggregator = text->aggregator;
     return 0;
 }

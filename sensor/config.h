@@ -45,6 +45,7 @@ struct ds_sensor_text {
     struct ds_config_list exclude;
     struct ds_config_list decapsulate;
     const char *country_db;
+    const bool *experimental_signatures;
     const char *window;
     const char *lateness;
     unsigned workers;
@@ -67,7 +68,8 @@ struct ds_sensor_config {
     struct ds_monitor *monitor; /* owned */
     unsigned tunnels;
     const char *country_db; /* NULL: none */
-    int64_t window_ns;      /* 0: one window for everything */
+    bool experimental_signatures;
+    int64_t window_ns; /* 0: one window for everything */
     int64_t lateness_ns;
     unsigned workers;
     unsigned cpus[DS_CONFIG_CPUS_MAX]; /* of capture threads, workers and uplink thread */

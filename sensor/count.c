@@ -64,6 +64,27 @@ void ds_counts_clear(struct ds_counts *c)
     ds_table_clear(&c->destinations);
 }
 
+uint32_t ds_count_related(struct ds_relation *last, const struct ds_hit *h)
+{
+    bool first = h->relation.nmap_or_key == last->nmap_or_key;
+    bool second = h->relation.swapped_key == last->swapped_key;
+    uint32_t stands = ~DS_SIGNATURES_RELATED;
+    if (first)
+        stands |= DS_SIGNATURES_RELATED;
+    else if (second)
+        stands |= DS_SIGNATURE_BIT(UNICORNSCAN);
+    *last = h->relation;
+    return h->signatures & stands;
+}
+
+void ds_count_lanes_empty(struct ds_counts *c)
+{
+    for (unsigned i = 0; i < DS_SIGNATURE_COUNT; i++)
+        c->signature_packets[i] += c->signature_lanes[i];
+    c->signature_lanes = (ds_count_lanes){0};
+    c->signature_rounds = 0;
+}
+
 struct ds_count_cell *ds_count_rest_cell(const struct ds_hit *h)
 {
     struct ds_counts *c = h->counts;

@@ -12,6 +12,7 @@
 #include "darkscope/window.h"
 #include "geo.h"
 #include "monitor.h"
+#include "packet.h"
 #include "table.h"
 #include "timeline.h"
 
@@ -30,13 +31,15 @@
 
 /* Table entries; their sizes are the tables' entry sizes. */
 struct ds_source {
-    uint64_t key; /* ds_packet.source_key | DS_COUNT_KEY_SET, so that 0.0.0.0 is a key too */
-    uint64_t packets;
+    uint64_t key;       /* ds_packet.source_key | DS_COUNT_KEY_SET, so that 0.0.0.0 is a key too */
+    uint32_t packets;   /* stops at its largest value */
     uint32_t seen;      /* signatures of at least one packet */
     uint32_t confirmed; /* of at least two */
-    uint16_t country;   /* index, geo.h */
-    uint8_t classes;    /* bit 1 << enum ds_class */
-    uint8_t pad[5];
+    uint32_t spare;
+    uint16_t country;            /* index, geo.h */
+    uint8_t classes;             /* bit 1 << enum ds_class */
+    uint8_t device;              /* of its SYNs, the last: see ds_count_device */
+    struct ds_relation relation; /* of its last packet with such a tool's shape; 0: none yet */
 };
 struct ds_pair {
     uint64_t key; /* source and service */
@@ -54,6 +57,11 @@ struct ds_count_cell {
 _Static_assert(sizeof(struct ds_source) == 32 && sizeof(struct ds_count_cell) == 32,
                "two entries in a cache line");
 
+/* A small counter for each signature, counted side by side in one vector: a packet's bits, with one
+ * loop round each, would be as many mispredicted branches. */
+typedef uint16_t ds_count_lanes __attribute__((vector_size(32), aligned(2)));
+_Static_assert(DS_SIGNATURE_COUNT <= sizeof(ds_count_lanes) / sizeof(uint16_t), "a lane each");
+
 /* Packets and bytes, counted ones, classes and countries are sums over the cells (gather.h). */
 struct ds_counts {
     uint64_t books[DS_BOOK_COUNT]; /* outside, malformed, late, fragment, truncated only */
@@ -62,6 +70,8 @@ struct ds_counts {
     uint64_t types[DS_TYPE_COUNT];
     uint64_t protocols[256];
     uint64_t signature_packets[DS_SIGNATURE_COUNT];
+    ds_count_lanes signature_lanes;                   /* those not yet in signature_packets */
+    unsigned signature_rounds;                        /* packets since these were */
     struct ds_tally rest[DS_GEO_COUNT];               /* by country: what the cells under ** hold */
     struct ds_count_cell spare_cells[DS_CLASS_COUNT]; /* where memory ran out: of no port */
     struct ds_table sources, pairs, cells, rest_cells;
@@ -82,8 +92,9 @@ struct ds_hit {
     uint32_t signatures;
     uint16_t bytes;
     uint16_t country; /* index */
-    uint8_t type, cls, proto;
+    uint8_t type, cls, proto, device;
     bool is_v6;
+    struct ds_relation relation; /* where a related signature is set */
 };
 
 /* Each worker gets its share of the bounds. The key and the monitor are borrowed. 0, or -1 without
@@ -125,22 +136,43 @@ static inline void ds_count_prefetch_cell(const struct ds_hit *h)
     ds_table_prefetch(&h->counts->cells, h->cell_hash, sizeof(struct ds_count_cell));
 }
 
-/* First step: the source's record. */
-static inline void ds_count_source(const struct ds_hit *h)
+/* Which of a hit's signatures stand once the related ones were compared with the source's packet
+ * before; remembers this one. */
+uint32_t ds_count_related(struct ds_relation *last, const struct ds_hit *h);
+
+/* First step: the source's record. Takes those signatures off the hit that need another packet. */
+static inline void ds_count_source(struct ds_hit *h)
 {
     bool is_new;
     struct ds_source *s =
         ds_table_upsert(&h->counts->sources, h->source_key, h->source_hash, sizeof *s, &is_new);
     if (!s) {
         h->counts->overflow[DS_OVERFLOW_SOURCES]++;
+        h->signatures &= ~DS_SIGNATURES_RELATED;
         return;
     }
     if (is_new)
         s->country = h->country;
-    s->packets++;
+    uint32_t packets = s->packets + 1;
+    s->packets = packets - (packets == 0);
     s->classes |= (uint8_t)(1u << h->cls);
+    s->device = h->device > s->device ? h->device : s->device;
+    if (h->signatures & DS_SIGNATURES_RELATED)
+        h->signatures = ds_count_related(&s->relation, h);
     s->confirmed |= s->seen & h->signatures;
     s->seen |= h->signatures;
+}
+
+/* The class of a source: Mirai's mark, which chance gives once in 2^32, and then a tool's shape say
+ * more than the form of its SYNs. */
+static inline enum ds_device ds_count_device(const struct ds_source *s)
+{
+    const uint32_t shapes = DS_SIGNATURE_BIT(MASSCAN_1024) | DS_SIGNATURE_BIT(MASSCAN_1025) |
+                            DS_SIGNATURE_BIT(ZMAP_MODERN) | DS_SIGNATURE_BIT(ZMAP_MODERN_OTHER) |
+                            DS_SIGNATURES_RELATED;
+    if (s->seen & DS_SIGNATURE_BIT(MIRAI))
+        return DS_DEVICE_EMBEDDED;
+    return s->seen & shapes ? DS_DEVICE_TOOL : s->device;
 }
 
 /* Where the cells are full: the one of the packet's port's rest, for which there is always room
@@ -158,6 +190,19 @@ static inline void ds_count_destination(const struct ds_hit *h)
         ds_count_far_destination(h);
 }
 
+/* Adds up the lanes. */
+void ds_count_lanes_empty(struct ds_counts *c);
+
+static inline void ds_count_signatures(struct ds_counts *c, uint32_t signatures)
+{
+    static const ds_count_lanes bits = {1 << 0,  1 << 1,  1 << 2,  1 << 3, 1 << 4,  1 << 5,
+                                        1 << 6,  1 << 7,  1 << 8,  1 << 9, 1 << 10, 1 << 11,
+                                        1 << 12, 1 << 13, 1 << 14, 1 << 15};
+    c->signature_lanes -= (ds_count_lanes)((bits & (uint16_t)signatures) != 0);
+    if (++c->signature_rounds == UINT16_MAX)
+        ds_count_lanes_empty(c);
+}
+
 /* Second step: everything else. */
 static inline void ds_count_packet(const struct ds_hit *h)
 {
@@ -165,8 +210,7 @@ static inline void ds_count_packet(const struct ds_hit *h)
     bool new_pair = false, new_cell;
     c->types[h->type]++;
     c->protocols[h->proto]++;
-    for (uint32_t left = h->signatures; left; left &= left - 1)
-        c->signature_packets[__builtin_ctz(left)]++;
+    ds_count_signatures(c, h->signatures);
     if (!ds_table_upsert(&c->pairs, h->pair_key, h->pair_hash, sizeof(struct ds_pair), &new_pair))
         c->overflow[DS_OVERFLOW_PAIRS]++;
     struct ds_count_cell *cell =

@@ -81,6 +81,7 @@ static int build(struct sensor *s, struct ds_error *err)
         .sink = ds_delivery_sink(&s->delivery),
         .workers = c->workers,
         .tunnels = c->tunnels,
+        .experimental_signatures = c->experimental_signatures,
         .window_ns = c->window_ns,
         .lateness_ns = c->lateness_ns,
         .speed = s->options.speed,

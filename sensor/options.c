@@ -32,6 +32,7 @@ enum key {
     KEY_CPU,
     KEY_SPEED,
     KEY_CHECK,
+    KEY_EXPERIMENTAL,
 };
 
 static const struct argp_option option_table[] = {
@@ -53,6 +54,8 @@ static const struct argp_option option_table[] = {
      "a prefix of the darknet (repeatable); without any, every destination counts", 0},
     {"exclude", KEY_EXCLUDE, "CIDR", 0, "a prefix to leave out (repeatable)", 0},
     {"country-db", KEY_COUNTRY, "FILE", 0, "MaxMind DB with countries; without it all are ??", 0},
+    {"experimental-signatures", KEY_EXPERIMENTAL, 0, 0,
+     "built-in signatures that are not verified, too: hajime, adb-miner, satori", 0},
     {"window", KEY_WINDOW, "LENGTH", 0, "60s by default; all: one window for everything", 0},
     {"lateness", KEY_LATENESS, "LENGTH", 0, "how long a window waits for late packets (2s)", 0},
     {"workers", KEY_WORKERS, "N", 0, "counting threads (1)", 0},
@@ -184,6 +187,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_CHECK:
         o->check = true;
+        return 0;
+    case KEY_EXPERIMENTAL:
+        o->experimental = true;
+        o->text.experimental_signatures = &o->experimental;
         return 0;
     case KEY_NOT_PROMISCUOUS:
         o->promiscuous = false;

@@ -118,7 +118,12 @@ int ds_pipeline_create(const struct ds_pipeline_settings *s, struct ds_pipeline 
     p->settings = *s;
     p->key = ds_hash_key_random();
     p->shared = (struct ds_worker_shared){
-        .monitor = s->monitor, .key = &p->key, .geo = s->geo, .closed = &p->closed};
+        .monitor = s->monitor,
+        .key = &p->key,
+        .geo = s->geo,
+        .closed = &p->closed,
+        .experimental = s->experimental_signatures,
+    };
     p->done_fd = eventfd(0, EFD_CLOEXEC);
     if (p->done_fd < 0 || ds_gate_init(&p->closed) || create_stages(p)) {
         ds_pipeline_destroy(p);

@@ -35,6 +35,7 @@ struct ds_pipeline_settings {
     struct ds_sink sink;
     unsigned workers; /* 1 .. DS_PIPELINE_WORKERS_MAX */
     unsigned tunnels;
+    bool experimental_signatures;
     int64_t window_ns, lateness_ns; /* window_ns 0: one window for everything */
     double speed;
     /* Where the threads run: the capture threads, then the workers, then the uplink thread; those

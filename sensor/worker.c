@@ -14,6 +14,7 @@ int ds_worker_init(struct ds_worker *w, struct ds_worker_shared *shared, struct 
     w->count = ds_batch_choose();
     w->batch.monitor = shared->monitor;
     w->batch.key = shared->key;
+    w->batch.experimental = shared->experimental;
     if (ds_gate_init(&w->data) || ds_gate_init(&w->freed))
         return -1;
     for (int i = 0; i < DS_WORKER_SETS; i++)

@@ -50,6 +50,7 @@ struct ds_worker_shared {
     const struct ds_hash_key *key;
     _Atomic(const struct ds_geo *) geo; /* NULL: none */
     struct ds_gate *closed;             /* the uplink thread's: signalled at every closed set */
+    bool experimental;                  /* signatures: batch.h */
 };
 
 struct ds_worker {

@@ -104,7 +104,7 @@ static json_t *window_json(const struct ds_window *w, const char *sensor)
 /* How many its JSON has: the cells of a port, side by side, are one. */
 static size_t count_rows(const struct ds_window *w)
 {
-    size_t rows = w->country_count + w->signature_count;
+    size_t rows = w->country_count + w->device_count + w->signature_count;
     for (size_t i = 0; i < w->cell_count; i++)
         rows += i == 0 || ds_cell_key(&w->cells[i]) >> 16 != ds_cell_key(&w->cells[i - 1]) >> 16;
     return rows;
@@ -134,7 +134,7 @@ static void mark_inexact(struct answer *a, json_t *o)
 
 static void mark_all_inexact(struct answer *a, json_t *window)
 {
-    static const char *const tables[] = {"ports", "countries", "signatures"};
+    static const char *const tables[] = {"ports", "countries", "devices", "signatures"};
     const char *key;
     json_t *row;
     size_t i;

@@ -19,8 +19,9 @@ static const char *const kind_names[DS_QUERY_KIND_COUNT] = {
 };
 
 static const char *const by_names[DS_BY_COUNT] = {
-    [DS_BY_PORT] = "ports",    [DS_BY_COUNTRY] = "countries",  [DS_BY_TYPE] = "types",
-    [DS_BY_CLASS] = "classes", [DS_BY_PROTOCOL] = "protocols", [DS_BY_SIGNATURE] = "signatures",
+    [DS_BY_PORT] = "ports",           [DS_BY_COUNTRY] = "countries",  [DS_BY_TYPE] = "types",
+    [DS_BY_CLASS] = "classes",        [DS_BY_PROTOCOL] = "protocols", [DS_BY_DEVICE] = "devices",
+    [DS_BY_SIGNATURE] = "signatures",
 };
 
 const char *ds_query_kind_name(unsigned kind)
@@ -215,7 +216,7 @@ static const struct {
     {"type", SERIES, set_type,
      "tcp_syn, tcp_synack, tcp_ack, tcp_push, tcp_fin, tcp_rst, tcp_other, udp, icmp or other"},
     {"signature", SERIES, set_signature, "a signature's name, like mirai"},
-    {"by", TOP, set_by, "ports, countries, types, classes, protocols or signatures"},
+    {"by", TOP, set_by, "ports, countries, types, classes, protocols, devices or signatures"},
     {"from", SERIES | TOP | SUMMARY | WINDOWS, set_from,
      "a UTC time like 2026-01-31 or 2026-01-31T10:20:00Z"},
     {"to", SERIES | TOP | SUMMARY | WINDOWS, set_to,

@@ -28,6 +28,7 @@
 /* Tables of one window message. */
 #define DS_CELLS_MAX      (8u << 20) /* (class, protocol, port, country) */
 #define DS_COUNTRIES_MAX  1024u
+#define DS_DEVICES_MAX    8192u /* (country, device) */
 #define DS_SIGNATURES_MAX 1024u
 
 /* Messages. A window of DS_CELLS_MAX cells at the measured ~2.5 B a cell is ~20 MB. */

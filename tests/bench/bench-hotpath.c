@@ -138,6 +138,7 @@ static void fill_hit(struct stages *s, const struct ds_packet *p, const struct d
         .dest_index = ds_monitor_index4(s->bench->monitor, p->dest4),
         .dest_key = p->dest_key | DS_COUNT_KEY_SET,
         .signatures = v->signatures,
+        .device = v->device,
         .bytes = p->total_bytes,
         .type = v->type,
         .cls = v->cls,

@@ -311,7 +311,7 @@ static void leaves_other_files_alone(void **state)
     struct scratch *s = *state;
     ds_store_destroy(s->store);
     s->store = NULL;
-    sql(s, "PRAGMA user_version = 2");
+    sql(s, "PRAGMA user_version = 3");
     assert_left_alone(s, "version 2");
     char text[5000];
     memset(text, 'x', sizeof text);

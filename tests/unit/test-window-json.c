@@ -45,6 +45,11 @@ static void prints_a_window(void **state)
         {DS_COUNTRY('C', 'N'), {3, 1588, 3}},
         {DS_COUNTRY('D', 'E'), {5, 212, 1}},
     };
+    struct ds_device_tally devices[] = {
+        {DS_COUNTRY('?', '?'), DS_DEVICE_NONE, 3, 3},
+        {DS_COUNTRY('C', 'N'), DS_DEVICE_EMBEDDED, 3, 3},
+        {DS_COUNTRY('D', 'E'), DS_DEVICE_WINDOWS, 5, 1},
+    };
     struct ds_signature_tally signatures[] = {{"mirai", 4, 3, 1}, {"zmap", 1, 1, 0}};
     struct ds_window w = {
         .start_s = 1767225600,
@@ -67,6 +72,8 @@ static void prints_a_window(void **state)
         .cell_count = 5,
         .countries = countries,
         .country_count = 3,
+        .devices = devices,
+        .device_count = 3,
         .signatures = signatures,
         .signature_count = 2,
     };
@@ -102,6 +109,10 @@ static void prints_a_window(void **state)
         "{\"country\":\"DE\",\"packets\":5,\"bytes\":212,\"sources\":1},"
         "{\"country\":\"??\",\"packets\":3,\"bytes\":168,\"sources\":3},"
         "{\"country\":\"CN\",\"packets\":3,\"bytes\":1588,\"sources\":3}],"
+        "\"devices\":["
+        "{\"country\":\"??\",\"device\":\"none\",\"packets\":3,\"sources\":3},"
+        "{\"country\":\"CN\",\"device\":\"embedded\",\"packets\":3,\"sources\":3},"
+        "{\"country\":\"DE\",\"device\":\"windows\",\"packets\":5,\"sources\":1}],"
         "\"signatures\":["
         "{\"id\":\"mirai\",\"packets\":4,\"sources\":3,\"confirmed_sources\":1},"
         "{\"id\":\"zmap\",\"packets\":1,\"sources\":1,\"confirmed_sources\":0}]}\n");
@@ -120,7 +131,7 @@ static void prints_what_is_unknown_as_null(void **state)
                                  "\"observed_seconds\":60.0,"));
     assert_non_null(strstr(line, "\"malformed\":{},\"overflow\":{\"cells\":0,"));
     assert_non_null(strstr(line, "\"protocols\":{},\"ports\":[],\"countries\":[],"
-                                 "\"signatures\":[]}\n"));
+                                 "\"devices\":[],\"signatures\":[]}\n"));
     free(line);
 }
 
