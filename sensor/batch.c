@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A batch goes through three passes. Each leaves prefetches behind for the next, so that the DRAM
- * lines of 64 packets (country, source, pair, cell) are fetched together instead of one after the
- * other: that is 2.4 times the speed of the same work packet by packet.
+ * A packet is worked on three times, with AHEAD others in between: examined, its source counted,
+ * all else counted. Each time it leaves prefetches behind for the next, so that its DRAM lines
+ * (country, source, pair, cell) come while others are worked on: that is three times the speed of
+ * the same work packet by packet. The three go on side by side instead of batch by batch, since
+ * then memory and arithmetic are busy all the time and not in turn: a fifth of the time.
  */
 #include "batch.h"
 
@@ -22,65 +24,70 @@ static void count_malformed(struct ds_counts *c, enum ds_malformed reason)
     c->malformed[reason]++;
 }
 
-/* Is an IPv4 packet ours? Sets where its destination is counted. */
-static inline bool find_destination4(const struct ds_batch *b, const struct ds_packet *p,
-                                     struct ds_hit *h)
+/* Between two looks at a packet. Measured: 12 to 24 differ by less than the noise. */
+#define AHEAD 16
+_Static_assert(3 * AHEAD < DS_BATCH_HITS, "those on their way have room");
+
+/* Is the packet ours? If so its destination is counted. */
+static inline bool take_destination4(const struct ds_batch_view *b, const struct ds_packet *p,
+                                     struct ds_counts *c)
 {
-    h->dest_key = p->dest_key | DS_COUNT_KEY_SET;
-    h->dest_index = DS_MONITOR_OUTSIDE;
+    int64_t index = DS_MONITOR_OUTSIDE;
+    if (!b->monitor->everything) {
+        index = ds_monitor_index4(b->monitor, p->dest4);
+        if (index == DS_MONITOR_OUTSIDE)
+            return false;
+    }
+    ds_count_destination(c, index, p->dest_key);
+    return true;
+}
+
+static bool is_ours(const struct ds_batch_view *b, const struct ds_snap *s,
+                    const struct ds_packet *p)
+{
     if (b->monitor->everything)
         return true;
-    h->dest_index = ds_monitor_index4(b->monitor, p->dest4);
-    return h->dest_index != DS_MONITOR_OUTSIDE;
+    return p->is_v6 ? ds_monitor_has6(b->monitor, s->bytes + 24)
+                    : ds_monitor_index4(b->monitor, p->dest4) != DS_MONITOR_OUTSIDE;
 }
 
-static bool find_destination(const struct ds_batch *b, const struct ds_slot *s,
-                             const struct ds_packet *p, struct ds_hit *h)
+/* Counts what the packet's own bytes tell; the rest goes on its way, with prefetches. */
+static inline void send(const struct ds_batch_view *b, struct ds_counts *c,
+                        const struct ds_packet *p, const struct ds_verdict *v, struct ds_hit *h)
 {
-    if (!p->is_v6)
-        return find_destination4(b, p, h);
-    h->dest_key = p->dest_key | DS_COUNT_KEY_SET;
-    h->dest_index = DS_MONITOR_OUTSIDE;
-    return b->monitor->everything || ds_monitor_has6(b->monitor, s->snap + 24);
-}
-
-/* What will be counted, as far as the packet's own bytes tell, and prefetches for it. */
-static inline void fill_hit(const struct ds_batch *b, struct ds_counts *c,
-                            const struct ds_packet *p, const struct ds_verdict *v, struct ds_hit *h)
-{
+    c->types[v->type]++;
+    c->protocols[p->proto]++;
+    uint32_t signatures = v->signatures;
+    if (b->experimental && v->type == DS_TYPE_TCP_SYN)
+        signatures |= ds_syn_experimental(p, signatures);
+    ds_count_signatures(c, signatures & ~DS_SIGNATURES_RELATED);
     h->counts = c;
-    h->source4 = p->source4;
     h->source_key = p->source_key | DS_COUNT_KEY_SET;
     h->source_hash = ds_hash(b->key, h->source_key);
-    h->signatures = v->signatures;
-    h->device = v->device;
-    if (v->signatures & DS_SIGNATURES_RELATED)
-        h->relation = ds_syn_relation(p, v->signatures);
-    if (b->experimental && v->type == DS_TYPE_TCP_SYN)
-        h->signatures |= ds_syn_experimental(p, v->signatures);
-    h->bytes = p->total_bytes;
-    h->type = v->type;
-    h->cls = v->cls;
-    h->proto = p->proto;
-    h->is_v6 = p->is_v6;
-    h->pair_key = ds_count_pair_key(b->key, h, v->proto, v->port);
-    h->pair_hash = ds_hash(b->key, h->pair_key);
     h->cell_key = ds_count_cell_key(v->cls, v->proto, v->port, 0);
+    h->pair_key = ds_count_pair_key(b->key, h->source_key, h->cell_key);
+    h->pair_hash = ds_hash(b->key, h->pair_key);
+    h->signatures = (uint16_t)signatures;
+    h->device = v->device;
+    if (signatures & DS_SIGNATURES_RELATED)
+        h->relation = ds_syn_relation(p, signatures);
+    h->bytes = p->total_bytes;
     ds_count_prefetch_source(h);
 }
 
 /* Any packet. False: it is counted already, as outside or malformed. */
-static __attribute__((noinline)) bool examine_any(const struct ds_batch *b, const struct ds_slot *s,
-                                                  struct ds_counts *c, struct ds_hit *h)
+static __attribute__((noinline)) bool examine_any(const struct ds_batch_view *b,
+                                                  const struct ds_snap *s, struct ds_counts *c,
+                                                  struct ds_hit *h)
 {
-    if (s->kind == DS_SLOT_MALFORMED) {
-        count_malformed(c, s->reason);
+    if (!s->is_packet) {
+        count_malformed(c, s->malformed);
         return false;
     }
     struct ds_packet p;
     struct ds_verdict v;
-    enum ds_malformed reason = ds_parse_careful(s->snap, s->captured, b->key, &p);
-    if (p.has_addresses && !find_destination(b, s, &p, h)) {
+    enum ds_malformed reason = ds_parse_careful(s->bytes, s->captured, b->key, &p);
+    if (p.has_addresses && !is_ours(b, s, &p)) {
         c->books[DS_BOOK_OUTSIDE]++;
         return false;
     }
@@ -88,24 +95,30 @@ static __attribute__((noinline)) bool examine_any(const struct ds_batch *b, cons
         count_malformed(c, reason);
         return false;
     }
+    if (p.is_v6)
+        ds_count_destination(c, DS_MONITOR_OUTSIDE, p.dest_key);
+    else
+        take_destination4(b, &p, c);
     ds_classify(&p, &v);
     c->books[DS_BOOK_FRAGMENT] += p.fragment;
     c->books[DS_BOOK_TRUNCATED] += p.truncated;
-    h->country = p.is_v6 && b->geo ? ds_geo_find6(b->geo, s->snap + 8) : DS_GEO_UNKNOWN;
-    fill_hit(b, c, &p, &v, h);
+    h->country = DS_COUNT_COUNTRY_LATER;
+    if (p.is_v6)
+        h->country = b->geo ? ds_geo_find6(b->geo, s->bytes + 8) : DS_GEO_UNKNOWN;
+    send(b, c, &p, &v, h);
     return true;
 }
 
 /* The same, in line for the ordinary packet. */
-static inline bool examine(const struct ds_batch *b, const struct ds_slot *s, struct ds_hit *h)
+static inline bool examine(const struct ds_batch_view *b, const struct ds_snap *s, struct ds_hit *h)
 {
     struct ds_counts *c = b->counts[s->epoch % DS_TIMELINE_OPEN_MAX];
     struct ds_packet p;
     struct ds_verdict v;
-    if (s->kind != DS_SLOT_PACKET || !ds_parse_fast(s->snap, s->captured, &p)) {
+    if (!s->is_packet || !ds_parse_fast(s->bytes, s->captured, &p)) {
         if (!examine_any(b, s, c, h))
             return false;
-    } else if (!find_destination4(b, &p, h)) {
+    } else if (!take_destination4(b, &p, c)) {
         c->books[DS_BOOK_OUTSIDE]++;
         return false;
     } else {
@@ -113,28 +126,89 @@ static inline bool examine(const struct ds_batch *b, const struct ds_slot *s, st
             ds_classify_tcp(&p, &v);
         else
             ds_classify_udp(&p, &v);
-        fill_hit(b, c, &p, &v, h);
+        h->country = DS_COUNT_COUNTRY_LATER;
+        send(b, c, &p, &v, h);
     }
     c->books[DS_BOOK_LATE] += s->late;
-    if (!h->is_v6)
-        ds_geo_prefetch4(b->geo, h->source4);
     return true;
 }
 
-void BATCH_COUNT(struct ds_batch *b, const struct ds_slot *slots, size_t n)
+static inline void find_cell(const struct ds_batch_view *b, struct ds_hit *h)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++)
-        count += examine(b, &slots[i], &b->hits[count]);
-    for (size_t i = 0; i < count; i++) {
-        struct ds_hit *h = &b->hits[i];
-        if (!h->is_v6)
-            h->country = ds_geo_find4(b->geo, h->source4);
-        h->cell_key |= h->country;
-        h->cell_hash = ds_hash(b->key, h->cell_key);
-        ds_count_prefetch_cell(h);
-        ds_count_source(h);
+    h->cell_key |= (uint64_t)h->country << DS_CELL_COUNTRY_SHIFT;
+    h->cell_hash = ds_hash(b->key, h->cell_key);
+    ds_count_prefetch_cell(h);
+}
+
+static inline void count_source(const struct ds_batch_view *b, struct ds_hit *h)
+{
+    ds_count_source(h);
+    ds_count_prefetch_pair(h);
+    if (h->country == DS_COUNT_COUNTRY_LATER)
+        ds_geo_prefetch4(b->geo, (uint32_t)h->source_key);
+    else
+        find_cell(b, h);
+}
+
+/* The country of a source that was new. */
+static inline void find_country(const struct ds_batch_view *b, struct ds_hit *h)
+{
+    if (h->country != DS_COUNT_COUNTRY_LATER)
+        return;
+    h->country = ds_geo_find4(b->geo, (uint32_t)h->source_key);
+    ds_count_country(h);
+    find_cell(b, h);
+}
+
+/* One step: a new packet in, and the next look at each of three on their way. */
+static inline void step(const struct ds_batch_view *b, struct ds_hit *hits, uint64_t at)
+{
+    count_source(b, &hits[(at - AHEAD) % DS_BATCH_HITS]);
+    find_country(b, &hits[(at - 2 * AHEAD) % DS_BATCH_HITS]);
+    ds_count_packet(&hits[(at - 3 * AHEAD) % DS_BATCH_HITS]);
+}
+
+/* While the way is not yet full, or is emptied: `at` is as in step, `from` the first packet on it.
+ */
+static void step_in_part(const struct ds_batch_view *b, struct ds_hit *hits, uint64_t at,
+                         uint64_t from, uint64_t end)
+{
+    uint64_t source = at - AHEAD, country = source - AHEAD, last = country - AHEAD;
+    if (source >= from && source < end)
+        count_source(b, &hits[source % DS_BATCH_HITS]);
+    if (country >= from && country < end)
+        find_country(b, &hits[country % DS_BATCH_HITS]);
+    if (last >= from && last < end)
+        ds_count_packet(&hits[last % DS_BATCH_HITS]);
+}
+
+static void finish(struct ds_batch *b)
+{
+    for (uint64_t at = b->examined; at < b->examined + 3 * AHEAD; at++)
+        step_in_part(&b->view, b->hits, at, b->first, b->examined);
+    b->first = b->examined;
+}
+
+void BATCH_COUNT(struct ds_batch *batch, const struct ds_snap *snaps, size_t n)
+{
+    if (n == 0) {
+        finish(batch);
+        return;
     }
-    for (size_t i = 0; i < count; i++)
-        ds_count_packet(&b->hits[i]);
+    /* Copies, so that the compiler knows that nothing changes them. */
+    const struct ds_hash_key key = *batch->view.key;
+    struct ds_batch_view b = batch->view;
+    b.key = &key;
+    struct ds_hit *hits = batch->hits;
+    uint64_t at = batch->examined;
+    for (const struct ds_snap *end = snaps + n; snaps < end; snaps++) {
+        if (!examine(&b, snaps, &hits[at % DS_BATCH_HITS]))
+            continue;
+        if (at - batch->first >= 3 * AHEAD)
+            step(&b, hits, at);
+        else
+            step_in_part(&b, hits, at, batch->first, at);
+        at++;
+    }
+    batch->examined = at;
 }

@@ -59,6 +59,14 @@ bool ds_capture_link_known(uint16_t link);
  * first bytes may be long in coming, the first read looks at the content. */
 int ds_capture_open_file(const char *path, struct ds_capture **out, struct ds_error *err);
 
+/* A regular file that is not compressed: reading it costs next to nothing. */
+bool ds_capture_is_plain(const struct ds_capture *c);
+
+/* The same file again, read from its beginning to where it ends now, as c will be from here on, so
+ * that threads can read all of it side by side. For a plain one that was not read yet. NULL where
+ * it cannot be opened again. */
+struct ds_capture *ds_capture_open_again(struct ds_capture *c);
+
 /* Most captures that share an interface. */
 #define DS_CAPTURE_THREADS_MAX 16
 

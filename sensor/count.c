@@ -3,6 +3,13 @@
 
 #include <stdlib.h>
 
+static void enter_known_pair(struct ds_counts *c)
+{
+    bool is_new;
+    ds_table_upsert(&c->pairs, DS_COUNT_PAIR_KNOWN, c->known_pair_hash, sizeof(struct ds_pair),
+                    &is_new);
+}
+
 static int init_tables(struct ds_counts *c, unsigned workers, const struct ds_hash_key *key)
 {
     const struct {
@@ -15,11 +22,14 @@ static int init_tables(struct ds_counts *c, unsigned workers, const struct ds_ha
         {&c->cells, sizeof(struct ds_count_cell), DS_COUNT_CELLS_MAX},
         {&c->destinations, sizeof(struct ds_destination),
          (size_t)DS_COUNT_DESTINATIONS_MAX * workers},
-        {&c->rest_cells, sizeof(struct ds_count_cell), (size_t)DS_COUNT_REST_MAX * workers},
+        {&c->wide_cells, sizeof(struct ds_wide_cell), (size_t)DS_COUNT_REST_MAX * workers},
     };
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
         if (ds_table_init(tables[i].table, tables[i].entry_bytes, tables[i].slots / workers, key))
             return -1;
+    c->cells.key_mask = DS_CELL_KEY_MASK;
+    c->known_pair_hash = ds_hash(key, DS_COUNT_PAIR_KNOWN);
+    enter_known_pair(c);
     return 0;
 }
 
@@ -47,7 +57,7 @@ void ds_counts_finish(struct ds_counts *c)
     ds_table_finish(&c->sources);
     ds_table_finish(&c->pairs);
     ds_table_finish(&c->cells);
-    ds_table_finish(&c->rest_cells);
+    ds_table_finish(&c->wide_cells);
     ds_table_finish(&c->destinations);
 }
 
@@ -59,22 +69,22 @@ void ds_counts_clear(struct ds_counts *c)
         memset(c->destination_bits, 0, c->destination_words * sizeof *c->destination_bits);
     ds_table_clear(&c->sources);
     ds_table_clear(&c->pairs);
+    enter_known_pair(c);
     ds_table_clear(&c->cells);
-    ds_table_clear(&c->rest_cells);
+    ds_table_clear(&c->wide_cells);
     ds_table_clear(&c->destinations);
 }
 
-uint32_t ds_count_related(struct ds_relation *last, const struct ds_hit *h)
+void ds_count_related(struct ds_relation *last, struct ds_hit *h)
 {
     bool first = h->relation.nmap_or_key == last->nmap_or_key;
     bool second = h->relation.swapped_key == last->swapped_key;
-    uint32_t stands = ~DS_SIGNATURES_RELATED;
-    if (first)
-        stands |= DS_SIGNATURES_RELATED;
-    else if (second)
-        stands |= DS_SIGNATURE_BIT(UNICORNSCAN);
+    uint32_t stands = first ? DS_SIGNATURES_RELATED : second ? DS_SIGNATURE_BIT(UNICORNSCAN) : 0;
     *last = h->relation;
-    return h->signatures & stands;
+    stands &= h->signatures;
+    for (uint32_t left = stands; left; left &= left - 1)
+        h->counts->signature_packets[__builtin_ctz(left)]++;
+    h->signatures = (uint16_t)((h->signatures & ~DS_SIGNATURES_RELATED) | stands);
 }
 
 void ds_count_lanes_empty(struct ds_counts *c)
@@ -85,29 +95,53 @@ void ds_count_lanes_empty(struct ds_counts *c)
     c->signature_rounds = 0;
 }
 
-struct ds_count_cell *ds_count_rest_cell(const struct ds_hit *h)
+/* The wide cell of a key, or without memory of its class. */
+static struct ds_wide_cell *wide_cell(struct ds_counts *c, uint64_t key)
 {
-    struct ds_counts *c = h->counts;
     bool is_new;
-    uint64_t key = (h->cell_key & ~DS_COUNT_KEY_COUNTRY) | DS_GEO_REST;
-    c->overflow[DS_OVERFLOW_CELLS]++;
-    c->rest[h->country].packets++;
-    c->rest[h->country].bytes += h->bytes;
-    struct ds_count_cell *cell = ds_table_upsert(
-        &c->rest_cells, key, ds_hash(c->rest_cells.key, key), sizeof *cell, &is_new);
+    uint64_t hash = ds_hash(c->wide_cells.key, key);
+    struct ds_wide_cell *cell = ds_table_upsert(&c->wide_cells, key, hash, sizeof *cell, &is_new);
     if (!cell) {
-        cell = &c->spare_cells[h->cls];
-        cell->key = ds_count_cell_key(h->cls, 0, 0, DS_GEO_REST);
+        uint8_t cls = (uint8_t)ds_count_cell_class(key);
+        cell = &c->spare_cells[cls];
+        cell->key = ds_count_cell_key(cls, 0, 0, DS_GEO_REST);
     }
     return cell;
 }
 
-void ds_count_far_destination(const struct ds_hit *h)
+void ds_count_rest(const struct ds_hit *h, bool new_pair)
 {
     struct ds_counts *c = h->counts;
+    c->overflow[DS_OVERFLOW_CELLS]++;
+    c->rest[h->country].packets++;
+    c->rest[h->country].bytes += h->bytes;
+    uint64_t port = h->cell_key & ~(DS_CELL_COUNTRY << DS_CELL_COUNTRY_SHIFT);
+    struct ds_wide_cell *cell = wide_cell(c, port | (uint64_t)DS_GEO_REST << DS_CELL_COUNTRY_SHIFT);
+    cell->packets++;
+    cell->bytes += h->bytes;
+    cell->sources += new_pair;
+}
+
+void ds_count_widen(struct ds_counts *c, struct ds_count_cell *cell)
+{
+    struct ds_wide_cell *wide = wide_cell(c, cell->key_packets & DS_CELL_KEY_MASK);
+    wide->packets += cell->key_packets & ~DS_CELL_KEY_MASK;
+    wide->bytes += cell->bytes_sources & DS_CELL_BYTES;
+    wide->sources += cell->bytes_sources >> DS_CELL_BYTE_BITS;
+    if (wide->key != (cell->key_packets & DS_CELL_KEY_MASK)) { /* without its country, that is */
+        struct ds_tally *rest =
+            &c->rest[cell->key_packets >> DS_CELL_COUNTRY_SHIFT & DS_CELL_COUNTRY];
+        rest->packets += cell->key_packets & ~DS_CELL_KEY_MASK;
+        rest->bytes += cell->bytes_sources & DS_CELL_BYTES;
+    }
+    cell->key_packets &= DS_CELL_KEY_MASK;
+    cell->bytes_sources = 0;
+}
+
+void ds_count_far_destination(struct ds_counts *c, uint64_t dest_key)
+{
     bool is_new;
-    uint64_t hash = ds_hash(c->destinations.key, h->dest_key);
-    if (!ds_table_upsert(&c->destinations, h->dest_key, hash, sizeof(struct ds_destination),
-                         &is_new))
+    uint64_t hash = ds_hash(c->destinations.key, dest_key);
+    if (!ds_table_upsert(&c->destinations, dest_key, hash, sizeof(struct ds_destination), &is_new))
         c->overflow[DS_OVERFLOW_DESTINATIONS]++;
 }

@@ -31,36 +31,50 @@
 
 /* Table entries; their sizes are the tables' entry sizes. */
 struct ds_source {
-    uint64_t key;       /* ds_packet.source_key | DS_COUNT_KEY_SET, so that 0.0.0.0 is a key too */
-    uint32_t packets;   /* stops at its largest value */
-    uint32_t seen;      /* signatures of at least one packet */
-    uint32_t confirmed; /* of at least two */
+    uint64_t key;     /* ds_packet.source_key | DS_COUNT_KEY_SET, so that 0.0.0.0 is a key too */
+    uint32_t packets; /* stops at its largest value */
+    uint32_t service; /* its last packet's, see ds_count_service: with this one it is a pair */
     uint32_t spare;
-    uint16_t country;            /* index, geo.h */
+    uint16_t seen;               /* signatures of at least one packet */
+    uint16_t confirmed;          /* of at least two */
+    uint16_t country;            /* index, geo.h, or DS_COUNT_COUNTRY_LATER */
     uint8_t classes;             /* bit 1 << enum ds_class */
     uint8_t device;              /* of its SYNs, the last: see ds_count_device */
     struct ds_relation relation; /* of its last packet with such a tool's shape; 0: none yet */
 };
+_Static_assert(DS_SIGNATURE_COUNT <= 16, "a bit each");
 struct ds_pair {
     uint64_t key; /* source and service */
 };
 struct ds_destination {
     uint64_t key; /* ds_packet.dest_key | DS_COUNT_KEY_SET */
 };
+/* A cell, packed, so that a cache line holds four and hardly any bucket overflows. What would not
+ * fit is moved to the wide cells before. */
 struct ds_count_cell {
-    uint64_t key; /* ds_count_cell_key */
-    uint64_t packets;
-    uint64_t bytes;
-    uint32_t sources;
-    uint32_t pad;
+    uint64_t key_packets;   /* ds_count_cell_key and, below it, packets */
+    uint64_t bytes_sources; /* bytes and, above them, sources */
 };
-_Static_assert(sizeof(struct ds_source) == 32 && sizeof(struct ds_count_cell) == 32,
-               "two entries in a cache line");
+#define DS_CELL_PACKET_BITS  26
+#define DS_CELL_BYTE_BITS    36
+#define DS_CELL_BYTES        ((UINT64_C(1) << DS_CELL_BYTE_BITS) - 1)
+#define DS_CELL_KEY_MASK     (UINT64_MAX << DS_CELL_PACKET_BITS)
+/* Half full: the next packet still fits. */
+#define DS_CELL_FULL_PACKETS (UINT64_C(1) << (DS_CELL_PACKET_BITS - 1))
+#define DS_CELL_FULL_BYTES   (UINT64_C(1) << (DS_CELL_BYTE_BITS - 1))
+
+/* The same without limits, for few. */
+struct ds_wide_cell {
+    uint64_t key; /* ds_count_cell_key */
+    uint64_t packets, bytes, sources;
+};
+_Static_assert(sizeof(struct ds_source) == 32 && sizeof(struct ds_wide_cell) == 32 &&
+                   sizeof(struct ds_count_cell) == 16,
+               "whole entries in a cache line");
 
 /* A small counter for each signature, counted side by side in one vector: a packet's bits, with one
  * loop round each, would be as many mispredicted branches. */
 typedef uint16_t ds_count_lanes __attribute__((vector_size(32), aligned(2)));
-_Static_assert(DS_SIGNATURE_COUNT <= sizeof(ds_count_lanes) / sizeof(uint16_t), "a lane each");
 
 /* Packets and bytes, counted ones, classes and countries are sums over the cells (gather.h). */
 struct ds_counts {
@@ -70,32 +84,37 @@ struct ds_counts {
     uint64_t types[DS_TYPE_COUNT];
     uint64_t protocols[256];
     uint64_t signature_packets[DS_SIGNATURE_COUNT];
-    ds_count_lanes signature_lanes;                   /* those not yet in signature_packets */
-    unsigned signature_rounds;                        /* packets since these were */
-    struct ds_tally rest[DS_GEO_COUNT];               /* by country: what the cells under ** hold */
-    struct ds_count_cell spare_cells[DS_CLASS_COUNT]; /* where memory ran out: of no port */
-    struct ds_table sources, pairs, cells, rest_cells;
+    ds_count_lanes signature_lanes;                  /* those not yet in signature_packets */
+    unsigned signature_rounds;                       /* packets since these were */
+    struct ds_tally rest[DS_GEO_COUNT];              /* by country: what the cells under ** hold */
+    struct ds_wide_cell spare_cells[DS_CLASS_COUNT]; /* where memory ran out: of no port */
+    struct ds_table sources, pairs, cells;           /* pairs: and DS_COUNT_PAIR_KNOWN */
+    struct ds_table wide_cells;   /* rests of ports, and what cells had too much of */
     struct ds_table destinations; /* those without a bit */
-    uint64_t *destination_bits;   /* IPv4, by monitor index; NULL where there are none */
+    uint64_t known_pair_hash;
+    uint64_t *destination_bits; /* IPv4, by monitor index; NULL where there are none */
     size_t destination_words;
 };
 
-/* What a packet will be counted as: made by the worker's first pass. */
+/* A country that is yet to be looked up. */
+#define DS_COUNT_COUNTRY_LATER UINT16_MAX
+
+/* What of a packet is counted once its tables' lines have come: one line itself. */
 struct ds_hit {
     struct ds_counts *counts;
     uint64_t source_key, source_hash;
     uint64_t pair_key, pair_hash;
-    uint64_t cell_key, cell_hash; /* complete once the country is known */
-    uint64_t dest_key;            /* where dest_index is outside */
-    int64_t dest_index;
-    uint32_t source4;
-    uint32_t signatures;
+    uint64_t cell_key; /* complete once the country is known, */
+    union {
+        uint64_t cell_hash;          /* and this; until then */
+        struct ds_relation relation; /* where a related signature is set */
+    };
+    uint16_t signatures;
+    uint8_t device; /* enum ds_device */
     uint16_t bytes;
-    uint16_t country; /* index */
-    uint8_t type, cls, proto, device;
-    bool is_v6;
-    struct ds_relation relation; /* where a related signature is set */
+    uint16_t country; /* index, or DS_COUNT_COUNTRY_LATER */
 };
+_Static_assert(sizeof(struct ds_hit) == 64, "one cache line");
 
 /* Each worker gets its share of the bounds. The key and the monitor are borrowed. 0, or -1 without
  * memory. */
@@ -105,29 +124,56 @@ void ds_counts_finish(struct ds_counts *c);
 /* Empty again, memory kept. */
 void ds_counts_clear(struct ds_counts *c);
 
-#define DS_COUNT_KEY_SET     (UINT64_C(1) << 62)
-#define DS_COUNT_KEY_COUNTRY UINT64_C(0x3ff) /* the country's bits of a cell's key */
+#define DS_COUNT_KEY_SET    (UINT64_C(1) << 62)
+#define DS_COUNT_KEY_IP6    (UINT64_C(1) << 63) /* of sources, destinations and pairs */
+/* Stands in the pairs for every pair that is known to be there: no branch is needed for it. */
+#define DS_COUNT_PAIR_KNOWN UINT64_C(1)
+
+/* Class, protocol, port, country: 36 bits in the order of ds_cell_key, from this one on. */
+#define DS_CELL_COUNTRY_SHIFT DS_CELL_PACKET_BITS
+#define DS_CELL_COUNTRY       UINT64_C(0x3ff)
+#define DS_CELL_PORT_SHIFT    (DS_CELL_COUNTRY_SHIFT + 10)
+#define DS_CELL_PROTO_SHIFT   (DS_CELL_PORT_SHIFT + 16)
+#define DS_CELL_CLASS_SHIFT   (DS_CELL_PROTO_SHIFT + 8)
+#define DS_CELL_CLASS         UINT64_C(3)
+#define DS_CELL_KEY_BITS      36
 
 static inline uint64_t ds_count_cell_key(uint8_t cls, uint8_t proto, uint16_t port,
                                          uint16_t country)
 {
-    return DS_COUNT_KEY_SET | (uint64_t)cls << 34 | (uint64_t)proto << 26 | (uint64_t)port << 10 |
-           country;
+    return DS_COUNT_KEY_SET | (uint64_t)cls << DS_CELL_CLASS_SHIFT |
+           (uint64_t)proto << DS_CELL_PROTO_SHIFT | (uint64_t)port << DS_CELL_PORT_SHIFT |
+           (uint64_t)country << DS_CELL_COUNTRY_SHIFT;
+}
+
+static inline unsigned ds_count_cell_class(uint64_t key)
+{
+    return key >> DS_CELL_CLASS_SHIFT & DS_CELL_CLASS;
+}
+
+/* Class, protocol and port of a cell's key: 26 bits and one that makes it nonzero. */
+static inline uint32_t ds_count_service(uint64_t cell_key)
+{
+    return (uint32_t)(cell_key >> DS_CELL_PORT_SHIFT);
 }
 
 /* (source, class, protocol, port): exact for IPv4, a 63-bit keyed hash for IPv6. */
-static inline uint64_t ds_count_pair_key(const struct ds_hash_key *k, const struct ds_hit *h,
-                                         uint8_t proto, uint16_t port)
+static inline uint64_t ds_count_pair_key(const struct ds_hash_key *k, uint64_t source_key,
+                                         uint64_t cell_key)
 {
-    uint64_t service = (uint64_t)h->cls << 24 | (uint64_t)proto << 16 | port;
-    if (h->is_v6)
-        return ds_hash(k, h->source_key + service) | UINT64_C(1) << 63;
-    return DS_COUNT_KEY_SET | (uint64_t)h->source4 << 26 | service;
+    uint64_t service = ds_count_service(cell_key) & ((UINT32_C(1) << 26) - 1);
+    if (source_key & DS_COUNT_KEY_IP6)
+        return ds_hash(k, source_key + service) | DS_COUNT_KEY_IP6;
+    return DS_COUNT_KEY_SET | (source_key & UINT32_MAX) << 26 | service;
 }
 
 static inline void ds_count_prefetch_source(const struct ds_hit *h)
 {
     ds_table_prefetch(&h->counts->sources, h->source_hash, sizeof(struct ds_source));
+}
+
+static inline void ds_count_prefetch_pair(const struct ds_hit *h)
+{
     ds_table_prefetch(&h->counts->pairs, h->pair_hash, sizeof(struct ds_pair));
 }
 
@@ -136,29 +182,49 @@ static inline void ds_count_prefetch_cell(const struct ds_hit *h)
     ds_table_prefetch(&h->counts->cells, h->cell_hash, sizeof(struct ds_count_cell));
 }
 
-/* Which of a hit's signatures stand once the related ones were compared with the source's packet
- * before; remembers this one. */
-uint32_t ds_count_related(struct ds_relation *last, const struct ds_hit *h);
+/* Adds up the lanes. */
+void ds_count_lanes_empty(struct ds_counts *c);
 
-/* First step: the source's record. Takes those signatures off the hit that need another packet. */
+/* But for related ones, which the source's record decides about. */
+static inline void ds_count_signatures(struct ds_counts *c, uint32_t signatures)
+{
+    static const ds_count_lanes bits = {1 << 0,  1 << 1,  1 << 2,  1 << 3, 1 << 4,  1 << 5,
+                                        1 << 6,  1 << 7,  1 << 8,  1 << 9, 1 << 10, 1 << 11,
+                                        1 << 12, 1 << 13, 1 << 14, 1 << 15};
+    c->signature_lanes -= (ds_count_lanes)((bits & (uint16_t)signatures) != 0);
+    if (++c->signature_rounds == UINT16_MAX)
+        ds_count_lanes_empty(c);
+}
+
+/* Takes the related signatures off a hit that do not stand once it is compared with the source's
+ * packet before, counts those that do, and remembers this one. */
+void ds_count_related(struct ds_relation *last, struct ds_hit *h);
+
+/* First step: the source's record. Sets the hit's country if the source had one. */
 static inline void ds_count_source(struct ds_hit *h)
 {
+    struct ds_counts *c = h->counts;
+    uint32_t service = ds_count_service(h->cell_key);
     bool is_new;
     struct ds_source *s =
-        ds_table_upsert(&h->counts->sources, h->source_key, h->source_hash, sizeof *s, &is_new);
+        ds_table_upsert(&c->sources, h->source_key, h->source_hash, sizeof *s, &is_new);
     if (!s) {
-        h->counts->overflow[DS_OVERFLOW_SOURCES]++;
-        h->signatures &= ~DS_SIGNATURES_RELATED;
+        c->overflow[DS_OVERFLOW_SOURCES]++;
         return;
     }
     if (is_new)
         s->country = h->country;
+    h->country = s->country;
+    bool known = s->service == service;
+    h->pair_key = known ? DS_COUNT_PAIR_KNOWN : h->pair_key;
+    h->pair_hash = known ? c->known_pair_hash : h->pair_hash;
+    s->service = service;
     uint32_t packets = s->packets + 1;
     s->packets = packets - (packets == 0);
-    s->classes |= (uint8_t)(1u << h->cls);
+    s->classes |= (uint8_t)(1u << ds_count_cell_class(h->cell_key));
     s->device = h->device > s->device ? h->device : s->device;
     if (h->signatures & DS_SIGNATURES_RELATED)
-        h->signatures = ds_count_related(&s->relation, h);
+        ds_count_related(&s->relation, h);
     s->confirmed |= s->seen & h->signatures;
     s->seen |= h->signatures;
 }
@@ -175,52 +241,52 @@ static inline enum ds_device ds_count_device(const struct ds_source *s)
     return s->seen & shapes ? DS_DEVICE_TOOL : s->device;
 }
 
-/* Where the cells are full: the one of the packet's port's rest, for which there is always room
- * unless memory itself ran out; then of its class. */
-struct ds_count_cell *ds_count_rest_cell(const struct ds_hit *h);
+/* For a new source whose country was looked up in the meantime. */
+static inline void ds_count_country(const struct ds_hit *h)
+{
+    bool is_new;
+    struct ds_source *s =
+        ds_table_upsert(&h->counts->sources, h->source_key, h->source_hash, sizeof *s, &is_new);
+    if (s)
+        s->country = h->country;
+}
+
 /* A destination that has no bit. */
-void ds_count_far_destination(const struct ds_hit *h);
+void ds_count_far_destination(struct ds_counts *c, uint64_t dest_key);
 
-static inline void ds_count_destination(const struct ds_hit *h)
+/* index as of ds_monitor_index4; dest_key is ds_packet's. */
+static inline void ds_count_destination(struct ds_counts *c, int64_t index, uint64_t dest_key)
 {
-    uint64_t place = (uint64_t)h->dest_index; /* DS_MONITOR_OUTSIDE is beyond all words */
-    if (place / 64 < h->counts->destination_words)
-        h->counts->destination_bits[place / 64] |= UINT64_C(1) << (place % 64);
+    uint64_t place = (uint64_t)index; /* DS_MONITOR_OUTSIDE is beyond all words */
+    if (place / 64 < c->destination_words)
+        c->destination_bits[place / 64] |= UINT64_C(1) << (place % 64);
     else
-        ds_count_far_destination(h);
+        ds_count_far_destination(c, dest_key | DS_COUNT_KEY_SET);
 }
 
-/* Adds up the lanes. */
-void ds_count_lanes_empty(struct ds_counts *c);
-
-static inline void ds_count_signatures(struct ds_counts *c, uint32_t signatures)
-{
-    static const ds_count_lanes bits = {1 << 0,  1 << 1,  1 << 2,  1 << 3, 1 << 4,  1 << 5,
-                                        1 << 6,  1 << 7,  1 << 8,  1 << 9, 1 << 10, 1 << 11,
-                                        1 << 12, 1 << 13, 1 << 14, 1 << 15};
-    c->signature_lanes -= (ds_count_lanes)((bits & (uint16_t)signatures) != 0);
-    if (++c->signature_rounds == UINT16_MAX)
-        ds_count_lanes_empty(c);
-}
+/* Where the cells are full: into the one of the packet's port's rest, for which there is always
+ * room unless memory itself ran out; then of its class. */
+void ds_count_rest(const struct ds_hit *h, bool new_pair);
+/* Moves what a cell holds to the wide cells. */
+void ds_count_widen(struct ds_counts *c, struct ds_count_cell *cell);
 
 /* Second step: everything else. */
 static inline void ds_count_packet(const struct ds_hit *h)
 {
     struct ds_counts *c = h->counts;
     bool new_pair = false, new_cell;
-    c->types[h->type]++;
-    c->protocols[h->proto]++;
-    ds_count_signatures(c, h->signatures);
     if (!ds_table_upsert(&c->pairs, h->pair_key, h->pair_hash, sizeof(struct ds_pair), &new_pair))
         c->overflow[DS_OVERFLOW_PAIRS]++;
-    struct ds_count_cell *cell =
-        ds_table_upsert(&c->cells, h->cell_key, h->cell_hash, sizeof *cell, &new_cell);
-    if (!cell)
-        cell = ds_count_rest_cell(h);
-    cell->packets++;
-    cell->bytes += h->bytes;
-    cell->sources += new_pair;
-    ds_count_destination(h);
+    struct ds_count_cell *cell = ds_table_upsert_masked(&c->cells, h->cell_key, h->cell_hash,
+                                                        sizeof *cell, DS_CELL_KEY_MASK, &new_cell);
+    if (!cell) {
+        ds_count_rest(h, new_pair);
+        return;
+    }
+    cell->key_packets++;
+    cell->bytes_sources += h->bytes | (uint64_t)new_pair << DS_CELL_BYTE_BITS;
+    if ((cell->key_packets & DS_CELL_FULL_PACKETS) | (cell->bytes_sources & DS_CELL_FULL_BYTES))
+        ds_count_widen(c, cell);
 }
 
 #endif

@@ -22,6 +22,20 @@ void ds_dispatch_finish(struct ds_dispatch *d)
     ds_gate_finish(&d->room);
 }
 
+static void publish_all(struct ds_dispatch *d)
+{
+    for (unsigned i = 0; !d->settings.own && i < d->settings.workers; i++)
+        ds_ring_publish(d->settings.rings[i]);
+}
+
+/* Counts what waits to be counted on this thread. */
+static void count_own(struct ds_dispatch *d)
+{
+    if (d->own_count)
+        ds_worker_count(d->settings.own, d->own, d->own_count);
+    d->own_count = 0;
+}
+
 /* A slot that must not be lost: waits for room. */
 static struct ds_slot *reserve_surely(struct ds_ring *r)
 {
@@ -31,23 +45,38 @@ static struct ds_slot *reserve_surely(struct ds_ring *r)
     return s;
 }
 
-static void publish_all(struct ds_dispatch *d)
-{
-    for (unsigned i = 0; i < d->settings.workers; i++)
-        ds_ring_publish(d->settings.rings[i]);
-}
-
 static void send_control(struct ds_dispatch *d, enum ds_slot_kind kind,
                          const struct ds_close *close)
 {
     for (unsigned i = 0; i < d->settings.workers; i++) {
         struct ds_slot *s = reserve_surely(d->settings.rings[i]);
         s->kind = (uint8_t)kind;
+        /* The first worker alone is told the counts, so that they add up over workers. */
         if (close)
-            memcpy(s->snap, close, sizeof *close);
+            memcpy(s->bytes, i ? &(struct ds_close){.epoch = close->epoch} : close, sizeof *close);
         ds_ring_commit(d->settings.rings[i]);
     }
     publish_all(d);
+}
+
+static void send_close(struct ds_dispatch *d, const struct ds_close *close)
+{
+    if (!d->settings.own) {
+        send_control(d, DS_SLOT_CLOSE, close);
+        return;
+    }
+    count_own(d);
+    ds_worker_close(d->settings.own, close);
+}
+
+static void send_end(struct ds_dispatch *d)
+{
+    if (!d->settings.own) {
+        send_control(d, DS_SLOT_END, NULL);
+        return;
+    }
+    count_own(d);
+    ds_worker_leave(d->settings.own);
 }
 
 /* What the capture lost since the last window is said in the one that closes now. */
@@ -60,7 +89,7 @@ static void close_window(struct ds_dispatch *d, const struct ds_epoch *epoch)
     close->dropped_kernel = loss.kernel - d->loss.kernel;
     close->dropped_interface = loss.interface - d->loss.interface;
     d->loss = loss;
-    send_control(d, DS_SLOT_CLOSE, close);
+    send_close(d, close);
     *close = (struct ds_close){0};
 }
 
@@ -135,7 +164,7 @@ static struct ds_slot *reserve(struct ds_dispatch *d, struct ds_ring *r)
 }
 
 /* Most packets are of 32 to 64 bytes: two overlapping copies of a fixed size beat a call. */
-static inline void copy_snap(uint8_t *to, const uint8_t *from, size_t bytes)
+static inline void copy_bytes(uint8_t *to, const uint8_t *from, size_t bytes)
 {
     enum { HALF = 32 };
     if (bytes < HALF || bytes > 2 * HALF) {
@@ -146,29 +175,46 @@ static inline void copy_snap(uint8_t *to, const uint8_t *from, size_t bytes)
     memcpy(to + bytes - HALF, from + bytes - HALF, HALF);
 }
 
+/* Copies a packet into the worker's ring. False where that stays full. */
+static bool send_snap(struct ds_dispatch *d, struct ds_ring *r, const struct ds_snap *snap)
+{
+    struct ds_slot *s = reserve(d, r);
+    if (!s)
+        return false;
+    s->kind = snap->is_packet ? DS_SLOT_PACKET : DS_SLOT_MALFORMED;
+    s->malformed = snap->malformed;
+    s->epoch = snap->epoch;
+    s->ms = snap->ms;
+    s->late = snap->late;
+    s->captured = snap->captured;
+    if (snap->is_packet)
+        copy_bytes(s->bytes, snap->bytes, snap->captured);
+    ds_ring_commit(r);
+    return true;
+}
+
 static void dispatch(struct ds_dispatch *d, const struct ds_frame *f)
 {
-    struct ds_network n;
-    enum ds_malformed reason = ds_link_strip_fast(f, d->settings.tunnels, &n);
-    bool ok = reason == DS_MALFORMED_COUNT, late;
-    uint32_t epoch = find_epoch(d, f->time_ns, &late);
-    struct ds_ring *r = d->settings.rings[ok ? worker_of(d, &n) : 0];
-    struct ds_close *open = &d->open[epoch % DS_WORKER_SETS];
-    struct ds_slot *s = reserve(d, r);
-    if (!s) {
-        open->dropped_ring++;
-        return;
+    struct ds_network n = {0};
+    enum ds_malformed malformed = ds_link_strip_fast(f, d->settings.tunnels, &n);
+    struct ds_snap snap = {
+        .bytes = n.data,
+        .captured = (uint16_t)(n.captured < DS_SNAP_BYTES ? n.captured : DS_SNAP_BYTES),
+        .is_packet = malformed == DS_MALFORMED_COUNT,
+        .malformed = (uint8_t)malformed,
+    };
+    snap.epoch = find_epoch(d, f->time_ns, &snap.late);
+    snap.ms = ds_schedule_ms(&d->windows, f->time_ns, snap.epoch);
+    unsigned worker = snap.is_packet ? worker_of(d, &n) : 0;
+    struct ds_close *open = &d->open[snap.epoch % DS_WORKER_SETS];
+    if (!d->settings.own) {
+        bool sent = send_snap(d, d->settings.rings[worker], &snap);
+        open->received += sent;
+        open->dropped_ring += !sent;
+    } else if (worker == d->settings.share) {
+        open->received++;
+        d->own[d->own_count++] = snap;
     }
-    open->received++;
-    s->kind = ok ? DS_SLOT_PACKET : DS_SLOT_MALFORMED;
-    s->reason = (uint8_t)reason;
-    s->epoch = epoch;
-    s->late = late;
-    if (ok) {
-        s->captured = (uint16_t)(n.captured < DS_SNAP_BYTES ? n.captured : DS_SNAP_BYTES);
-        copy_snap(s->snap, n.data, s->captured);
-    }
-    ds_ring_commit(r);
 }
 
 /* As the timeline: nobody watched for so long, or another capture begins. In floating point, here
@@ -206,7 +252,7 @@ static void pace(struct ds_dispatch *d, int64_t frame_ns)
 void ds_dispatch_drop(struct ds_dispatch *d)
 {
     ds_schedule_drop(d->settings.schedule, &d->windows);
-    send_control(d, DS_SLOT_END, NULL);
+    send_end(d);
 }
 
 void *ds_dispatch_run(void *arg)
@@ -223,6 +269,7 @@ void *ds_dispatch_run(void *arg)
                 pace(d, frames[i].time_ns);
             dispatch(d, &frames[i]);
         }
+        count_own(d); /* the frames are gone with the next read */
         take_news(d);
         /* Only in silence: packets that waited in the kernel's buffer are older than the clock. */
         if (n == 0 && c->ops->is_live)
@@ -234,6 +281,6 @@ void *ds_dispatch_run(void *arg)
         d->settings.failed(d->settings.failed_arg);
     while (ds_schedule_leave(d->settings.schedule, &d->windows, &closed))
         close_window(d, &closed);
-    send_control(d, DS_SLOT_END, NULL);
+    send_end(d);
     return NULL;
 }

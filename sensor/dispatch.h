@@ -18,12 +18,18 @@ struct ds_dispatch_settings {
     struct ds_schedule *schedule; /* shared by all capture threads */
     struct ds_ring *const *rings; /* one a worker */
     unsigned workers;
+    /* Not NULL: there are no rings; every capture reads all packets, and this thread counts those
+     * of its share of the sources itself. */
+    struct ds_worker *own;
+    unsigned share;                /* 0 .. workers - 1 */
     const struct ds_hash_key *key; /* the workers' */
     unsigned tunnels;              /* set of enum ds_tunnel */
     double speed; /* replay a file at this multiple of its own time; 0: as fast as it goes */
     void (*failed)(void *arg); /* called on the thread when the capture has failed */
     void *failed_arg;
 };
+
+_Static_assert(DS_CAPTURE_BATCH <= DS_BATCH, "a read is counted at once");
 
 struct ds_dispatch {
     /* They stand side by side in an array and share no cache line. */
@@ -32,7 +38,9 @@ struct ds_dispatch {
     struct ds_schedule_member windows;
     /* Of the open windows, by number modulo DS_WORKER_SETS. */
     struct ds_close open[DS_WORKER_SETS];
-    struct ds_capture_loss loss; /* as far as windows were told of it */
+    struct ds_capture_loss loss;  /* as far as windows were told of it */
+    struct ds_snap own[DS_BATCH]; /* to be counted on this thread */
+    unsigned own_count;
     /* For the speed: a packet and when it was due, and the packet before. */
     int64_t first_frame_ns, first_clock_ns, last_frame_ns;
     pthread_t thread;

@@ -16,10 +16,10 @@ static void gather_close(const struct ds_close *close, struct ds_window *w)
     w->start_s = close->epoch.start_s;
     w->seconds = close->epoch.seconds;
     w->observed_ns = close->epoch.observed_ns;
-    w->books[DS_BOOK_RECEIVED] = close->received;
-    w->books[DS_BOOK_DROPPED_KERNEL] = close->dropped_kernel;
-    w->books[DS_BOOK_DROPPED_INTERFACE] = close->dropped_interface;
-    w->books[DS_BOOK_DROPPED_RING] = close->dropped_ring;
+    w->books[DS_BOOK_RECEIVED] += close->received;
+    w->books[DS_BOOK_DROPPED_KERNEL] += close->dropped_kernel;
+    w->books[DS_BOOK_DROPPED_INTERFACE] += close->dropped_interface;
+    w->books[DS_BOOK_DROPPED_RING] += close->dropped_ring;
 }
 
 static void gather_sums(const struct ds_counts *c, struct ds_window *w)
@@ -152,56 +152,82 @@ static int list_signatures(const struct breakdown *from, struct ds_window *w)
     return 0;
 }
 
-static uint64_t cell_key(const struct ds_count_cell *c)
+/* Cells are gathered as they are packed in the tables, but for the country: counted from 1, so that
+ * the rest's, which comes first in a window, can be 0. Sorting then sees the order of ds_cell_key.
+ */
+static uint64_t sortable(uint64_t key)
 {
-    struct ds_cell key = {
-        .cls = (uint8_t)(c->key >> 34 & 0xff),
-        .proto = (uint8_t)(c->key >> 26),
-        .port = (uint16_t)(c->key >> 10),
-        .country = ds_geo_country(c->key & DS_COUNT_KEY_COUNTRY),
+    uint64_t country = key >> DS_CELL_COUNTRY_SHIFT & DS_CELL_COUNTRY;
+    uint64_t place = country == DS_GEO_REST ? 0 : country + 1;
+    return key ^ (country ^ place) << DS_CELL_COUNTRY_SHIFT;
+}
+
+static struct ds_cell cell_of(uint64_t sorted_key)
+{
+    uint64_t place = sorted_key >> DS_CELL_COUNTRY_SHIFT & DS_CELL_COUNTRY;
+    return (struct ds_cell){
+        .cls = (uint8_t)ds_count_cell_class(sorted_key),
+        .proto = (uint8_t)(sorted_key >> DS_CELL_PROTO_SHIFT),
+        .port = (uint16_t)(sorted_key >> DS_CELL_PORT_SHIFT),
+        .country = place ? ds_geo_country((uint16_t)(place - 1)) : DS_COUNTRY_REST,
     };
-    return ds_cell_key(&key);
 }
 
-static size_t collect_table(const struct ds_table *t, struct ds_sort_item *items, size_t at)
+static uint64_t at_most(uint64_t value, uint64_t most)
 {
-    size_t i = 0;
-    for (const struct ds_count_cell *c; (c = ds_table_next(t, &i)); at++)
-        items[at] = (struct ds_sort_item){cell_key(c), c};
-    return at;
+    return value < most ? value : most;
 }
 
-static size_t collect_cells(const struct ds_counts *from, struct ds_sort_item *items, size_t at)
+/* A wide cell in as many packed ones as it takes. Writes them to items unless that is NULL; returns
+ * how many. */
+static size_t pack(const struct ds_wide_cell *wide, struct ds_sort_item *items)
 {
-    at = collect_table(&from->cells, items, at);
-    at = collect_table(&from->rest_cells, items, at);
+    const uint64_t most_sources = UINT64_MAX >> DS_CELL_BYTE_BITS;
+    struct ds_wide_cell left = *wide;
+    size_t n = 0;
+    for (; left.packets || left.bytes || left.sources; n++) {
+        uint64_t packets = at_most(left.packets, ~DS_CELL_KEY_MASK);
+        uint64_t bytes = at_most(left.bytes, DS_CELL_BYTES);
+        uint64_t sources = at_most(left.sources, most_sources);
+        if (items)
+            items[n] = (struct ds_sort_item){sortable(left.key) | packets,
+                                             sources << DS_CELL_BYTE_BITS | bytes};
+        left.packets -= packets;
+        left.bytes -= bytes;
+        left.sources -= sources;
+    }
+    return n;
+}
+
+/* Those of the wide table and the spare ones. */
+static size_t pack_all(const struct ds_counts *from, struct ds_sort_item *items)
+{
+    size_t i = 0, n = 0;
+    for (const struct ds_wide_cell *c; (c = ds_table_next(&from->wide_cells, &i));)
+        n += pack(c, items ? items + n : NULL);
     for (int cls = 0; cls < DS_CLASS_COUNT; cls++)
-        if (from->spare_cells[cls].packets)
-            items[at++] =
-                (struct ds_sort_item){cell_key(&from->spare_cells[cls]), &from->spare_cells[cls]};
-    return at;
+        n += pack(&from->spare_cells[cls], items ? items + n : NULL);
+    return n;
 }
 
-/* Puts the cells in order and adds up those that several workers have. */
+static size_t collect_cells(const struct ds_counts *from, struct ds_sort_item *items)
+{
+    size_t i = 0, n = 0;
+    for (const struct ds_count_cell *c; (c = ds_table_next(&from->cells, &i)); n++)
+        items[n] = (struct ds_sort_item){sortable(c->key_packets), c->bytes_sources};
+    return n + pack_all(from, items + n);
+}
+
+/* Adds up those that several workers have. */
 static void merge_cells(const struct ds_sort_item *items, size_t count, struct ds_window *w)
 {
-    enum { AHEAD = 16 }; /* the entries lie in the order of their hashes: fetch them early */
     for (size_t i = 0; i < count; i++) {
-        const struct ds_count_cell *from = items[i].from;
-        uint64_t key = items[i].key;
-        if (i + AHEAD < count)
-            __builtin_prefetch(items[i + AHEAD].from);
-        if (i == 0 || key != items[i - 1].key)
-            w->cells[w->cell_count++] = (struct ds_cell){
-                .cls = (uint8_t)(key >> 40),
-                .proto = (uint8_t)(key >> 32),
-                .port = (uint16_t)(key >> 16),
-                .country = (ds_country)key,
-            };
+        if (i == 0 || (items[i].key ^ items[i - 1].key) & DS_CELL_KEY_MASK)
+            w->cells[w->cell_count++] = cell_of(items[i].key);
         struct ds_cell *to = &w->cells[w->cell_count - 1];
-        to->packets += from->packets;
-        to->bytes += from->bytes;
-        to->sources += from->sources;
+        to->packets += items[i].key & ~DS_CELL_KEY_MASK;
+        to->bytes += items[i].value & DS_CELL_BYTES;
+        to->sources += items[i].value >> DS_CELL_BYTE_BITS;
     }
 }
 
@@ -221,16 +247,15 @@ static bool make_room(struct ds_gather *g, size_t count)
 static int gather_cells(struct ds_gather *g, struct ds_set *const *sets, unsigned workers,
                         struct ds_window *w)
 {
-    size_t most = 0, count = 0;
+    size_t most = 1, count = 0;
     for (unsigned i = 0; i < workers; i++)
-        most += sets[i]->counts.cells.used + sets[i]->counts.rest_cells.used + DS_CLASS_COUNT;
+        most += sets[i]->counts.cells.used + pack_all(&sets[i]->counts, NULL);
     w->cells = malloc(most * sizeof *w->cells);
     if (!w->cells || !make_room(g, most))
         return -1;
     for (unsigned i = 0; i < workers; i++)
-        count = collect_cells(&sets[i]->counts, g->items, count);
-    ds_sort(g->items, g->items + g->room, count);
-    merge_cells(g->items, count, w);
+        count += collect_cells(&sets[i]->counts, g->items + count);
+    merge_cells(ds_sort(g->items, g->items + g->room, count, DS_CELL_COUNTRY_SHIFT), count, w);
     return 0;
 }
 
@@ -279,9 +304,9 @@ int ds_gather(struct ds_gather *g, struct ds_set *const *sets, unsigned workers,
         gather_sums(&sets[i]->counts, out);
         gather_sources(&sets[i]->counts, breakdown, out);
         gather_rest(&sets[i]->counts, breakdown);
+        gather_close(&sets[i]->close, out);
     }
     sum_cells(breakdown, out);
-    gather_close(&sets[0]->close, out);
     strcpy(out->country_db, sets[0]->country_db);
     out->addresses_known = !ds_monitor_is_everything(monitor);
     out->addresses = ds_monitor_addresses(monitor);

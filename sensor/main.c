@@ -20,7 +20,9 @@ struct sensor {
     struct ds_options options;
     struct ds_sensor_file *file;
     struct ds_sensor_config config;
-    struct ds_capture *captures[DS_CAPTURE_THREADS_MAX]; /* as many as config says, or none */
+    struct ds_capture *captures[DS_CAPTURE_THREADS_MAX];
+    unsigned capture_count;
+    bool split; /* each capture reads the whole file */
     struct ds_delivery delivery;
     struct ds_pipeline *pipeline;
     sigset_t signals;
@@ -46,11 +48,28 @@ static int configure(struct sensor *s, struct ds_error *err)
     return 0;
 }
 
+/* A file that can be read by each worker on its own is, as that costs less than handing every
+ * packet from a thread to another. */
+static int open_file(struct sensor *s, struct ds_error *err)
+{
+    unsigned workers = s->config.workers;
+    if (ds_capture_open_file(s->config.file, &s->captures[0], err))
+        return -1;
+    s->capture_count = 1;
+    s->split = ds_capture_is_plain(s->captures[0]) && workers <= DS_CAPTURE_THREADS_MAX;
+    for (; s->split && s->capture_count < workers; s->capture_count++)
+        if (!(s->captures[s->capture_count] = ds_capture_open_again(s->captures[0])))
+            return ds_error(err, DS_FAILURE, "%s: cannot open it %u times: %s; lower workers",
+                            s->config.file, workers, strerror(errno));
+    return 0;
+}
+
 static int open_capture(struct sensor *s, struct ds_error *err)
 {
     const struct ds_sensor_config *c = &s->config;
     if (c->file)
-        return ds_capture_open_file(c->file, &s->captures[0], err);
+        return open_file(s, err);
+    s->capture_count = c->capture_threads;
     struct ds_capture_live live = {
         .interface = c->interface,
         .filter = c->filter,
@@ -75,7 +94,8 @@ static int build(struct sensor *s, struct ds_error *err)
     }
     struct ds_pipeline_settings settings = {
         .captures = s->captures,
-        .capture_count = c->capture_threads,
+        .capture_count = s->capture_count,
+        .split = s->split,
         .monitor = c->monitor,
         .geo = geo,
         .sink = ds_delivery_sink(&s->delivery),
@@ -193,7 +213,7 @@ static int run(struct sensor *s, struct ds_error *err)
 static void tear_down(struct sensor *s)
 {
     ds_pipeline_destroy(s->pipeline);
-    for (unsigned i = 0; i < DS_CAPTURE_THREADS_MAX && s->captures[i]; i++)
+    for (unsigned i = 0; i < s->capture_count && s->captures[i]; i++)
         s->captures[i]->ops->destroy(s->captures[i]);
     ds_delivery_destroy(&s->delivery);
     ds_sensor_config_finish(&s->config);

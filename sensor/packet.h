@@ -22,23 +22,35 @@ struct ds_frame {
  * (60 + 8 + 60 + 4), and for the first bytes of a payload. */
 #define DS_SNAP_BYTES 176
 
-/* What a worker takes out of the ring. */
+/* What a worker is given: a packet's first bytes, or why there is none, and where it belongs. */
+struct ds_snap {
+    const uint8_t *bytes; /* from the IP header on; borrowed until it was counted */
+    uint32_t epoch;       /* ordinal of the window it is counted into, from 1 */
+    uint32_t ms;          /* its time, since the ds_epoch.origin_s of that window */
+    uint16_t captured;    /* bytes there, at most DS_SNAP_BYTES */
+    bool is_packet;       /* else malformed is why not */
+    uint8_t malformed;    /* enum ds_malformed; it is only counted */
+    bool late;            /* older than its window */
+};
+
+/* What a ring slot holds. */
 enum ds_slot_kind {
     DS_SLOT_PACKET,
-    DS_SLOT_MALFORMED, /* reason says why; only counted */
-    DS_SLOT_CLOSE,     /* all packets of this epoch have been sent: close it */
-    DS_SLOT_END,       /* nothing more will come */
+    DS_SLOT_MALFORMED,
+    DS_SLOT_CLOSE, /* all packets of this epoch have been sent: close it */
+    DS_SLOT_END,   /* nothing more will come */
 };
 
 /* One ring slot: three cache lines, of which a SYN with little or no options fills the first. */
 struct ds_slot {
-    uint32_t epoch;    /* ordinal of the window it is counted into, from 1 */
-    uint16_t captured; /* bytes in snap */
-    uint8_t kind;      /* enum ds_slot_kind */
-    uint8_t reason;    /* enum ds_malformed */
-    uint8_t late;      /* older than its window */
-    uint8_t pad[7];
-    uint8_t snap[DS_SNAP_BYTES];
+    uint32_t epoch; /* as of struct ds_snap, all up to late */
+    uint32_t ms;
+    uint16_t captured;
+    uint8_t kind; /* enum ds_slot_kind */
+    uint8_t malformed;
+    bool late;
+    uint8_t pad[3];
+    uint8_t bytes[DS_SNAP_BYTES];
 };
 _Static_assert(sizeof(struct ds_slot) == 192, "a slot is three cache lines");
 

@@ -4,6 +4,7 @@
 #include "darkscope/clock.h"
 #include "dispatch.h"
 #include "gather.h"
+#include "memory.h"
 #include "schedule.h"
 
 #include <errno.h>
@@ -17,14 +18,14 @@ struct ds_pipeline {
     struct ds_pipeline_settings settings;
     struct ds_hash_key key;
     struct ds_worker_shared shared;
-    struct ds_gate closed; /* the uplink thread sleeps here */
-    struct ds_schedule schedule;
+    struct ds_gate closed;          /* the uplink thread sleeps here */
+    struct ds_schedule *schedules;  /* one for all captures; split: one for each */
     struct ds_dispatch *dispatches; /* one a capture */
     struct ds_worker *workers;
     struct ds_ring *rings;        /* one a worker and capture, those of a worker side by side */
     struct ds_ring **ring_places; /* the same, those of a capture side by side */
-    bool has_schedule;            /* what is made, for destroy */
-    unsigned dispatches_ready, workers_ready, rings_ready;
+    /* What is made, for destroy. */
+    unsigned schedules_ready, dispatches_ready, workers_ready, rings_ready;
     struct ds_geo *retired_geo; /* replaced, and perhaps still in use; NULL: none */
     pthread_t uplink;
     struct ds_gather gather; /* the uplink thread's */
@@ -39,15 +40,28 @@ static void capture_failed(void *pipeline)
     ds_pipeline_stop(pipeline);
 }
 
+static int create_schedules(struct ds_pipeline *p)
+{
+    const struct ds_pipeline_settings *s = &p->settings;
+    unsigned count = s->split ? s->capture_count : 1, members = s->split ? 1 : s->capture_count;
+    for (; p->schedules_ready < count; p->schedules_ready++)
+        if (ds_schedule_init(&p->schedules[p->schedules_ready], members, s->window_ns,
+                             s->lateness_ns))
+            return -1;
+    return 0;
+}
+
 static int create_dispatches(struct ds_pipeline *p)
 {
     const struct ds_pipeline_settings *s = &p->settings;
     for (unsigned i = 0; i < s->capture_count; i++) {
         const struct ds_dispatch_settings settings = {
             .capture = s->captures[i],
-            .schedule = &p->schedule,
-            .rings = &p->ring_places[i * s->workers],
+            .schedule = &p->schedules[s->split ? i : 0],
+            .rings = s->split ? NULL : &p->ring_places[i * s->workers],
             .workers = s->workers,
+            .own = s->split ? &p->workers[i] : NULL,
+            .share = i,
             .key = &p->key,
             .tunnels = s->tunnels,
             .speed = s->speed,
@@ -61,9 +75,15 @@ static int create_dispatches(struct ds_pipeline *p)
     return 0;
 }
 
+/* Captures that a worker has a ring from. */
+static unsigned ring_count(const struct ds_pipeline *p)
+{
+    return p->settings.split ? 0 : p->settings.capture_count;
+}
+
 static int create_rings(struct ds_pipeline *p)
 {
-    unsigned captures = p->settings.capture_count, workers = p->settings.workers;
+    unsigned captures = ring_count(p), workers = p->settings.workers;
     for (unsigned i = 0; i < workers * captures; i++) {
         unsigned worker = i / captures, capture = i % captures;
         if (ds_ring_init(&p->rings[i], DS_PIPELINE_RING_SLOTS, &p->workers[worker].data,
@@ -77,7 +97,7 @@ static int create_rings(struct ds_pipeline *p)
 
 static int create_workers(struct ds_pipeline *p)
 {
-    unsigned captures = p->settings.capture_count, workers = p->settings.workers;
+    unsigned captures = ring_count(p), workers = p->settings.workers;
     for (unsigned i = 0; i < workers; i++) {
         p->workers_ready++; /* a half-made one can be finished */
         if (ds_worker_init(&p->workers[i], &p->shared, &p->rings[i * captures], captures, workers))
@@ -99,12 +119,11 @@ static int create_stages(struct ds_pipeline *p)
     p->workers = allocate_lines(s->workers * sizeof *p->workers);
     p->rings = allocate_lines(s->workers * s->capture_count * sizeof *p->rings);
     p->ring_places = calloc(s->workers * s->capture_count, sizeof(struct ds_ring *));
-    if (!p->dispatches || !p->workers || !p->rings || !p->ring_places)
+    p->schedules = calloc(s->capture_count, sizeof *p->schedules);
+    if (!p->dispatches || !p->workers || !p->rings || !p->ring_places || !p->schedules)
         return -1;
-    if (ds_schedule_init(&p->schedule, s->capture_count, s->window_ns, s->lateness_ns))
-        return -1;
-    p->has_schedule = true;
-    return create_dispatches(p) || create_workers(p) || create_rings(p) ? -1 : 0;
+    return create_schedules(p) || create_dispatches(p) || create_workers(p) || create_rings(p) ? -1
+                                                                                               : 0;
 }
 
 int ds_pipeline_create(const struct ds_pipeline_settings *s, struct ds_pipeline **out,
@@ -115,6 +134,7 @@ int ds_pipeline_create(const struct ds_pipeline_settings *s, struct ds_pipeline 
         ds_geo_destroy(s->geo);
         return ds_error(err, DS_FAILURE, "no memory for the pipeline");
     }
+    ds_memory_keep();
     p->settings = *s;
     p->key = ds_hash_key_random();
     p->shared = (struct ds_worker_shared){
@@ -146,8 +166,9 @@ void ds_pipeline_destroy(struct ds_pipeline *p)
         ds_ring_finish(&p->rings[i]);
     for (unsigned i = 0; i < p->dispatches_ready; i++)
         ds_dispatch_finish(&p->dispatches[i]);
-    if (p->has_schedule)
-        ds_schedule_finish(&p->schedule);
+    for (unsigned i = 0; i < p->schedules_ready; i++)
+        ds_schedule_finish(&p->schedules[i]);
+    free(p->schedules);
     free(p->workers);
     free(p->rings);
     free(p->ring_places);
@@ -247,7 +268,7 @@ static void join_threads(struct ds_pipeline *p, unsigned captures, unsigned work
 {
     for (unsigned i = 0; i < captures; i++)
         pthread_join(p->dispatches[i].thread, NULL);
-    for (unsigned i = 0; i < workers; i++)
+    for (unsigned i = 0; i < workers && !p->settings.split; i++)
         pthread_join(p->workers[i].thread, NULL);
     if (uplink)
         pthread_join(p->uplink, NULL);
@@ -258,13 +279,15 @@ int ds_pipeline_start(struct ds_pipeline *p, struct ds_error *err)
     const struct ds_pipeline_settings *s = &p->settings;
     unsigned captures = 0, workers = 0;
     /* Started from the end of the way, so that each thread's consumer is there. */
-    int error = start_thread(p, s->capture_count + s->workers, &p->uplink, run_uplink, p);
+    unsigned first = s->split ? 1 : 0; /* place: where split, those of the workers */
+    unsigned last = s->workers + (s->split ? 1 : s->capture_count);
+    int error = start_thread(p, last, &p->uplink, run_uplink, p);
     bool uplink = error == 0;
-    for (; !error && workers < s->workers; workers += !error)
+    for (; !error && workers < s->workers && !p->settings.split; workers += !error)
         error = start_thread(p, s->capture_count + workers, &p->workers[workers].thread,
                              ds_worker_run, &p->workers[workers]);
     for (; !error && captures < s->capture_count; captures += !error)
-        error = start_thread(p, captures, &p->dispatches[captures].thread, ds_dispatch_run,
+        error = start_thread(p, first + captures, &p->dispatches[captures].thread, ds_dispatch_run,
                              &p->dispatches[captures]);
     if (!error)
         return 0;

@@ -27,13 +27,17 @@ struct ds_sink {
 };
 
 struct ds_pipeline_settings {
-    /* One a capture thread; borrowed. More than one must all be live, on the same interface. */
+    /* One a capture thread; borrowed. More than one must all be live, on the same interface, or all
+     * read the same file. */
     struct ds_capture *const *captures;
     unsigned capture_count;           /* 1 .. DS_CAPTURE_THREADS_MAX */
     const struct ds_monitor *monitor; /* borrowed */
     struct ds_geo *geo;               /* taken; NULL: no country */
     struct ds_sink sink;
     unsigned workers; /* 1 .. DS_PIPELINE_WORKERS_MAX */
+    /* There are as many captures as workers, each delivers all packets, and its thread counts its
+     * share of them itself, without a ring in between. Not for live ones. */
+    bool split;
     unsigned tunnels;
     bool experimental_signatures;
     int64_t window_ns, lateness_ns; /* window_ns 0: one window for everything */

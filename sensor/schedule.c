@@ -44,10 +44,16 @@ static void refresh(const struct ds_schedule *s, struct ds_schedule_member *m)
     } else if (m->view.length_ns == 0) {
         m->from_ns = m->view.first_ns;
         m->next_ns = m->until_ns = DS_TIMELINE_TIME_MAX_NS;
+        int64_t origin_ns = m->view.origin_ns;
+        m->open[0] =
+            (struct ds_schedule_span){origin_ns, origin_ns + UINT32_MAX * DS_NS_PER_MS, origin_ns};
     } else {
         m->from_ns = m->view.start_ns;
         m->next_ns = m->from_ns + m->view.length_ns;
         m->until_ns = m->next_ns + m->view.lateness_ns;
+        m->open[0] = (struct ds_schedule_span){m->from_ns, m->next_ns - 1, m->view.origin_ns};
+        m->open[1] = (struct ds_schedule_span){m->next_ns, m->next_ns + m->view.length_ns - 1,
+                                               ds_timeline_origin_ns(m->next_ns)};
     }
 }
 

@@ -12,6 +12,7 @@
 #ifndef DARKSCOPE_SCHEDULE_H
 #define DARKSCOPE_SCHEDULE_H
 
+#include "darkscope/clock.h"
 #include "timeline.h"
 
 #include <pthread.h>
@@ -28,12 +29,18 @@ struct ds_schedule {
     unsigned reading;            /* ... have not left */
 };
 
+/* Where the times of an open window's packets lie. */
+struct ds_schedule_span {
+    int64_t from_ns, last_ns, origin_ns;
+};
+
 /* One thread's view; used by that thread alone. Zero at first. */
 struct ds_schedule_member {
     struct ds_timeline view;            /* a copy; newest_ns and behind are the thread's own */
     int64_t from_ns, next_ns, until_ns; /* packets from ... until ... close no window; those before
                                            next are of the oldest open one */
-    uint32_t told;                      /* of the closing of windows up to this number */
+    struct ds_schedule_span open[DS_TIMELINE_OPEN_MAX]; /* from the oldest on */
+    uint32_t told; /* of the closing of windows up to this number */
     bool left;
 };
 
@@ -52,6 +59,17 @@ static inline bool ds_schedule_find(struct ds_schedule_member *m, int64_t time_n
     m->view.behind = 0;
     *epoch = m->view.oldest + (time_ns >= m->next_ns);
     return true;
+}
+
+/* A packet's time for its slot, after its window was found: milliseconds since that window's
+ * origin. What was counted into another window than its own stands at the nearest edge of that. */
+static inline uint32_t ds_schedule_ms(const struct ds_schedule_member *m, int64_t time_ns,
+                                      uint32_t epoch)
+{
+    const struct ds_schedule_span *s = &m->open[epoch != m->view.oldest];
+    int64_t ns = time_ns < s->from_ns ? s->from_ns : time_ns;
+    ns = ns > s->last_ns ? s->last_ns : ns;
+    return (uint32_t)((uint64_t)(ns - s->origin_ns) / (uint64_t)DS_NS_PER_MS);
 }
 
 /* Has a window been closed that this thread was not told of? */

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sort.h"
 
-#include <string.h>
-
-#define DIGIT_BITS 11
-#define DIGITS     4 /* even: the result is back in items */
+#define DIGIT_BITS 12
 #define BUCKETS    (1u << DIGIT_BITS)
+_Static_assert(DS_SORT_BITS % DIGIT_BITS == 0, "whole digits");
 
 static void sort_by_digit(const struct ds_sort_item *from, struct ds_sort_item *to, size_t count,
                           unsigned shift)
@@ -22,10 +20,14 @@ static void sort_by_digit(const struct ds_sort_item *from, struct ds_sort_item *
         to[start[from[i].key >> shift & (BUCKETS - 1)]++] = from[i];
 }
 
-void ds_sort(struct ds_sort_item *items, struct ds_sort_item *scratch, size_t count)
+struct ds_sort_item *ds_sort(struct ds_sort_item *items, struct ds_sort_item *scratch, size_t count,
+                             unsigned first_bit)
 {
-    for (unsigned digit = 0; digit < DIGITS; digit += 2) {
-        sort_by_digit(items, scratch, count, digit * DIGIT_BITS);
-        sort_by_digit(scratch, items, count, (digit + 1) * DIGIT_BITS);
+    for (unsigned bit = 0; bit < DS_SORT_BITS; bit += DIGIT_BITS) {
+        sort_by_digit(items, scratch, count, first_bit + bit);
+        struct ds_sort_item *sorted = scratch;
+        scratch = items;
+        items = sorted;
     }
+    return items;
 }

@@ -45,7 +45,7 @@ static bool replace(struct ds_table *t, size_t slots)
 int ds_table_init(struct ds_table *t, uint32_t entry_bytes, size_t slots_max,
                   const struct ds_hash_key *key)
 {
-    *t = (struct ds_table){.entry_bytes = entry_bytes, .key = key};
+    *t = (struct ds_table){.entry_bytes = entry_bytes, .key_mask = DS_TABLE_WHOLE_KEY, .key = key};
     t->slots_max = DS_TABLE_SLOTS_MIN;
     while (t->slots_max * 2 <= slots_max)
         t->slots_max *= 2;
@@ -97,7 +97,7 @@ bool ds_table_grow(struct ds_table *t)
     t->guard = guard_of(slots);
     size_t i = 0;
     for (const uint64_t *from; (from = ds_table_next(&old, &i));)
-        memcpy(find_room(t, ds_hash(t->key, *from)), from, t->entry_bytes);
+        memcpy(find_room(t, ds_hash(t->key, *from & t->key_mask)), from, t->entry_bytes);
     release(&old);
     return true;
 }

@@ -3,11 +3,12 @@
  * The hash table of the counting stage: open addressing, buckets of one cache line, huge pages.
  *
  * An entry is a struct whose first member is a nonzero uint64_t key; its size is a power of two of
- * 8 to 64 bytes, passed as a constant so that the compiler folds it. A bucket is one cache line, so
- * that one prefetch brings it; its keys are compared all at once, because where in the line a key
- * stands is what no branch predictor can know. A full bucket overflows into the next. The load
- * guard keeps a quarter of the slots free: the table grows to its limit and then refuses, so that a
- * probe always ends.
+ * 8 to 64 bytes, passed as a constant so that the compiler folds it. The key may be the upper bits
+ * of that member alone, those of a mask; the lower ones are then the owner's. A bucket is one cache
+ * line, so that one prefetch brings it; its keys are compared all at once, because where in the
+ * line a key stands is what no branch predictor can know. A full bucket overflows into the next.
+ * The load guard keeps a quarter of the slots free: the table grows to its limit and then refuses,
+ * so that a probe always ends.
  *
  * One thread at a time.
  */
@@ -27,14 +28,18 @@ struct ds_table {
     size_t used;
     size_t guard; /* at this many entries it grows or refuses */
     size_t slots_max;
-    uint32_t entry_bytes;
+    uint64_t key_mask;             /* which bits of an entry's first member are its key */
     const struct ds_hash_key *key; /* borrowed */
+    uint32_t entry_bytes;
 };
+
+#define DS_TABLE_WHOLE_KEY UINT64_MAX
 
 /* Slots of a new table, and those below which none shrinks. */
 #define DS_TABLE_SLOTS_MIN 4096
 
-/* slots_max is rounded down to a power of two. 0, or -1 without memory. */
+/* slots_max is rounded down to a power of two; the key mask is DS_TABLE_WHOLE_KEY until the caller
+ * sets another one. 0, or -1 without memory. */
 int ds_table_init(struct ds_table *t, uint32_t entry_bytes, size_t slots_max,
                   const struct ds_hash_key *key);
 void ds_table_finish(struct ds_table *t);
@@ -66,11 +71,15 @@ static inline unsigned ds_table_match_four(const ds_table_four *keys, uint64_t k
 }
 
 /* Which entries of a bucket have this key: a bit each. */
-static inline unsigned ds_table_match(const uint8_t *line, uint64_t key, uint32_t entry_bytes)
+static inline unsigned ds_table_match(const uint8_t *line, uint64_t key, uint32_t entry_bytes,
+                                      uint64_t mask)
 {
-    if (entry_bytes == sizeof key) {
-        const ds_table_four *keys = (const ds_table_four *)(const void *)line;
-        return ds_table_match_four(keys, key) | ds_table_match_four(keys + 1, key) << 4;
+    const ds_table_four *words = (const ds_table_four *)(const void *)line;
+    if (entry_bytes == sizeof key)
+        return ds_table_match_four(words, key) | ds_table_match_four(words + 1, key) << 4;
+    if (entry_bytes == 2 * sizeof key) {
+        ds_table_four keys = __builtin_shufflevector(words[0], words[1], 0, 2, 4, 6) & mask;
+        return ds_table_match_four(&keys, key);
     }
     unsigned match = 0;
     for (unsigned i = 0; i < DS_TABLE_LINE / entry_bytes; i++)
@@ -78,40 +87,39 @@ static inline unsigned ds_table_match(const uint8_t *line, uint64_t key, uint32_
     return match;
 }
 
-/* The key's entry in its bucket, or NULL. Which of two it is is chosen without a branch. */
-static inline uint8_t *ds_table_find_in(uint8_t *line, uint64_t key, uint32_t entry_bytes)
-{
-    if (entry_bytes == DS_TABLE_LINE / 2) {
-        uint64_t second = *(const uint64_t *)(const void *)(line + entry_bytes);
-        uint8_t *entry = line + (second == key ? entry_bytes : 0);
-        return *(const uint64_t *)(const void *)entry == key ? entry : NULL;
-    }
-    unsigned match = ds_table_match(line, key, entry_bytes);
-    return match ? line + (unsigned)__builtin_ctz(match) * entry_bytes : NULL;
-}
-
 /* The entry of the key, made (zero but for the key) where there was none: *is_new. NULL where the
- * table is at its limit. The pointer is good until the next insertion. */
-static inline void *ds_table_upsert(struct ds_table *t, uint64_t key, uint64_t hash,
-                                    uint32_t entry_bytes, bool *is_new)
+ * table is at its limit. The pointer is good until the next insertion. Bits of the key outside of
+ * the mask are 0; the mask is that of the table, as a constant. Whether the key was there decides
+ * no branch: half of the packets of a scan have a new one, and no predictor can know which. */
+static inline void *ds_table_upsert_masked(struct ds_table *t, uint64_t key, uint64_t hash,
+                                           uint32_t entry_bytes, uint64_t mask, bool *is_new)
 {
     size_t per_line = DS_TABLE_LINE / entry_bytes;
     for (size_t at = hash & t->mask & ~(per_line - 1);; at = (at + per_line) & t->mask) {
         uint8_t *line = t->entries + at * entry_bytes;
-        uint8_t *entry = ds_table_find_in(line, key, entry_bytes);
-        *is_new = false;
-        if (entry)
-            return entry;
-        entry = ds_table_find_in(line, 0, entry_bytes);
-        if (!entry)
+        unsigned match = ds_table_match(line, key, entry_bytes, mask);
+        unsigned room = ds_table_match(line, 0, entry_bytes, mask);
+        unsigned either = match ? match : room;
+        if (__builtin_expect(!either, 0))
             continue;
-        if (t->used >= t->guard)
-            return ds_table_grow(t) ? ds_table_upsert(t, key, hash, entry_bytes, is_new) : NULL;
-        t->used++;
-        *is_new = true;
-        *(uint64_t *)(void *)entry = key;
+        *is_new = false;
+        if (__builtin_expect(t->used + !match > t->guard, 0))
+            return ds_table_grow(t)
+                       ? ds_table_upsert_masked(t, key, hash, entry_bytes, mask, is_new)
+                       : NULL;
+        *is_new = !match;
+        t->used += !match;
+        uint8_t *entry = line + (unsigned)__builtin_ctz(either) * entry_bytes;
+        *(uint64_t *)(void *)entry |= key;
         return entry;
     }
+}
+
+/* The same where the key is the whole first member. */
+static inline void *ds_table_upsert(struct ds_table *t, uint64_t key, uint64_t hash,
+                                    uint32_t entry_bytes, bool *is_new)
+{
+    return ds_table_upsert_masked(t, key, hash, entry_bytes, DS_TABLE_WHOLE_KEY, is_new);
 }
 
 /* Iterates: start with *i = 0; NULL at the end. */

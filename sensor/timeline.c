@@ -16,6 +16,11 @@ static int64_t floor_to(int64_t t, int64_t unit)
     return t - (rest < 0 ? rest + unit : rest);
 }
 
+int64_t ds_timeline_origin_ns(int64_t start_ns)
+{
+    return floor_to(start_ns, DS_TIMELINE_STEP_S * SECOND_NS);
+}
+
 void ds_timeline_init(struct ds_timeline *c, int64_t length_ns, int64_t lateness_ns)
 {
     *c = (struct ds_timeline){.length_ns = length_ns, .lateness_ns = lateness_ns, .oldest = 1};
@@ -25,6 +30,7 @@ static void begin(struct ds_timeline *c, int64_t t)
 {
     c->started = true;
     c->start_ns = floor_to(t, c->length_ns ? c->length_ns : SECOND_NS);
+    c->origin_ns = ds_timeline_origin_ns(c->start_ns);
     c->newest_ns = c->first_ns = t;
     c->behind = 0;
 }
@@ -39,9 +45,11 @@ static void close_oldest(struct ds_timeline *c, int64_t seen_ns, struct ds_epoch
         .number = c->oldest++,
         .seconds = (uint32_t)(c->length_ns / SECOND_NS),
         .start_s = c->start_ns / SECOND_NS,
+        .origin_s = c->origin_ns / SECOND_NS,
         .observed_ns = to > from ? (uint64_t)(to - from) : 0,
     };
     c->start_ns = end;
+    c->origin_ns = ds_timeline_origin_ns(end);
 }
 
 /* Closes one more window of a stretch that is over; false when the last was closed. */
@@ -121,6 +129,7 @@ static bool finish_whole(struct ds_timeline *c, struct ds_epoch *closed)
                    : seconds > UINT32_MAX ? UINT32_MAX
                                           : (uint32_t)seconds,
         .start_s = c->start_ns / SECOND_NS,
+        .origin_s = c->origin_ns / SECOND_NS,
         .observed_ns = (uint64_t)(c->newest_ns - c->first_ns),
     };
     c->started = false;

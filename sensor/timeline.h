@@ -32,6 +32,9 @@ struct ds_epoch {
     uint32_t number; /* from 1, without holes */
     uint32_t seconds;
     int64_t start_s;
+    int64_t origin_s; /* where its packets' times count from: ds_timeline_origin_ns of its start;
+                         in one window for everything that of the first packet, even if older
+                         ones followed */
     uint64_t observed_ns; /* how much of it was watched */
 };
 
@@ -41,10 +44,16 @@ struct ds_timeline {
     bool started;
     uint32_t oldest;   /* number of the oldest open window */
     int64_t start_ns;  /* its start */
+    int64_t origin_ns; /* its ds_epoch.origin_s */
     int64_t newest_ns; /* latest time seen */
     int64_t first_ns;  /* since when this stretch was watched */
     unsigned behind;   /* packets in a row from long before */
 };
+
+/* The last full 10 seconds of UTC: rates are counted in such steps (docs/statistics.md), and
+ * windows may begin between them. */
+#define DS_TIMELINE_STEP_S 10
+int64_t ds_timeline_origin_ns(int64_t start_ns);
 
 /* lateness_ns < length_ns, unless length_ns is 0. */
 void ds_timeline_init(struct ds_timeline *c, int64_t length_ns, int64_t lateness_ns);

@@ -12,9 +12,9 @@ int ds_worker_init(struct ds_worker *w, struct ds_worker_shared *shared, struct 
     w->rings = rings;
     w->ring_count = ring_count;
     w->count = ds_batch_choose();
-    w->batch.monitor = shared->monitor;
-    w->batch.key = shared->key;
-    w->batch.experimental = shared->experimental;
+    w->batch.view.monitor = shared->monitor;
+    w->batch.view.key = shared->key;
+    w->batch.view.experimental = shared->experimental;
     if (ds_gate_init(&w->data) || ds_gate_init(&w->freed))
         return -1;
     for (int i = 0; i < DS_WORKER_SETS; i++)
@@ -65,11 +65,11 @@ static struct ds_set *open_set(struct ds_worker *w, uint32_t epoch)
         set = wait_free_set(w);
         set->epoch = epoch;
         set->closes = 0;
-        strcpy(set->country_db, w->batch.geo ? w->batch.geo->name : "");
+        strcpy(set->country_db, w->batch.view.geo ? w->batch.view.geo->name : "");
         atomic_store_explicit(&set->state, DS_SET_OPEN, memory_order_relaxed);
     }
     w->recent = set;
-    w->batch.counts[epoch % DS_TIMELINE_OPEN_MAX] = &set->counts;
+    w->batch.view.counts[epoch % DS_TIMELINE_OPEN_MAX] = &set->counts;
     return set;
 }
 
@@ -103,31 +103,61 @@ static const struct ds_geo *take_geo(struct ds_worker *w)
     return geo;
 }
 
-/* How many of the slots from the first on are packets; opens the sets of their windows. */
-static size_t prepare(struct ds_worker *w, const struct ds_slot *slots, size_t n)
+/* Counts the packets that are still on their way. */
+static void finish_counting(struct ds_worker *w)
+{
+    w->count(&w->batch, NULL, 0);
+}
+
+void ds_worker_count(struct ds_worker *w, const struct ds_snap *snaps, size_t n)
+{
+    w->batch.view.geo = take_geo(w);
+    for (size_t i = 0; i < n; i++)
+        if (!w->recent || snaps[i].epoch != w->recent->epoch)
+            open_set(w, snaps[i].epoch);
+    w->count(&w->batch, snaps, n);
+}
+
+void ds_worker_close(struct ds_worker *w, const struct ds_close *close)
+{
+    finish_counting(w);
+    close_set(w, close);
+}
+
+/* The packets among the slots, up to the first that is none. */
+static size_t take_snaps(const struct ds_slot *slots, size_t n, struct ds_snap *snaps)
 {
     size_t i = 0;
     for (; i < n && slots[i].kind <= DS_SLOT_MALFORMED; i++)
-        if (!w->recent || slots[i].epoch != w->recent->epoch)
-            open_set(w, slots[i].epoch);
+        snaps[i] = (struct ds_snap){
+            .bytes = slots[i].bytes,
+            .epoch = slots[i].epoch,
+            .ms = slots[i].ms,
+            .captured = slots[i].captured,
+            .is_packet = slots[i].kind == DS_SLOT_PACKET,
+            .malformed = slots[i].malformed,
+            .late = slots[i].late,
+        };
     return i;
 }
 
 /* Handles slots of a ring in order, up to the first that is no packet. Returns how many. */
 static size_t handle(struct ds_worker *w, unsigned ring, const struct ds_slot *slots, size_t n)
 {
-    w->batch.geo = take_geo(w);
-    size_t packets = prepare(w, slots, n);
-    w->count(&w->batch, slots, packets);
+    struct ds_snap snaps[DS_BATCH];
+    size_t packets = take_snaps(slots, n, snaps);
+    if (packets)
+        ds_worker_count(w, snaps, packets);
     if (packets == n)
         return n;
     if (slots[packets].kind == DS_SLOT_END) {
+        finish_counting(w);
         w->closed[ring] = UINT32_MAX;
     } else {
         struct ds_close close;
-        memcpy(&close, slots[packets].snap, sizeof close);
+        memcpy(&close, slots[packets].bytes, sizeof close);
         w->closed[ring] = close.epoch.number;
-        close_set(w, &close);
+        ds_worker_close(w, &close);
     }
     return packets + 1;
 }
@@ -162,6 +192,7 @@ static void wait_data(struct ds_worker *w)
         ds_cpu_relax();
     }
     /* Asleep, it uses no database. */
+    finish_counting(w);
     atomic_store(&w->geo_seen, NULL);
     ds_gate_prepare(&w->data);
     if (has_data(w))
@@ -170,26 +201,36 @@ static void wait_data(struct ds_worker *w)
         ds_gate_sleep(&w->data, IDLE_NS);
 }
 
+void ds_worker_leave(struct ds_worker *w)
+{
+    atomic_store(&w->geo_seen, NULL);
+    atomic_store(&w->ended, true);
+    ds_gate_signal(w->shared->closed);
+}
+
+/* At most a batch of each ring. False where there was nothing. */
+static bool handle_rings(struct ds_worker *w)
+{
+    bool busy = false;
+    for (unsigned i = 0; i < w->ring_count; i++) {
+        struct ds_slot *slots;
+        size_t n = is_ahead(w, i) ? 0 : ds_ring_peek(&w->rings[i], &slots, DS_BATCH);
+        if (n == 0)
+            continue;
+        busy = true;
+        ds_ring_release(&w->rings[i], handle(w, i, slots, n));
+    }
+    return busy;
+}
+
 void *ds_worker_run(void *arg)
 {
     struct ds_worker *w = arg;
     pthread_setname_np(pthread_self(), "worker");
-    while (closed_by_all(w) != UINT32_MAX) {
-        bool idle = true;
-        for (unsigned i = 0; i < w->ring_count; i++) {
-            struct ds_slot *slots;
-            size_t n = is_ahead(w, i) ? 0 : ds_ring_peek(&w->rings[i], &slots, DS_BATCH);
-            if (n == 0)
-                continue;
-            idle = false;
-            ds_ring_release(&w->rings[i], handle(w, i, slots, n));
-        }
-        if (idle)
+    while (closed_by_all(w) != UINT32_MAX)
+        if (!handle_rings(w))
             wait_data(w);
-    }
-    atomic_store(&w->geo_seen, NULL);
-    atomic_store(&w->ended, true);
-    ds_gate_signal(w->shared->closed);
+    ds_worker_leave(w);
     return NULL;
 }
 

@@ -56,8 +56,8 @@ struct ds_worker_shared {
 struct ds_worker {
     /* Workers stand side by side in an array and share no cache line. */
     _Alignas(DS_CACHE_LINE) struct ds_worker_shared *shared;
-    struct ds_ring *rings; /* one a capture thread; owned by the pipeline */
-    unsigned ring_count;
+    struct ds_ring *rings;                   /* one a capture thread; owned by the pipeline */
+    unsigned ring_count;                     /* 0: the capture thread counts */
     uint32_t closed[DS_CAPTURE_THREADS_MAX]; /* the last window each ring closed; its end: all */
     struct ds_gate data;                     /* sleeps here for packets */
     struct ds_gate freed;                    /* and here for a free set */
@@ -78,6 +78,13 @@ void ds_worker_finish(struct ds_worker *w);
 
 /* The thread: runs until every ring has brought an END slot. arg is the struct ds_worker. */
 void *ds_worker_run(void *arg);
+
+/* For a capture thread that counts its packets itself, in place of ds_worker_run and rings: counts
+ * n <= DS_BATCH packets; closes a window, behind its last packet; and says that nothing more will
+ * come. */
+void ds_worker_count(struct ds_worker *w, const struct ds_snap *snaps, size_t n);
+void ds_worker_close(struct ds_worker *w, const struct ds_close *close);
+void ds_worker_leave(struct ds_worker *w);
 
 /* Uplink thread: the set of this epoch if it is closed, else NULL. */
 struct ds_set *ds_worker_closed(struct ds_worker *w, uint32_t epoch);

@@ -167,6 +167,28 @@ static const struct ds_capture_ops file_ops = {
     .destroy = file_destroy,
 };
 
+bool ds_capture_is_plain(const struct ds_capture *c)
+{
+    return c->ops == &file_ops && ds_source_is_plain(&((const struct ds_file *)c)->reader.source);
+}
+
+struct ds_capture *ds_capture_open_again(struct ds_capture *c)
+{
+    struct ds_file *of = (struct ds_file *)c, *f = calloc(1, sizeof *f);
+    struct ds_error ignored;
+    if (!f || ds_source_open_again(&of->reader.source, &f->reader.source)) {
+        free(f);
+        return NULL;
+    }
+    memcpy(f->name, of->name, sizeof f->name);
+    f->capture.ops = &file_ops;
+    f->reader.name = f->name;
+    if (choose_reader(&f->reader, &ignored) == 0)
+        return &f->capture;
+    file_destroy(&f->capture);
+    return NULL;
+}
+
 /* The end of a long path tells more than its beginning. */
 static void name_for_messages(const char *path, char out[static NAME_BYTES])
 {

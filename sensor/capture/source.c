@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -39,8 +40,11 @@ static size_t read_input(struct ds_source *s, uint8_t *to, size_t room)
 
 static void more_plain(struct ds_source *s)
 {
-    size_t used = (size_t)(s->end - s->buffer);
-    size_t n = read_input(s, s->buffer + used, DS_SOURCE_BYTES - used);
+    size_t used = (size_t)(s->end - s->buffer), room = DS_SOURCE_BYTES - used;
+    size_t n = s->left_bytes ? read_input(s, s->buffer + used,
+                                          room < s->left_bytes ? room : (size_t)s->left_bytes)
+                             : 0;
+    s->left_bytes -= n;
     s->end += n;
     s->ended = n == 0;
 }
@@ -184,7 +188,7 @@ enum ds_source_result ds_source_start(struct ds_source *s)
 
 int ds_source_open(struct ds_source *s, const char *path, const char *name, struct ds_error *err)
 {
-    *s = (struct ds_source){.wake_fd = -1};
+    *s = (struct ds_source){.wake_fd = -1, .left_bytes = UINT64_MAX};
     s->fd = open_input(path, name, &s->is_regular, err);
     if (s->fd < 0)
         return -1;
@@ -195,6 +199,34 @@ int ds_source_open(struct ds_source *s, const char *path, const char *name, stru
         return 0;
     ds_error(err, DS_FAILURE, "%s: cannot read: %s", name, strerror(errno));
     ds_source_finish(s);
+    return -1;
+}
+
+static int open_again(struct ds_source *s, struct ds_source *again)
+{
+    char path[32];
+    struct stat st;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", s->fd);
+    again->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    again->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    again->buffer = malloc(DS_SOURCE_BYTES);
+    again->at = again->end = again->buffer;
+    if (again->fd < 0 || again->wake_fd < 0 || !again->buffer || fstat(s->fd, &st))
+        return -1;
+    uint64_t read_bytes = s->buffer_offset + (uint64_t)(s->end - s->buffer);
+    uint64_t size = (uint64_t)st.st_size > read_bytes ? (uint64_t)st.st_size : read_bytes;
+    if (s->left_bytes > size - read_bytes) /* the first time */
+        s->left_bytes = size - read_bytes;
+    again->left_bytes = read_bytes + s->left_bytes;
+    return 0;
+}
+
+int ds_source_open_again(struct ds_source *s, struct ds_source *again)
+{
+    *again = (struct ds_source){.fd = -1, .wake_fd = -1, .is_regular = true};
+    if (open_again(s, again) == 0)
+        return 0;
+    ds_source_finish(again);
     return -1;
 }
 

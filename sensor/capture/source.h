@@ -32,7 +32,8 @@ struct ds_source {
     uint64_t buffer_offset; /* where buffer[0] stands in the unpacked bytes */
     const char *fault;      /* static text */
     bool ended;
-    bool is_regular; /* a file: reading it never waits */
+    bool is_regular;     /* a file: reading it never waits */
+    uint64_t left_bytes; /* of the file, that may be read */
 
     int fd;
     int wake_fd; /* eventfd that ends a wait for bytes */
@@ -49,6 +50,10 @@ struct ds_source {
 int ds_source_open(struct ds_source *s, const char *path, const char *name, struct ds_error *err);
 void ds_source_finish(struct ds_source *s);
 
+/* Another source of the same plain regular file, of which nothing but its first buffer was read.
+ * Both end where the file ends now. 0, or -1 and nothing to finish. */
+int ds_source_open_again(struct ds_source *s, struct ds_source *again);
+
 /* To be called once before all below: looks whether the bytes are packed. ENDED where there are too
  * few to tell, which are then plain. */
 enum ds_source_result ds_source_start(struct ds_source *s);
@@ -62,6 +67,12 @@ enum ds_source_result ds_source_skip(struct ds_source *s, uint64_t bytes);
 
 /* Async-signal-safe, from any thread. */
 void ds_source_stop(struct ds_source *s);
+
+/* A regular file and not packed, as far as ds_source_start has looked. */
+static inline bool ds_source_is_plain(const struct ds_source *s)
+{
+    return s->is_regular && s->unpack.kind == DS_UNPACK_NONE;
+}
 
 /* Where at stands in the unpacked bytes. */
 static inline uint64_t ds_source_offset(const struct ds_source *s)

@@ -11,6 +11,7 @@
 #include "gather.h"
 #include "link.h"
 #include "measure.h"
+#include "memory.h"
 #include "traffic.h"
 
 #include <getopt.h>
@@ -45,7 +46,7 @@ struct bench {
     struct ds_gate closed;
     struct ds_gather gather;
     struct ds_worker workers[WORKERS_MAX];
-    struct ds_slot slots[WORKERS_MAX][DS_BATCH]; /* on their way to each worker's tables */
+    struct ds_snap snaps[WORKERS_MAX][DS_BATCH]; /* on their way to each worker's tables */
     size_t filled[WORKERS_MAX];
     /* Of the window measured last. */
     uint64_t sources, pairs, cells, overflow;
@@ -62,7 +63,7 @@ static void check(int failed, const char *what)
 
 static void flush(struct bench *b, unsigned worker)
 {
-    ds_batch_choose()(&b->workers[worker].batch, b->slots[worker], b->filled[worker]);
+    ds_batch_choose()(&b->workers[worker].batch, b->snaps[worker], b->filled[worker]);
     b->filled[worker] = 0;
 }
 
@@ -74,17 +75,18 @@ static unsigned worker_of(const struct bench *b, unsigned workers, const struct 
     return ds_hash_share(ds_hash(&b->key, source | DS_COUNT_KEY_SET), workers);
 }
 
-/* As the capture thread would put it into a ring. */
+/* As the capture thread would. */
 static void push(struct bench *b, unsigned workers, const struct ds_frame *f)
 {
     struct ds_network n;
     check(ds_link_strip_fast(f, 0, &n) != DS_MALFORMED_COUNT, "made a malformed packet");
     unsigned worker = worker_of(b, workers, &n);
-    struct ds_slot *s = &b->slots[worker][b->filled[worker]++];
-    s->kind = DS_SLOT_PACKET;
-    s->epoch = 1;
-    s->captured = (uint16_t)(n.captured < DS_SNAP_BYTES ? n.captured : DS_SNAP_BYTES);
-    memcpy(s->snap, n.data, s->captured);
+    b->snaps[worker][b->filled[worker]++] = (struct ds_snap){
+        .bytes = n.data,
+        .epoch = 1,
+        .captured = (uint16_t)(n.captured < DS_SNAP_BYTES ? n.captured : DS_SNAP_BYTES),
+        .is_packet = true,
+    };
     if (b->filled[worker] == DS_BATCH)
         flush(b, worker);
 }
@@ -100,17 +102,19 @@ static void push_chunk(struct bench *b, const struct size *size, uint64_t packet
         at += ds_bench_traffic_frame(image + at, &f);
         push(b, size->workers, &f);
     }
+    for (unsigned w = 0; w < size->workers; w++)
+        flush(b, w); /* the image goes */
     free(image);
 }
 
 static void fill(struct bench *b, const struct size *size)
 {
     for (unsigned w = 0; w < size->workers; w++)
-        b->workers[w].batch.counts[1] = &b->workers[w].sets[0].counts;
+        b->workers[w].batch.view.counts[1] = &b->workers[w].sets[0].counts;
     for (uint64_t done = 0; done < size->packets; done += CHUNK)
         push_chunk(b, size, CHUNK, done + 1);
     for (unsigned w = 0; w < size->workers; w++)
-        flush(b, w);
+        flush(b, w); /* nothing new: counts those on their way */
 }
 
 static void describe(struct bench *b, const struct ds_window *w)
@@ -166,7 +170,7 @@ static void init_workers(struct bench *b, unsigned workers)
         .monitor = b->monitor, .key = &b->key, .geo = b->geo, .closed = &b->closed};
     for (unsigned w = 0; w < workers; w++) {
         check(ds_worker_init(&b->workers[w], &b->shared, NULL, 1, workers), "no memory");
-        b->workers[w].batch.geo = b->geo;
+        b->workers[w].batch.view.geo = b->geo;
     }
 }
 
@@ -213,6 +217,7 @@ static const char *parse_options(struct bench *b, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    ds_memory_keep();
     static struct bench b = {.rounds = 5}; /* large */
     const char *country_db = parse_options(&b, argc, argv);
     struct ds_prefix darknet;

@@ -25,8 +25,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH 64
-#define LAPS  4
+#define BATCH       64
+#define LAPS        4
+#define WORKERS_MAX 16
 
 struct bench {
     struct ds_bench_traffic traffic;
@@ -133,22 +134,16 @@ static void fill_hit(struct stages *s, const struct ds_packet *p, const struct d
 {
     *h = (struct ds_hit){
         .counts = &s->counts,
-        .source4 = p->source4,
         .source_key = p->source_key | DS_COUNT_KEY_SET,
-        .dest_index = ds_monitor_index4(s->bench->monitor, p->dest4),
-        .dest_key = p->dest_key | DS_COUNT_KEY_SET,
-        .signatures = v->signatures,
+        .cell_key = ds_count_cell_key(v->cls, v->proto, v->port, 0),
+        .signatures = (uint16_t)v->signatures,
         .device = v->device,
         .bytes = p->total_bytes,
-        .type = v->type,
-        .cls = v->cls,
-        .proto = p->proto,
-        .is_v6 = p->is_v6,
     };
+    ds_count_destination(&s->counts, ds_monitor_index4(s->bench->monitor, p->dest4), p->dest_key);
     h->source_hash = ds_hash(&s->key, h->source_key);
-    h->pair_key = ds_count_pair_key(&s->key, h, v->proto, v->port);
+    h->pair_key = ds_count_pair_key(&s->key, h->source_key, h->cell_key);
     h->pair_hash = ds_hash(&s->key, h->pair_key);
-    h->cell_key = ds_count_cell_key(v->cls, v->proto, v->port, 0);
 }
 
 static size_t first_pass(struct stages *s, enum stage stage, const struct ds_frame *frames, int n)
@@ -171,7 +166,7 @@ static size_t first_pass(struct stages *s, enum stage stage, const struct ds_fra
         struct ds_hit *h = &s->hits[count++];
         fill_hit(s, &p, &v, h);
         if (stage >= STAGE_COUNTRY)
-            ds_geo_prefetch4(s->bench->geo, h->source4);
+            ds_geo_prefetch4(s->bench->geo, p.source4);
         if (stage >= STAGE_SOURCE)
             ds_count_prefetch_source(h);
     }
@@ -182,13 +177,15 @@ static void later_passes(struct stages *s, enum stage stage, size_t count)
 {
     for (size_t i = 0; stage >= STAGE_COUNTRY && i < count; i++) {
         struct ds_hit *h = &s->hits[i];
-        h->country = ds_geo_find4(s->bench->geo, h->source4);
-        h->cell_key |= h->country;
+        h->country = ds_geo_find4(s->bench->geo, (uint32_t)h->source_key);
+        h->cell_key |= (uint64_t)h->country << DS_CELL_COUNTRY_SHIFT;
         h->cell_hash = ds_hash(&s->key, h->cell_key);
         if (stage >= STAGE_ALL)
             ds_count_prefetch_cell(h);
-        if (stage >= STAGE_SOURCE)
+        if (stage >= STAGE_SOURCE) {
+            ds_count_prefetch_pair(h);
             ds_count_source(h);
+        }
     }
     for (size_t i = 0; stage >= STAGE_ALL && i < count; i++)
         ds_count_packet(&s->hits[i]);
@@ -281,8 +278,12 @@ static int take_window(void *self, struct ds_window *w, struct ds_error *err)
 
 static void run_pipeline(struct bench *b)
 {
-    struct laps laps = {.capture.ops = &laps_ops, .bench = b, .file = open_capture(b)};
-    struct ds_capture *captures[] = {&laps.capture};
+    struct laps laps[WORKERS_MAX] = {0};
+    struct ds_capture *captures[WORKERS_MAX];
+    for (unsigned i = 0; i < b->workers; i++) {
+        laps[i] = (struct laps){.capture.ops = &laps_ops, .bench = b, .file = open_capture(b)};
+        captures[i] = &laps[i].capture;
+    }
     struct ds_geo *geo = NULL;
     struct ds_pipeline *p;
     struct ds_error err;
@@ -290,7 +291,8 @@ static void run_pipeline(struct bench *b)
         check(ds_geo_create(b->country_db, &geo, &err), &err);
     struct ds_pipeline_settings settings = {
         .captures = captures,
-        .capture_count = 1,
+        .capture_count = b->workers,
+        .split = true,
         .monitor = b->monitor,
         .geo = geo,
         .sink = {.self = b, .put = take_window},
@@ -306,7 +308,8 @@ static void run_pipeline(struct bench *b)
     b->later_s = (cpu_s() - b->middle_s) / (LAPS - LAPS / 2);
     b->first_s = (b->middle_s - start_s) / (LAPS / 2);
     ds_pipeline_destroy(p);
-    laps.file->ops->destroy(laps.file);
+    for (unsigned i = 0; i < b->workers; i++)
+        laps[i].file->ops->destroy(laps[i].file);
     b->counted /= LAPS;
 }
 
@@ -426,7 +429,7 @@ static void parse_options(struct bench *b, int argc, char **argv)
             b->window_s = (unsigned)value;
             break;
         case 'W':
-            b->workers = (unsigned)value;
+            b->workers = value > WORKERS_MAX ? WORKERS_MAX : (unsigned)value;
             break;
         case 'r':
             b->rounds = value > 64 ? 64 : (unsigned)value;

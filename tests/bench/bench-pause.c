@@ -149,7 +149,7 @@ static void note_gap(struct watched *w)
     }
 }
 
-static void count_watched(struct ds_batch *b, const struct ds_slot *slots, size_t n)
+static void count_watched(struct ds_batch *b, const struct ds_snap *slots, size_t n)
 {
     if (!mine) {
         mine = &watched[watched_count++];

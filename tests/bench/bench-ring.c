@@ -54,19 +54,19 @@ struct bench {
 /* A field of each cache line that a worker reads, and one of the slot's own. */
 static inline uint64_t read_fields(const struct ds_slot *s)
 {
-    return s->captured + s->snap[9] + ds_load32_be(s->snap + 12) + ds_load16_be(s->snap + 22) +
-           (s->captured > 44 ? s->snap[44] : 0);
+    return s->captured + s->bytes[9] + ds_load32_be(s->bytes + 12) + ds_load16_be(s->bytes + 22) +
+           (s->captured > 44 ? s->bytes[44] : 0);
 }
 
 static inline void fill(const struct bench *b, uint64_t i, struct ds_slot *s)
 {
     size_t at = i % SNAPS;
     s->kind = DS_SLOT_PACKET;
-    s->reason = 0;
+    s->malformed = 0;
     s->epoch = 1;
     s->late = 0;
     s->captured = b->sizes[at];
-    memcpy(s->snap, b->snaps + at * SNAP_PLACE, s->captured);
+    memcpy(s->bytes, b->snaps + at * SNAP_PLACE, s->captured);
 }
 
 /* The two threads on different CPUs, where there are as many. */

@@ -43,7 +43,7 @@ KNOWS = {
         "batch_choose": {"batch"},
         "worker": {"batch", "capture", "count", "ring"},
         "gather": {"worker"},
-        "pipeline": {"capture", "dispatch", "gather", "geo", "monitor", "schedule", "worker"},
+        "pipeline": {"capture", "dispatch", "gather", "geo", "memory", "monitor", "schedule", "worker"},
         "uplink": {"backlog", "dealer"},
         # What the user asked for.
         "config": {"link", "monitor", "pipeline"},

@@ -339,6 +339,54 @@ static void test_fake(void **state)
     ops->destroy(NULL);
 }
 
+static size_t read_all(struct ds_capture *c)
+{
+    struct ds_frame frames[DS_CAPTURE_BATCH];
+    struct ds_error err;
+    size_t packets = 0;
+    int n;
+    for (; (n = c->ops->read(c, frames, DS_CAPTURE_BATCH, &err)) > 0; packets += (size_t)n)
+        ;
+    assert_int_equal(n, DS_CAPTURE_ENDED);
+    c->ops->destroy(c);
+    return packets;
+}
+
+/* A file that grows meanwhile ends for all its readers where it ended when the first came to share
+ * it. */
+static void test_read_side_by_side(void **state)
+{
+    const struct place *p = *state;
+    struct build b = {0}, packed = {0};
+    struct ds_capture *readers[3];
+    struct ds_error err;
+    pcap_header(&b, 0xa1b2c3d4, 4, 1);
+    size_t packets = 40000; /* more than one read takes */
+    for (unsigned i = 0; i < packets; i++) {
+        pcap_record(&b, i, 0, 20, 20);
+        build_data(&b, (uint8_t)i, 20);
+    }
+    write_file(p, b.data, b.bytes);
+    assert_int_equal(ds_capture_open_file(p->path, &readers[0], &err), 0);
+    assert_true(ds_capture_is_plain(readers[0]));
+    readers[1] = ds_capture_open_again(readers[0]);
+    FILE *more = fopen(p->path, "ab");
+    assert_true(more && fwrite(b.data + 24, 1, b.bytes - 24, more) == b.bytes - 24);
+    assert_int_equal(fclose(more), 0);
+    readers[2] = ds_capture_open_again(readers[0]);
+    for (unsigned i = 0; i < COUNT(readers); i++) {
+        assert_non_null(readers[i]);
+        assert_int_equal(read_all(readers[i]), packets);
+    }
+    put_gzip(&packed, b.data, b.bytes);
+    write_file(p, packed.data, packed.bytes);
+    assert_int_equal(ds_capture_open_file(p->path, &readers[0], &err), 0);
+    assert_false(ds_capture_is_plain(readers[0]));
+    readers[0]->ops->destroy(readers[0]);
+    free(b.data);
+    free(packed.data);
+}
+
 /* What needs no rights; the rest is tested over a veth pair. */
 static void test_live_refused(void **state)
 {
@@ -367,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_refused_path),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_fake),
+        cmocka_unit_test(test_read_side_by_side),
         cmocka_unit_test(test_live_refused),
     };
     return cmocka_run_group_tests(tests, make_place, remove_place);

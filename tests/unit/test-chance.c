@@ -46,13 +46,13 @@ static void count_random(struct ds_counts *c, uint64_t *random, uint32_t source,
     struct ds_hit h = {
         .counts = c,
         .source_key = source | DS_COUNT_KEY_SET,
-        .signatures = v.signatures,
+        .signatures = (uint16_t)v.signatures,
         .device = v.device,
         .relation = ds_syn_relation(&p, v.signatures),
     };
     h.source_hash = ds_hash(&key, h.source_key);
     ds_count_source(&h);
-    ds_count_signatures(c, h.signatures);
+    ds_count_signatures(c, h.signatures & ~DS_SIGNATURES_RELATED);
 }
 
 static struct result run(const struct syn *shape)

@@ -59,25 +59,24 @@ static void count(struct fixture *f, unsigned worker, const struct packet *p)
     struct ds_counts *c = &f->sets[worker].counts;
     struct ds_hit h = {
         .counts = c,
-        .source4 = p->source,
         .source_key = p->source | DS_COUNT_KEY_SET,
-        .dest_key = p->dest | DS_COUNT_KEY_SET,
-        .dest_index = DS_MONITOR_OUTSIDE,
-        .signatures = p->signatures,
+        .cell_key = ds_count_cell_key(p->cls, p->proto, p->port, p->country),
+        .signatures = (uint16_t)p->signatures,
         .device = p->device,
         .bytes = 40,
         .country = p->country,
-        .type = DS_TYPE_TCP_SYN,
-        .cls = p->cls,
-        .proto = p->proto,
     };
+    int64_t index = DS_MONITOR_OUTSIDE;
     if (!ds_monitor_is_everything(f->monitor))
-        h.dest_index = ds_monitor_index4(f->monitor, p->dest);
+        index = ds_monitor_index4(f->monitor, p->dest);
     h.source_hash = ds_hash(&key, h.source_key);
-    h.pair_key = ds_count_pair_key(&key, &h, p->proto, p->port);
+    h.pair_key = ds_count_pair_key(&key, h.source_key, h.cell_key);
     h.pair_hash = ds_hash(&key, h.pair_key);
-    h.cell_key = ds_count_cell_key(p->cls, p->proto, p->port, p->country);
     h.cell_hash = ds_hash(&key, h.cell_key);
+    c->types[DS_TYPE_TCP_SYN]++;
+    c->protocols[p->proto]++;
+    ds_count_signatures(c, p->signatures);
+    ds_count_destination(c, index, p->dest);
     ds_count_source(&h);
     ds_count_packet(&h);
     f->counted++;
@@ -250,9 +249,10 @@ static void test_full_tables(void **state)
     assert_int_equal(w.sources, TABLE_ROOM);
     assert_int_equal(w.destinations, TABLE_ROOM);
     assert_int_equal(w.active_addresses, TABLE_ROOM);
-    assert_int_equal(sum_cell_sources(&w), TABLE_ROOM);
+    /* Pairs have one place less, and those that were their source's last are not looked up. */
+    assert_int_equal(sum_cell_sources(&w), TABLE_ROOM - 1);
     for (int table = 0; table < DS_OVERFLOW_COUNT; table++)
-        assert_int_equal(w.overflow[table], 2 * (sent - TABLE_ROOM));
+        assert_int_equal(w.overflow[table], 2 * (sent - TABLE_ROOM) + (table == DS_OVERFLOW_PAIRS));
     uint64_t rest = 0, ports = 0;
     for (size_t i = 0; i < w.cell_count; i++) {
         if (w.cells[i].country == DS_COUNTRY_REST)
@@ -271,7 +271,7 @@ static void test_no_memory_for_rest(void **state)
 {
     struct fixture *f = make(1, MANY_WORKERS, NULL);
     const uint32_t sent = 4 * TABLE_ROOM;
-    shrink(&f->sets[0].counts.rest_cells);
+    shrink(&f->sets[0].counts.wide_cells);
     for (uint32_t i = 0; i < sent; i++)
         count(f, 0, &(struct packet){1, 1, (uint16_t)i, 9, (uint8_t)(i % DS_CLASS_COUNT), 6, 0, 0});
     struct ds_window w = gather(f);
@@ -285,6 +285,68 @@ static void test_no_memory_for_rest(void **state)
     f->counted = 0;
     w = gather(f);
     assert_int_equal(w.cell_count, 0);
+    ds_window_finish(&w);
+    finish(f);
+}
+
+/* What no packed cell can hold: more packets, more bytes, and both. */
+static void test_wide_cells(void **state)
+{
+    struct fixture *f = make(2, 2, NULL);
+    const struct packet scans[] = {{1, 1, 23, 9, 0, 6, 0, 0}, {1, 1, 80, 9, 0, 6, 0, 0}};
+    for (unsigned worker = 0; worker < 2; worker++) {
+        struct ds_counts *c = &f->sets[worker].counts;
+        count(f, worker, &scans[0]);
+        count(f, worker, &scans[1]);
+        size_t i = 0;
+        for (struct ds_count_cell *cell; (cell = ds_table_next(&c->cells, &i));) {
+            bool is_first = (cell->key_packets >> DS_CELL_PORT_SHIFT & UINT16_MAX) == 23;
+            cell->key_packets += is_first ? DS_CELL_FULL_PACKETS - 2 : 0;
+            cell->bytes_sources += is_first ? 0 : DS_CELL_FULL_BYTES - 81;
+        }
+        c->types[DS_TYPE_TCP_SYN] += DS_CELL_FULL_PACKETS - 2;
+        c->protocols[6] += DS_CELL_FULL_PACKETS - 2;
+        f->counted += DS_CELL_FULL_PACKETS - 2;
+        for (int round = 0; round < 5; round++) {
+            count(f, worker, &scans[0]);
+            count(f, worker, &scans[1]);
+        }
+        assert_int_equal(c->wide_cells.used, 2);
+        count(f, worker, &(struct packet){2, 1, 23, 9, 0, 6, 0, 0});
+    }
+    struct ds_window w = gather(f);
+    assert_int_equal(w.cell_count, 2);
+    assert_int_equal(w.cells[0].packets, 2 * (DS_CELL_FULL_PACKETS - 1 + 6));
+    assert_int_equal(w.cells[0].sources, 4);
+    assert_int_equal(w.cells[1].packets, 12);
+    assert_int_equal(w.cells[1].bytes, 2 * (DS_CELL_FULL_BYTES - 81 + 6 * 40));
+    assert_int_equal(w.cells[1].sources, 2);
+    ds_window_finish(&w);
+    finish(f);
+}
+
+/* A wide cell that needs several packed ones to be gathered. */
+static void test_very_wide_cell(void **state)
+{
+    struct fixture *f = make(1, 1, NULL);
+    struct ds_counts *c = &f->sets[0].counts;
+    count(f, 0, &(struct packet){1, 1, 23, 9, 0, 6, 0, 0});
+    size_t i = 0;
+    ds_count_widen(c, ds_table_next(&c->cells, &i));
+    i = 0;
+    struct ds_wide_cell *wide = ds_table_next(&c->wide_cells, &i);
+    const uint64_t more = UINT64_C(5000000000), bytes = UINT64_C(1) << 50;
+    wide->packets += more;
+    wide->bytes += bytes;
+    wide->sources += UINT64_C(1) << 30;
+    c->types[DS_TYPE_TCP_SYN] += more;
+    c->protocols[6] += more;
+    f->counted += more;
+    struct ds_window w = gather(f);
+    assert_int_equal(w.cell_count, 1);
+    assert_int_equal(w.cells[0].packets, more + 1);
+    assert_int_equal(w.cells[0].bytes, bytes + 40);
+    assert_int_equal(w.cells[0].sources, (UINT64_C(1) << 30) + 1);
     ds_window_finish(&w);
     finish(f);
 }
@@ -400,6 +462,8 @@ int main(void)
         cmocka_unit_test(test_full_tables),
         cmocka_unit_test(test_destinations_of_all_workers),
         cmocka_unit_test(test_no_memory_for_rest),
+        cmocka_unit_test(test_wide_cells),
+        cmocka_unit_test(test_very_wide_cell),
         cmocka_unit_test(test_destinations_are_not_divided),
         cmocka_unit_test(test_large_monitored_set),
         cmocka_unit_test(test_clear),

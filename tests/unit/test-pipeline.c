@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <stdatomic.h>
 
+#define WORKERS_MAX 4
 #define FRAMES      20000
 #define WINDOWS_MAX 64
 #define START_S     INT64_C(1700000040)
@@ -126,6 +127,7 @@ struct way {
     bool everything;
     int64_t window_ns;
     double speed;
+    bool split; /* every worker reads for itself */
 };
 
 /* Runs captures through a pipeline; what join returned. The captures stay the caller's. */
@@ -139,6 +141,7 @@ static int run_all(struct ds_capture **captures, unsigned count, const struct wa
         .monitor = monitor,
         .sink = {.self = k, .put = keep},
         .workers = way->workers,
+        .split = way->split,
         .window_ns = way->window_ns,
         .speed = way->speed,
         .lateness_ns = way->window_ns ? 2 * DS_NS_PER_S : 0,
@@ -165,13 +168,16 @@ static int run(struct ds_capture *capture, const struct way *way, struct keeper 
 static struct keeper *run_traffic(const struct traffic *t, const struct way *way)
 {
     struct keeper *k = calloc(1, sizeof *k);
-    struct ds_capture *capture;
+    struct ds_capture *captures[WORKERS_MAX];
+    unsigned count = way->split ? way->workers : 1;
     struct ds_error err;
     assert_non_null(k);
-    assert_int_equal(ds_capture_open_fake(t->frames, t->count, 50, &capture), 0);
-    if (run(capture, way, k, &err))
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(ds_capture_open_fake(t->frames, t->count, 50 + 7 * i, &captures[i]), 0);
+    if (run_all(captures, count, way, k, &err))
         fail_msg("%s", err.text);
-    capture->ops->destroy(capture);
+    for (unsigned i = 0; i < count; i++)
+        captures[i]->ops->destroy(captures[i]);
     return k;
 }
 
@@ -188,13 +194,14 @@ static char *print(const struct ds_window *w)
 
 static void compare_workers(const struct traffic *t, bool everything, int64_t window_ns)
 {
-    struct keeper *one = run_traffic(t, &(struct way){1, everything, window_ns, 0});
+    struct keeper *one = run_traffic(t, &(struct way){1, everything, window_ns, 0, false});
     uint64_t received = 0;
     for (size_t i = 0; i < one->count; i++)
         received += one->windows[i].books[DS_BOOK_RECEIVED];
     assert_true(received == t->count);
-    for (unsigned workers = 2; workers <= 4; workers++) {
-        struct keeper *many = run_traffic(t, &(struct way){workers, everything, window_ns, 0});
+    for (unsigned round = 0; round < 2 * WORKERS_MAX; round++) {
+        const struct way way = {1 + round / 2, everything, window_ns, 0, round % 2};
+        struct keeper *many = run_traffic(t, &way);
         assert_int_equal(many->count, one->count);
         for (size_t i = 0; i < one->count; i++) {
             char *expected = print(&one->windows[i]), *found = print(&many->windows[i]);
@@ -257,7 +264,8 @@ static uint64_t sum_figure(const struct keeper *k, size_t figure)
 
 static void test_captures_agree(void **state)
 {
-    const struct way whole = {2, false, 0, 0}, minutes = {2, false, 60 * DS_NS_PER_S, 0};
+    const struct way whole = {2, false, 0, 0, false},
+                     minutes = {2, false, 60 * DS_NS_PER_S, 0, false};
     struct keeper *one = run_traffic(*state, &whole);
     for (unsigned count = 2; count <= 5; count++) {
         struct keeper *many = run_split(*state, count, &whole);
@@ -286,7 +294,7 @@ static void test_captures_agree(void **state)
 /* The traffic has what it is meant to test. */
 static void test_traffic(void **state)
 {
-    struct keeper *k = run_traffic(*state, &(struct way){2, false, 0, 0});
+    struct keeper *k = run_traffic(*state, &(struct way){2, false, 0, 0, false});
     const struct ds_window *w = &k->windows[0];
     assert_int_equal(k->count, 1);
     for (unsigned i = 0; i < DS_MALFORMED_OTHER; i++)
@@ -304,7 +312,7 @@ static void test_traffic(void **state)
     assert_true(w->addresses_known && w->addresses == 256 && w->active_addresses == 256);
     forget(k);
     free(k);
-    k = run_traffic(*state, &(struct way){2, false, 60 * DS_NS_PER_S, 0});
+    k = run_traffic(*state, &(struct way){2, false, 60 * DS_NS_PER_S, 0, false});
     uint64_t late = 0;
     for (size_t i = 0; i < k->count; i++)
         late += k->windows[i].books[DS_BOOK_LATE];
@@ -321,7 +329,8 @@ static void test_failing_sink(void **state)
         struct ds_capture *capture;
         struct ds_error err;
         assert_int_equal(ds_capture_open_fake(t->frames, t->count, 7, &capture), 0);
-        assert_int_equal(run(capture, &(struct way){2, false, 60 * DS_NS_PER_S, 0}, &k, &err), -1);
+        assert_int_equal(
+            run(capture, &(struct way){2, false, 60 * DS_NS_PER_S, 0, false}, &k, &err), -1);
         assert_int_equal(err.status, DS_NETWORK);
         assert_string_equal(err.text, "the sink is full");
         assert_int_equal(k.count, fail_at - 1);
@@ -338,7 +347,7 @@ static void test_stop(void **state)
     struct ds_error err;
     uint64_t received = 0;
     assert_int_equal(ds_capture_open_fake(t->frames, t->count, 1, &k.stop_capture), 0);
-    assert_int_equal(run(k.stop_capture, &(struct way){3, false, 60 * DS_NS_PER_S, 0}, &k, &err),
+    assert_int_equal(run(k.stop_capture, &(struct way){3, false, 60 * DS_NS_PER_S, 0, false}, &k, &err),
                      0);
     for (size_t i = 0; i < k.count; i++)
         received += k.windows[i].books[DS_BOOK_RECEIVED];
@@ -353,7 +362,7 @@ static void test_nothing(void **state)
     struct ds_capture *capture;
     struct ds_error err;
     assert_int_equal(ds_capture_open_fake(NULL, 0, 1, &capture), 0);
-    assert_int_equal(run(capture, &(struct way){2, true, 60 * DS_NS_PER_S, 0}, &k, &err), 0);
+    assert_int_equal(run(capture, &(struct way){2, true, 60 * DS_NS_PER_S, 0, false}, &k, &err), 0);
     assert_int_equal(k.count, 0);
     capture->ops->destroy(capture);
 }
@@ -408,7 +417,7 @@ static int64_t replay(const int64_t *times_ns, size_t count, double speed, bool 
     assert_int_equal(ds_capture_open_fake(t->frames, t->count, COUNT(t->frames), &capture), 0);
     k.stop_capture = stops ? capture : NULL;
     int64_t began_ns = ds_clock_steady_ns();
-    assert_int_equal(run(capture, &(struct way){1, true, DS_NS_PER_S * 60, speed}, &k, &err), 0);
+    assert_int_equal(run(capture, &(struct way){1, true, DS_NS_PER_S * 60, speed, false}, &k, &err), 0);
     int64_t took_ns = ds_clock_steady_ns() - began_ns;
     uint64_t received = 0;
     for (size_t i = 0; i < k.count; i++)

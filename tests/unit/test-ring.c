@@ -38,7 +38,7 @@ static unsigned fill(struct ds_ring *r, int64_t *next, unsigned most)
     unsigned n = 0;
     for (; n < most && (s = ds_ring_reserve(r)); n++) {
         s->epoch = (uint32_t)*next;
-        s->snap[DS_SNAP_BYTES - 1] = (uint8_t)*next;
+        s->bytes[DS_SNAP_BYTES - 1] = (uint8_t)*next;
         ++*next;
         ds_ring_commit(r);
     }
@@ -54,7 +54,7 @@ static unsigned drain(struct ds_ring *r, int64_t *next, unsigned most)
     assert_true(n <= most);
     for (size_t i = 0; i < n; i++, ++*next) {
         assert_true(slots[i].epoch == *next);
-        assert_int_equal(slots[i].snap[DS_SNAP_BYTES - 1], (uint8_t)*next);
+        assert_int_equal(slots[i].bytes[DS_SNAP_BYTES - 1], (uint8_t)*next);
         memset(&slots[i], 0xee, sizeof slots[i]);
     }
     if (n)
@@ -89,7 +89,7 @@ static void test_unpublished_is_unseen(void **state)
     struct ds_slot *s = ds_ring_reserve(&f.ring);
     assert_ptr_equal(s, ds_ring_reserve(&f.ring)); /* until it is committed */
     s->epoch = (uint32_t)in++;
-    s->snap[DS_SNAP_BYTES - 1] = 0;
+    s->bytes[DS_SNAP_BYTES - 1] = 0;
     ds_ring_commit(&f.ring);
     assert_false(ds_ring_has_data(&f.ring));
     assert_int_equal(drain(&f.ring, &out, SLOTS), 0);
@@ -186,7 +186,7 @@ static void *consume(void *arg)
             if (end)
                 break;
             bool in_order = r->lossy ? slots[i].epoch > last : slots[i].epoch == last + 1;
-            r->out_of_order += !in_order || slots[i].snap[0] != (uint8_t)slots[i].epoch;
+            r->out_of_order += !in_order || slots[i].bytes[0] != (uint8_t)slots[i].epoch;
             last = slots[i].epoch;
             r->seen++;
         }
@@ -213,7 +213,7 @@ static void produce(struct race *r)
         }
         s->kind = i < r->count ? DS_SLOT_PACKET : DS_SLOT_END;
         s->epoch = (uint32_t)i;
-        s->snap[0] = (uint8_t)i;
+        s->bytes[0] = (uint8_t)i;
         ds_ring_commit(ring);
         if (draw_below(&seed, r->most_in) == 0) {
             ds_ring_publish(ring);

@@ -41,10 +41,21 @@ static uint32_t place(struct ds_schedule *s, struct ds_schedule_member *m, int64
     return ds_schedule_assign(m, t, late);
 }
 
+/* What a packet's slot must say. START is a multiple of all lengths, and of 10 s. */
+static uint32_t expected_ms(int64_t time_ns, int64_t length_ns, bool late,
+                            const struct ds_timeline *t)
+{
+    int64_t step_ns = length_ns ? (time_ns - START) % length_ns : 0; /* into the window */
+    int64_t start_ns = late ? t->start_ns : time_ns - step_ns - (step_ns < 0 ? length_ns : 0);
+    int64_t at_ns = late ? t->start_ns : time_ns;
+    int64_t origin_ns = length_ns ? start_ns / (10 * SECOND) * (10 * SECOND) : START;
+    return at_ns > origin_ns ? (uint32_t)((at_ns - origin_ns) / DS_NS_PER_MS) : 0;
+}
+
 /* One member alone gives what the timeline gives, step by step, whatever the times. */
 static void test_alone(void **state)
 {
-    static const int64_t lengths[] = {LENGTH, SECOND, 0};
+    static const int64_t lengths[] = {LENGTH, SECOND, 3 * SECOND, 0};
     for (size_t l = 0; l < COUNT(lengths); l++) {
         struct ds_schedule s;
         struct ds_schedule_member m = {.told = 0};
@@ -70,6 +81,8 @@ static void test_alone(void **state)
             assert_int_equal(told, closed);
             assert_int_equal(epoch, ds_timeline_assign(&t, time_ns, &late_t));
             assert_int_equal(late, late_t);
+            assert_int_equal(ds_schedule_ms(&m, time_ns, epoch),
+                             expected_ms(time_ns, lengths[l], late, &t));
         }
         bool more;
         do {
@@ -79,6 +92,36 @@ static void test_alone(void **state)
         } while (more);
         ds_schedule_finish(&s);
     }
+}
+
+/* The edges of what a slot's time can hold. */
+static void test_times_at_the_edges(void **state)
+{
+    struct pair p;
+    bool late;
+    unsigned closes = 0;
+    begin(&p);
+    uint32_t first = place(&p.s, &p.a, START + LENGTH - 1, &late, &closes);
+    assert_int_equal(ds_schedule_ms(&p.a, START + LENGTH - 1, first), 59999);
+    assert_int_equal(ds_schedule_ms(&p.a, START, first), 0);
+    assert_int_equal(ds_schedule_ms(&p.a, START + LENGTH, first + 1), 0);
+    assert_int_equal(ds_schedule_ms(&p.a, INT64_MIN, first), 0);
+    assert_int_equal(ds_schedule_ms(&p.a, INT64_MAX, first + 1), 59999);
+    ds_schedule_finish(&p.s);
+
+    struct ds_schedule s;
+    struct ds_schedule_member m = {.told = 0};
+    assert_int_equal(ds_schedule_init(&s, 1, 0, 0), 0);
+    place(&s, &m, START + 9 * SECOND / 2, &late, &closes);
+    assert_int_equal(ds_schedule_ms(&m, START + 9 * SECOND / 2, 1), 4500);
+    place(&s, &m, START - LENGTH, &late, &closes);
+    assert_int_equal(ds_schedule_ms(&m, START - LENGTH, 1), 0);
+    assert_int_equal(ds_schedule_ms(&m, START + LENGTH, 1), 60000);
+    assert_true(ds_schedule_ms(&m, INT64_MAX, 1) == UINT32_MAX);
+    struct ds_epoch e;
+    assert_true(ds_schedule_leave(&s, &m, &e));
+    assert_true(e.start_s == (START - LENGTH) / SECOND && e.origin_s == START / SECOND);
+    ds_schedule_finish(&s);
 }
 
 static void test_second_learns(void **state)
@@ -235,9 +278,9 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alone),   cmocka_unit_test(test_second_learns),
-        cmocka_unit_test(test_held),    cmocka_unit_test(test_end),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_alone),         cmocka_unit_test(test_times_at_the_edges),
+        cmocka_unit_test(test_second_learns), cmocka_unit_test(test_held),
+        cmocka_unit_test(test_end),           cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -254,11 +254,18 @@ static void test_experimental(void **state)
 static uint32_t relate(struct ds_relation *last, uint32_t signature, uint32_t seq, uint32_t dest)
 {
     struct ds_packet p = {.seq = seq, .dest4 = dest, .dest_port = 80, .source_port = 40000};
-    struct ds_hit h = {.signatures = signature | BIT(IRREGULAR),
+    struct ds_counts *c = calloc(1, sizeof *c);
+    assert_non_null(c);
+    struct ds_hit h = {.counts = c,
+                       .signatures = (uint16_t)(signature | BIT(IRREGULAR)),
                        .relation = ds_syn_relation(&p, signature)};
-    uint32_t stands = ds_count_related(last, &h);
-    assert_true(stands & BIT(IRREGULAR)); /* the others are left alone */
-    return stands & ~BIT(IRREGULAR);
+    ds_count_related(last, &h);
+    assert_true(h.signatures & BIT(IRREGULAR)); /* the others are left alone */
+    uint32_t stands = h.signatures & ~BIT(IRREGULAR);
+    for (unsigned i = 0; i < DS_SIGNATURE_COUNT; i++)
+        assert_int_equal(c->signature_packets[i], stands >> i & 1);
+    free(c);
+    return stands;
 }
 
 static void test_nmap_relation(void **state)
