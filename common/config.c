@@ -14,50 +14,52 @@ static const cyaml_config_t yaml_settings = {
     .flags = CYAML_CFG_NO_ALIAS,
 };
 
-/* The whole file in fresh memory; NULL with err. */
-static unsigned char *read_file(const char *path, size_t *size, struct ds_error *err)
+int ds_config_read(const char *path, unsigned char **out, size_t *out_size, struct ds_error *err)
 {
     FILE *file = fopen(path, "rbe");
-    if (!file) {
-        ds_error(err, DS_CONFIG, "%s: cannot open: %s", path, strerror(errno));
-        return NULL;
-    }
+    if (!file)
+        return ds_error(err, DS_CONFIG, "%s: cannot open: %s", path, strerror(errno));
     unsigned char *text = malloc(DS_CONFIG_BYTES_MAX + 1);
-    *size = text ? fread(text, 1, DS_CONFIG_BYTES_MAX + 1, file) : 0;
-    bool is_good = false;
+    size_t size = text ? fread(text, 1, DS_CONFIG_BYTES_MAX + 1, file) : 0;
+    int rc = 0;
     if (!text)
-        ds_error(err, DS_FAILURE, "%s: no memory", path);
+        rc = ds_error(err, DS_FAILURE, "%s: no memory", path);
     else if (ferror(file))
-        ds_error(err, DS_CONFIG, "%s: cannot read: %s", path, strerror(errno));
-    else if (*size > DS_CONFIG_BYTES_MAX)
-        ds_error(err, DS_CONFIG, "%s: longer than %u bytes; is it a configuration file?", path,
-                 DS_CONFIG_BYTES_MAX);
-    else
-        is_good = true;
+        rc = ds_error(err, DS_CONFIG, "%s: cannot read: %s", path, strerror(errno));
+    else if (size > DS_CONFIG_BYTES_MAX)
+        rc = ds_error(err, DS_CONFIG, "%s: longer than %u bytes; is it a configuration file?", path,
+                      DS_CONFIG_BYTES_MAX);
     fclose(file);
-    if (!is_good) {
+    if (rc) {
         free(text);
-        text = NULL;
+        return rc;
     }
-    return text;
+    *out = text;
+    *out_size = size;
+    return 0;
+}
+
+int ds_config_load_text(const char *path, const void *text, size_t size,
+                        const struct cyaml_schema_value *schema, const struct ds_config_rule *rules,
+                        void **out, struct ds_error *err)
+{
+    if (ds_config_check(path, text, size, schema, rules, err))
+        return -1;
+    /* What passed the check can only fail here where the two disagree or memory runs out. */
+    cyaml_err_t failed = cyaml_load_data(text, size, &yaml_settings, schema, out, NULL);
+    if (failed == CYAML_ERR_OOM)
+        return ds_error(err, DS_FAILURE, "%s: no memory", path);
+    return failed ? ds_error(err, DS_CONFIG, "%s: %s", path, cyaml_strerror(failed)) : 0;
 }
 
 int ds_config_load(const char *path, const struct cyaml_schema_value *schema,
                    const struct ds_config_rule *rules, void **out, struct ds_error *err)
 {
-    size_t size = 0;
-    unsigned char *text = read_file(path, &size, err);
-    if (!text)
+    unsigned char *text;
+    size_t size;
+    if (ds_config_read(path, &text, &size, err))
         return -1;
-    int rc = ds_config_check(path, text, size, schema, rules, err);
-    if (rc == 0) {
-        /* What passed the check can only fail here where the two disagree or memory runs out. */
-        cyaml_err_t failed = cyaml_load_data(text, size, &yaml_settings, schema, out, NULL);
-        if (failed == CYAML_ERR_OOM)
-            rc = ds_error(err, DS_FAILURE, "%s: no memory", path);
-        else if (failed)
-            rc = ds_error(err, DS_CONFIG, "%s: %s", path, cyaml_strerror(failed));
-    }
+    int rc = ds_config_load_text(path, text, size, schema, rules, out, err);
     free(text);
     return rc;
 }

@@ -53,10 +53,9 @@ static const char *const malformed_names[DS_MALFORMED_COUNT] = {
 };
 
 static const char *const overflow_names[DS_OVERFLOW_COUNT] = {
-    [DS_OVERFLOW_CELLS] = "cells",
-    [DS_OVERFLOW_PAIRS] = "pairs",
-    [DS_OVERFLOW_SOURCES] = "sources",
-    [DS_OVERFLOW_DESTINATIONS] = "destinations",
+    [DS_OVERFLOW_CELLS] = "cells",           [DS_OVERFLOW_PAIRS] = "pairs",
+    [DS_OVERFLOW_SOURCES] = "sources",       [DS_OVERFLOW_DESTINATIONS] = "destinations",
+    [DS_OVERFLOW_SIGNATURES] = "signatures",
 };
 
 static const char *const signature_names[DS_SIGNATURE_COUNT] = {

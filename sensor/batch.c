@@ -75,6 +75,14 @@ static inline void send(const struct ds_batch_view *b, struct ds_counts *c,
     ds_count_prefetch_source(h);
 }
 
+/* Signatures of files, while the snap is in the cache. */
+static inline void examine_rules(const struct ds_batch_view *b, const struct ds_snap *s,
+                                 struct ds_counts *c, const struct ds_packet *p)
+{
+    if (atomic_load_explicit(&c->rules.rules, memory_order_relaxed))
+        ds_rules_examine(b->matches, &c->rules, p, s->bytes, s->captured);
+}
+
 /* Any packet. False: it is counted already, as outside or malformed. */
 static __attribute__((noinline)) bool examine_any(const struct ds_batch_view *b,
                                                   const struct ds_snap *s, struct ds_counts *c,
@@ -106,6 +114,7 @@ static __attribute__((noinline)) bool examine_any(const struct ds_batch_view *b,
     if (p.is_v6)
         h->country = b->geo ? ds_geo_find6(b->geo, s->bytes + 8) : DS_GEO_UNKNOWN;
     send(b, c, &p, &v, h);
+    examine_rules(b, s, c, &p);
     return true;
 }
 
@@ -128,6 +137,7 @@ static inline bool examine(const struct ds_batch_view *b, const struct ds_snap *
             ds_classify_udp(&p, &v);
         h->country = DS_COUNT_COUNTRY_LATER;
         send(b, c, &p, &v, h);
+        examine_rules(b, s, c, &p);
     }
     c->books[DS_BOOK_LATE] += s->late;
     return true;
@@ -199,6 +209,7 @@ void BATCH_COUNT(struct ds_batch *batch, const struct ds_snap *snaps, size_t n)
     const struct ds_hash_key key = *batch->view.key;
     struct ds_batch_view b = batch->view;
     b.key = &key;
+    b.matches = &batch->matches;
     struct ds_hit *hits = batch->hits;
     uint64_t at = batch->examined;
     for (const struct ds_snap *end = snaps + n; snaps < end; snaps++) {
@@ -211,4 +222,5 @@ void BATCH_COUNT(struct ds_batch *batch, const struct ds_snap *snaps, size_t n)
         at++;
     }
     batch->examined = at;
+    ds_rules_count(&batch->matches);
 }

@@ -20,6 +20,7 @@ struct ds_batch_view {
     /* The counts of the windows that the snaps of one call belong to: of one capture, so at most
      * two and consecutive; by epoch modulo 2. */
     struct ds_counts *counts[DS_TIMELINE_OPEN_MAX];
+    struct ds_rule_pending *matches;
 };
 
 struct ds_batch {
@@ -27,6 +28,7 @@ struct ds_batch {
     /* Packets on their way, by number modulo DS_BATCH_HITS: from the first to those examined. */
     struct ds_hit hits[DS_BATCH_HITS];
     uint64_t first, examined;
+    struct ds_rule_pending matches; /* of a call, empty between calls */
 };
 
 /* Counts n <= DS_BATCH snaps, whose epochs have their counts set. The

@@ -20,6 +20,10 @@ struct ds_sensor_file {
         unsigned snaplen, buffer_mib, timeout_ms, threads;
         bool *promiscuous;
     } capture;
+    struct {
+        char **files, **enable, **disable;
+        unsigned files_count, enable_count, disable_count;
+    } signatures;
     char **monitor, **exclude, **decapsulate, **cpus;
     unsigned monitor_count, exclude_count, decapsulate_count, cpus_count;
     bool *experimental_signatures;
@@ -30,11 +34,13 @@ struct ds_sensor_file {
 #define OPTIONAL_TEXT(key, type, member)                                                           \
     CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member, 1,         \
                            CYAML_UNLIMITED)
-#define OPTIONAL_LIST(key, member)                                                                 \
-    CYAML_FIELD_SEQUENCE(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct ds_sensor_file,     \
-                         member, &text_schema, 0, DS_CONFIG_PREFIXES_MAX)
+#define LIST(key, type, member)                                                                    \
+    CYAML_FIELD_SEQUENCE(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member,              \
+                         &text_schema, 0, DS_CONFIG_PREFIXES_MAX)
+#define OPTIONAL_LIST(key, member) LIST(key, struct ds_sensor_file, member)
 
 typedef __typeof__(((struct ds_sensor_file *)0)->capture) capture_file;
+typedef __typeof__(((struct ds_sensor_file *)0)->signatures) signatures_file;
 
 static const cyaml_schema_value_t text_schema = {
     CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, CYAML_UNLIMITED),
@@ -53,6 +59,13 @@ static const cyaml_schema_field_t capture_fields[] = {
     CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t signatures_fields[] = {
+    LIST("files", signatures_file, files),
+    LIST("enable", signatures_file, enable),
+    LIST("disable", signatures_file, disable),
+    CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t sensor_fields[] = {
     OPTIONAL_TEXT("name", struct ds_sensor_file, name),
     CYAML_FIELD_MAPPING("capture", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, capture,
@@ -63,6 +76,8 @@ static const cyaml_schema_field_t sensor_fields[] = {
     OPTIONAL_TEXT("country_db", struct ds_sensor_file, country_db),
     CYAML_FIELD_BOOL_PTR("experimental_signatures", CYAML_FLAG_OPTIONAL, struct ds_sensor_file,
                          experimental_signatures),
+    CYAML_FIELD_MAPPING("signatures", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, signatures,
+                        signatures_fields),
     OPTIONAL_TEXT("window", struct ds_sensor_file, window),
     OPTIONAL_TEXT("lateness", struct ds_sensor_file, lateness),
     CYAML_FIELD_UINT("workers", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, workers),
@@ -123,6 +138,9 @@ int ds_sensor_file_load(const char *path, struct ds_sensor_file **out, struct ds
         .decapsulate = {(const char **)f->decapsulate, f->decapsulate_count},
         .country_db = f->country_db,
         .experimental_signatures = f->experimental_signatures,
+        .signatures = {(const char **)f->signatures.files, f->signatures.files_count},
+        .enable_signatures = {(const char **)f->signatures.enable, f->signatures.enable_count},
+        .disable_signatures = {(const char **)f->signatures.disable, f->signatures.disable_count},
         .window = f->window,
         .lateness = f->lateness,
         .workers = f->workers,
@@ -178,6 +196,9 @@ void ds_sensor_text_override(struct ds_sensor_text *text, const struct ds_sensor
     override_list(&text->monitor, &over->monitor);
     override_list(&text->exclude, &over->exclude);
     override_list(&text->decapsulate, &over->decapsulate);
+    override_list(&text->signatures, &over->signatures);
+    override_list(&text->enable_signatures, &over->enable_signatures);
+    override_list(&text->disable_signatures, &over->disable_signatures);
     override_list(&text->cpus, &over->cpus);
     if (over->experimental_signatures)
         text->experimental_signatures = over->experimental_signatures;
@@ -396,6 +417,14 @@ int ds_sensor_config_make(const struct ds_sensor_text *text, struct ds_sensor_co
         return -1;
     out->country_db = text->country_db;
     out->experimental_signatures = text->experimental_signatures && *text->experimental_signatures;
+    out->signatures = (struct ds_signature_settings){
+        .paths = text->signatures.items,
+        .path_count = text->signatures.count,
+        .enable = text->enable_signatures.items,
+        .enable_count = text->enable_signatures.count,
+        .disable = text->disable_signatures.items,
+        .disable_count = text->disable_signatures.count,
+    };
     out->aggregator = text->aggregator;
     return 0;
 }

@@ -10,6 +10,7 @@
 #include "darkscope/limits.h"
 #include "monitor.h"
 #include "pipeline.h"
+#include "signatures.h"
 
 #define DS_CONFIG_PREFIXES_MAX    4096
 #define DS_CONFIG_SNAPLEN_DEFAULT 512
@@ -46,6 +47,9 @@ struct ds_sensor_text {
     struct ds_config_list decapsulate;
     const char *country_db;
     const bool *experimental_signatures;
+    struct ds_config_list signatures;
+    struct ds_config_list enable_signatures;
+    struct ds_config_list disable_signatures;
     const char *window;
     const char *lateness;
     unsigned workers;
@@ -69,6 +73,7 @@ struct ds_sensor_config {
     unsigned tunnels;
     const char *country_db; /* NULL: none */
     bool experimental_signatures;
+    struct ds_signature_settings signatures;
     int64_t window_ns; /* 0: one window for everything */
     int64_t lateness_ns;
     unsigned workers;

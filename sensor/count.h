@@ -13,6 +13,7 @@
 #include "geo.h"
 #include "monitor.h"
 #include "packet.h"
+#include "rules.h"
 #include "table.h"
 #include "timeline.h"
 
@@ -91,6 +92,7 @@ struct ds_counts {
     struct ds_table sources, pairs, cells;           /* pairs: and DS_COUNT_PAIR_KNOWN */
     struct ds_table wide_cells;   /* rests of ports, and what cells had too much of */
     struct ds_table destinations; /* those without a bit */
+    struct ds_rule_counts rules;  /* signatures of files */
     uint64_t known_pair_hash;
     uint64_t *destination_bits; /* IPv4, by monitor index; NULL where there are none */
     size_t destination_words;

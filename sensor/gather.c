@@ -136,9 +136,54 @@ static int by_id(const void *a, const void *b)
     return strcmp(x->id, y->id);
 }
 
-static int list_signatures(const struct breakdown *from, struct ds_window *w)
+/* What a worker counted by the signatures of files. */
+static void list_rules(struct ds_rule_counts *c, struct ds_window *w)
 {
-    w->signatures = calloc(DS_SIGNATURE_COUNT, sizeof *w->signatures);
+    const struct ds_rules *rules = atomic_load(&c->rules);
+    for (size_t i = 0; rules && i < rules->count; i++) {
+        const struct ds_rule_tally *t = &c->tallies[i];
+        if (!t->packets)
+            continue;
+        struct ds_signature_tally *to = &w->signatures[w->signature_count++];
+        *to = (struct ds_signature_tally){.packets = t->packets,
+                                          .sources = t->sources,
+                                          .confirmed_sources = t->confirmed_sources};
+        strcpy(to->id, rules->rules[i].id);
+    }
+    w->overflow[DS_OVERFLOW_SIGNATURES] += c->overflow;
+}
+
+/* Adds up those that several workers have. Where they changed while the workers opened this window,
+ * there may be more than it holds: those are left out, and said to be. */
+static void unite_signatures(struct ds_window *w)
+{
+    size_t count = 0;
+    qsort(w->signatures, w->signature_count, sizeof *w->signatures, by_id);
+    for (size_t i = 0; i < w->signature_count; i++) {
+        const struct ds_signature_tally *from = &w->signatures[i];
+        struct ds_signature_tally *to = &w->signatures[count ? count - 1 : 0];
+        if (count && strcmp(to->id, from->id) == 0) {
+            to->packets += from->packets;
+            to->sources += from->sources;
+            to->confirmed_sources += from->confirmed_sources;
+        } else if (count < DS_SIGNATURES_MAX) {
+            w->signatures[count++] = *from;
+        } else {
+            w->overflow[DS_OVERFLOW_SIGNATURES] += from->packets;
+        }
+    }
+    w->signature_count = count;
+}
+
+static int list_signatures(const struct breakdown *from, struct ds_set *const *sets,
+                           unsigned workers, struct ds_window *w)
+{
+    size_t most = DS_SIGNATURE_COUNT;
+    for (unsigned i = 0; i < workers; i++) {
+        const struct ds_rules *rules = atomic_load(&sets[i]->counts.rules.rules);
+        most += rules ? rules->count : 0;
+    }
+    w->signatures = calloc(most, sizeof *w->signatures);
     if (!w->signatures)
         return -1;
     for (unsigned i = 0; i < DS_SIGNATURE_COUNT; i++) {
@@ -148,7 +193,9 @@ static int list_signatures(const struct breakdown *from, struct ds_window *w)
         *to = from->signatures[i];
         strcpy(to->id, ds_signature_name(i));
     }
-    qsort(w->signatures, w->signature_count, sizeof *w->signatures, by_id);
+    for (unsigned i = 0; i < workers; i++)
+        list_rules(&sets[i]->counts.rules, w);
+    unite_signatures(w);
     return 0;
 }
 
@@ -311,7 +358,7 @@ int ds_gather(struct ds_gather *g, struct ds_set *const *sets, unsigned workers,
     out->addresses_known = !ds_monitor_is_everything(monitor);
     out->addresses = ds_monitor_addresses(monitor);
     failed = failed || list_countries(breakdown, out) || list_devices(breakdown, out) ||
-             list_signatures(breakdown, out);
+             list_signatures(breakdown, sets, workers, out);
     free(breakdown);
     if (failed)
         ds_window_finish(out);

@@ -82,14 +82,44 @@ static int open_capture(struct sensor *s, struct ds_error *err)
     return (c->xdp ? ds_capture_open_xdp : ds_capture_open_live)(&live, s->captures, err);
 }
 
+static void log_fault(void *arg, const char *text)
+{
+    ds_log(DS_LOG_ERROR, "%s", text);
+}
+
+/* What is wrong with some signatures is told; the others are used. *faults is how many were. */
+static int load_signatures(struct sensor *s, struct ds_rules **out, unsigned *faults,
+                           struct ds_error *err)
+{
+    struct ds_signature_faults told = {.tell = log_fault};
+    int failed = ds_signatures_load(&s->config.signatures, &told, out, err);
+    *faults = told.count;
+    return failed;
+}
+
+static int check_signatures(struct sensor *s, struct ds_error *err)
+{
+    struct ds_rules *rules = NULL;
+    unsigned faults;
+    if (load_signatures(s, &rules, &faults, err))
+        return -1;
+    ds_rules_destroy(rules);
+    return faults
+               ? ds_error(err, DS_CONFIG, "signatures: %u faults; the others can be used", faults)
+               : 0;
+}
+
 static int build(struct sensor *s, struct ds_error *err)
 {
     const struct ds_sensor_config *c = &s->config;
     struct ds_geo *geo = NULL;
-    if (c->country_db && ds_geo_create(c->country_db, &geo, err))
-        return -1;
-    if (ds_delivery_init(&s->delivery, c, geo ? geo->name : "", s->options.json, err)) {
+    struct ds_rules *rules = NULL;
+    unsigned faults;
+    if ((c->country_db && ds_geo_create(c->country_db, &geo, err)) ||
+        load_signatures(s, &rules, &faults, err) ||
+        ds_delivery_init(&s->delivery, c, geo ? geo->name : "", s->options.json, err)) {
         ds_geo_destroy(geo);
+        ds_rules_destroy(rules);
         return -1;
     }
     struct ds_pipeline_settings settings = {
@@ -98,6 +128,7 @@ static int build(struct sensor *s, struct ds_error *err)
         .split = s->split,
         .monitor = c->monitor,
         .geo = geo,
+        .rules = rules,
         .sink = ds_delivery_sink(&s->delivery),
         .workers = c->workers,
         .tunnels = c->tunnels,
@@ -139,9 +170,9 @@ static void reload_country(struct sensor *s)
 {
     struct ds_error err;
     struct ds_geo *geo;
-    if (!s->config.country_db) {
-        ds_log(DS_LOG_WARNING, "no country database to read again; set country_db");
-    } else if (ds_geo_create(s->config.country_db, &geo, &err)) {
+    if (!s->config.country_db)
+        return;
+    if (ds_geo_create(s->config.country_db, &geo, &err)) {
         ds_log(DS_LOG_ERROR, "%s; the one in use stays", err.text);
     } else {
         char name[sizeof geo->name];
@@ -153,6 +184,20 @@ static void reload_country(struct sensor *s)
         else
             ds_log(DS_LOG_INFO, "country database is now %s", name);
     }
+}
+
+static void reload_signatures(struct sensor *s)
+{
+    struct ds_error err;
+    struct ds_rules *rules;
+    unsigned faults;
+    if (load_signatures(s, &rules, &faults, &err)) {
+        ds_log(DS_LOG_ERROR, "%s; the signatures in use stay", err.text);
+        return;
+    }
+    size_t count = rules ? rules->count : 0;
+    ds_pipeline_replace_rules(s->pipeline, rules);
+    ds_log(DS_LOG_INFO, "signatures from files: %zu, from the next window on", count);
 }
 
 /* Output that nobody reads, or that has no room, is an error like others: with an aggregator there
@@ -182,6 +227,7 @@ static void await_end(struct sensor *s)
         if (info.ssi_signo != SIGHUP)
             break;
         reload_country(s);
+        reload_signatures(s);
     }
     ds_delivery_stop(&s->delivery);
     ds_pipeline_stop(s->pipeline);
@@ -229,6 +275,8 @@ int main(int argc, char **argv)
     ds_options_parse(&s.options, argc, argv);
     int failed = configure(&s, &err);
     ignore_output_signals(&s);
+    if (!failed && s.options.check)
+        failed = check_signatures(&s, &err);
     if (!failed && !s.options.check)
         failed =
             open_capture(&s, &err) || take_signals(&s, &err) || build(&s, &err) || run(&s, &err);

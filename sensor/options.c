@@ -22,6 +22,9 @@ enum key {
     KEY_WORKERS = 'W',
     KEY_EXCLUDE = 256,
     KEY_DECAPSULATE,
+    KEY_SIGNATURES,
+    KEY_ENABLE,
+    KEY_DISABLE,
     KEY_LATENESS,
     KEY_SNAPLEN,
     KEY_BUFFER,
@@ -56,6 +59,12 @@ static const struct argp_option option_table[] = {
     {"country-db", KEY_COUNTRY, "FILE", 0, "MaxMind DB with countries; without it all are ??", 0},
     {"experimental-signatures", KEY_EXPERIMENTAL, 0, 0,
      "built-in signatures that are not verified, too: hajime, adb-miner, satori", 0},
+    {"signatures", KEY_SIGNATURES, "PATH", 0,
+     "a signature file, or a directory of them (repeatable; none: none, also not the shipped ones)",
+     0},
+    {"enable-signature", KEY_ENABLE, "ID", 0,
+     "use this signature, though it is off (repeatable; * is any text)", 0},
+    {"disable-signature", KEY_DISABLE, "ID", 0, "do not use it (likewise)", 0},
     {"window", KEY_WINDOW, "LENGTH", 0, "60s by default; all: one window for everything", 0},
     {"lateness", KEY_LATENESS, "LENGTH", 0, "how long a window waits for late packets (2s)", 0},
     {"workers", KEY_WORKERS, "N", 0, "counting threads (1)", 0},
@@ -139,6 +148,15 @@ static error_t parse_list(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_DECAPSULATE:
         push(state, o->decapsulate, &o->text.decapsulate, arg);
+        return 0;
+    case KEY_SIGNATURES:
+        push(state, o->signatures, &o->text.signatures, arg);
+        return 0;
+    case KEY_ENABLE:
+        push(state, o->enable_signatures, &o->text.enable_signatures, arg);
+        return 0;
+    case KEY_DISABLE:
+        push(state, o->disable_signatures, &o->text.disable_signatures, arg);
         return 0;
     case KEY_CPU:
         push(state, o->cpus, &o->text.cpus, arg);

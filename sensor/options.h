@@ -20,6 +20,9 @@ struct ds_options {
     const char *exclude[DS_OPTIONS_LIST_MAX];
     const char *decapsulate[DS_OPTIONS_LIST_MAX];
     const char *cpus[DS_OPTIONS_LIST_MAX];
+    const char *signatures[DS_OPTIONS_LIST_MAX];
+    const char *enable_signatures[DS_OPTIONS_LIST_MAX];
+    const char *disable_signatures[DS_OPTIONS_LIST_MAX];
 };
 
 /* Parses, or prints what is wrong (or the help) and exits as argp does, with DS_USAGE. */

@@ -26,7 +26,8 @@ struct ds_pipeline {
     struct ds_ring **ring_places; /* the same, those of a capture side by side */
     /* What is made, for destroy. */
     unsigned schedules_ready, dispatches_ready, workers_ready, rings_ready;
-    struct ds_geo *retired_geo; /* replaced, and perhaps still in use; NULL: none */
+    struct ds_geo *retired_geo;     /* replaced, and perhaps still in use; NULL: none */
+    struct ds_rules *retired_rules; /* likewise; a list */
     pthread_t uplink;
     struct ds_gather gather; /* the uplink thread's */
     int result;              /* of the sink; error says why */
@@ -132,6 +133,7 @@ int ds_pipeline_create(const struct ds_pipeline_settings *s, struct ds_pipeline 
     struct ds_pipeline *p = calloc(1, sizeof *p);
     if (!p) {
         ds_geo_destroy(s->geo);
+        ds_rules_destroy(s->rules);
         return ds_error(err, DS_FAILURE, "no memory for the pipeline");
     }
     ds_memory_keep();
@@ -141,6 +143,7 @@ int ds_pipeline_create(const struct ds_pipeline_settings *s, struct ds_pipeline 
         .monitor = s->monitor,
         .key = &p->key,
         .geo = s->geo,
+        .rules = s->rules,
         .closed = &p->closed,
         .experimental = s->experimental_signatures,
     };
@@ -154,6 +157,14 @@ int ds_pipeline_create(const struct ds_pipeline_settings *s, struct ds_pipeline 
     }
     *out = p;
     return 0;
+}
+
+/* Takes the first out of a list of retired rules and frees it. */
+static void destroy_first(struct ds_rules **list)
+{
+    struct ds_rules *first = *list;
+    *list = first->retired;
+    ds_rules_destroy(first);
 }
 
 void ds_pipeline_destroy(struct ds_pipeline *p)
@@ -177,6 +188,9 @@ void ds_pipeline_destroy(struct ds_pipeline *p)
     ds_gather_finish(&p->gather);
     ds_geo_destroy((struct ds_geo *)atomic_load(&p->shared.geo));
     ds_geo_destroy(p->retired_geo);
+    ds_rules_destroy((struct ds_rules *)atomic_load(&p->shared.rules));
+    while (p->retired_rules)
+        destroy_first(&p->retired_rules);
     if (p->done_fd >= 0)
         close(p->done_fd);
     free(p);
@@ -345,4 +359,27 @@ int ds_pipeline_replace_geo(struct ds_pipeline *p, struct ds_geo *geo)
     ds_geo_destroy(p->retired_geo);
     p->retired_geo = (struct ds_geo *)atomic_exchange(&p->shared.geo, geo);
     return 0;
+}
+
+static bool are_held(const struct ds_pipeline *p, const struct ds_rules *rules)
+{
+    for (unsigned i = 0; i < p->settings.workers; i++)
+        for (int k = 0; k < DS_WORKER_SETS; k++)
+            if (atomic_load(&p->workers[i].sets[k].counts.rules.rules) == rules)
+                return true;
+    return false;
+}
+
+void ds_pipeline_replace_rules(struct ds_pipeline *p, struct ds_rules *rules)
+{
+    struct ds_rules *before = (struct ds_rules *)atomic_exchange(&p->shared.rules, rules);
+    if (before) {
+        before->retired = p->retired_rules;
+        p->retired_rules = before;
+    }
+    for (struct ds_rules **at = &p->retired_rules; *at;)
+        if (are_held(p, *at))
+            at = &(*at)->retired;
+        else
+            destroy_first(at);
 }

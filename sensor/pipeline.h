@@ -33,6 +33,7 @@ struct ds_pipeline_settings {
     unsigned capture_count;           /* 1 .. DS_CAPTURE_THREADS_MAX */
     const struct ds_monitor *monitor; /* borrowed */
     struct ds_geo *geo;               /* taken; NULL: no country */
+    struct ds_rules *rules;           /* taken; NULL: no signatures of files */
     struct ds_sink sink;
     unsigned workers; /* 1 .. DS_PIPELINE_WORKERS_MAX */
     /* There are as many captures as workers, each delivers all packets, and its thread counts its
@@ -74,5 +75,10 @@ int ds_pipeline_done_fd(const struct ds_pipeline *p);
  * end. 0, or 1 where the last but one is still in use: then geo is freed and nothing changes. Main
  * thread. */
 int ds_pipeline_replace_geo(struct ds_pipeline *p, struct ds_geo *geo);
+
+/* Swaps the signatures of files without stopping or waiting; takes rules (NULL: none from now on).
+ * Windows that are open keep theirs; a worker uses the new ones from the next window that it opens.
+ * Those before are kept while windows have them: at most DS_WORKER_SETS a worker. Main thread. */
+void ds_pipeline_replace_rules(struct ds_pipeline *p, struct ds_rules *rules);
 
 #endif

@@ -55,6 +55,17 @@ static struct ds_set *wait_free_set(struct ds_worker *w)
     return set;
 }
 
+/* A window is counted by one set of rules. Announces which, and makes sure that the announcement
+ * came before they were replaced: then the main thread keeps them until the window is cleared. */
+static void hold_rules(const struct ds_worker *w, struct ds_rule_counts *c)
+{
+    const struct ds_rules *rules;
+    do {
+        rules = atomic_load(&w->shared->rules);
+        atomic_store(&c->rules, rules);
+    } while (rules != atomic_load(&w->shared->rules));
+}
+
 /* The open set of an epoch, opened if this is its first packet. */
 static struct ds_set *open_set(struct ds_worker *w, uint32_t epoch)
 {
@@ -66,6 +77,7 @@ static struct ds_set *open_set(struct ds_worker *w, uint32_t epoch)
         set->epoch = epoch;
         set->closes = 0;
         strcpy(set->country_db, w->batch.view.geo ? w->batch.view.geo->name : "");
+        hold_rules(w, &set->counts.rules);
         atomic_store_explicit(&set->state, DS_SET_OPEN, memory_order_relaxed);
     }
     w->recent = set;

@@ -48,9 +48,10 @@ struct ds_set {
 struct ds_worker_shared {
     const struct ds_monitor *monitor;
     const struct ds_hash_key *key;
-    _Atomic(const struct ds_geo *) geo; /* NULL: none */
-    struct ds_gate *closed;             /* the uplink thread's: signalled at every closed set */
-    bool experimental;                  /* signatures: batch.h */
+    _Atomic(const struct ds_geo *) geo;     /* NULL: none */
+    _Atomic(const struct ds_rules *) rules; /* NULL: none; for windows that are opened from now */
+    struct ds_gate *closed;                 /* the uplink thread's: signalled at every closed set */
+    bool experimental;                      /* signatures: batch.h */
 };
 
 struct ds_worker {

@@ -70,6 +70,7 @@ static const char schema_window[] =
     "  overflow_pairs INTEGER NOT NULL, -- above 0: sources of cells are lower bounds\n"
     "  overflow_sources INTEGER NOT NULL, -- above 0: other sources are lower bounds\n"
     "  overflow_destinations INTEGER NOT NULL,\n"
+    "  overflow_signatures INTEGER NOT NULL, -- above 0: sources of signatures are lower bounds\n"
     "  PRIMARY KEY (start, sensor)\n"
     ") WITHOUT ROWID;";
 

@@ -43,7 +43,8 @@ enum fact {
     FACT_CELL, /* built by append_cells */
 };
 
-#define EXACT "parts = 1 AND overflow_sources = 0 AS exact"
+#define EXACT           "parts = 1 AND overflow_sources = 0 AS exact"
+#define EXACT_SIGNATURE "parts = 1 AND overflow_sources = 0 AND overflow_signatures = 0 AS exact"
 #define OF(table)                                                                                  \
     " FROM window CROSS JOIN " table " AS t USING (start, sensor) WHERE " STORE_IN_RANGE
 
@@ -62,7 +63,7 @@ static const char *const facts[] = {
     [FACT_DEVICE] = "SELECT start, device, sum(t.packets) AS packets, NULL AS bytes,"
                     " NULL AS survey, sum(t.sources) AS sources, " EXACT OF("window_device"),
     [FACT_SIGNATURE] = "SELECT start, id, t.packets, NULL AS bytes, NULL AS survey, t.sources,"
-                       " " EXACT OF("window_signature"),
+                       " " EXACT_SIGNATURE OF("window_signature"),
 };
 
 static bool is_empty(const struct ds_filter *f)

@@ -92,8 +92,8 @@ int ds_sqlite_load(struct ds_store *store, int64_t start_s, const char *sensor,
     "start, seconds, observed_ns, parts, addresses, active_addresses, country_db, bytes, sources," \
     " destinations, received, counted, outside, malformed, late, fragment, truncated,"             \
     " dropped_kernel, dropped_interface, dropped_ring, overflow_cells, overflow_pairs,"            \
-    " overflow_sources, overflow_destinations"
-#define STORE_WINDOW_COLUMN_COUNT 24
+    " overflow_sources, overflow_destinations, overflow_signatures"
+#define STORE_WINDOW_COLUMN_COUNT 25
 
 /* Reads these columns from column first on into w's scalars. Returns parts. */
 uint64_t ds_sqlite_read_window(sqlite3_stmt *stmt, int first, struct ds_window *w);

@@ -66,10 +66,10 @@ static int insert_finish(struct insert *in)
 static int insert_scalars(struct sqlite_store *s, int64_t sensor, const struct ds_window *w,
                           uint64_t parts, struct ds_error *err)
 {
-    _Static_assert(STORE_WINDOW_COLUMN_COUNT == 24, "as many values below");
+    _Static_assert(STORE_WINDOW_COLUMN_COUNT == 25, "as many values below");
     struct insert in = insert_begin(s,
                                     "INSERT INTO window (sensor, " STORE_WINDOW_COLUMNS ") VALUES"
-                                    " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                                    " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                                     err);
     value(&in, (uint64_t)sensor);
     value(&in, (uint64_t)w->start_s);

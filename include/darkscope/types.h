@@ -73,6 +73,7 @@ enum ds_overflow {
     DS_OVERFLOW_PAIRS,        /* a cell's unique sources are a lower bound */
     DS_OVERFLOW_SOURCES,      /* unique sources per window, country, class are lower bounds */
     DS_OVERFLOW_DESTINATIONS, /* unique destinations are a lower bound */
+    DS_OVERFLOW_SIGNATURES,   /* a file signature's unique sources are a lower bound */
     DS_OVERFLOW_COUNT
 };
 

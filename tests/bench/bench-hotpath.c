@@ -5,7 +5,10 @@
  * not wall time: machines are shared.
  *
  *   bench-hotpath [--packets N] [--sources N] [--uniform] [--window S] [--workers N] [--rounds N]
- *                 [--country-db FILE]
+ *                 [--country-db FILE] [--signatures FILE] [--rules N]
+ *
+ * With signatures, only the pipeline is measured: without them, with the first 10 and with all; or
+ * with the first N alone.
  */
 #include "capture.h"
 #include "classify/classify.h"
@@ -13,6 +16,7 @@
 #include "link.h"
 #include "parse.h"
 #include "pipeline.h"
+#include "signatures.h"
 #include "traffic.h"
 
 #include "darkscope/message.h"
@@ -33,6 +37,8 @@ struct bench {
     struct ds_bench_traffic traffic;
     unsigned window_s, workers, rounds;
     const char *country_db;
+    const char *signatures; /* NULL: none */
+    size_t rules;           /* of them, from the first on */
     uint8_t *image;
     size_t image_bytes;
     char path[64];
@@ -276,6 +282,30 @@ static int take_window(void *self, struct ds_window *w, struct ds_error *err)
     return 0;
 }
 
+static void tell_fault(void *arg, const char *text)
+{
+    fprintf(stderr, "bench-hotpath: %s\n", text);
+    exit(1);
+}
+
+/* The first of the file's signatures; NULL for none. */
+static struct ds_rules *make_rules(const struct bench *b)
+{
+    const struct ds_signature_settings settings = {.paths = &b->signatures, .path_count = 1};
+    struct ds_signature_faults faults = {.tell = tell_fault};
+    struct ds_signature_list *list;
+    struct ds_rules *rules;
+    struct ds_error err;
+    if (!b->rules)
+        return NULL;
+    check(ds_signatures_read(&settings, &faults, &list, &err), &err);
+    for (size_t i = 0; i < list->count; i++)
+        list->entries[i].enabled = i < b->rules;
+    check(ds_signatures_compile(list, &faults, NULL, &rules, &err), &err);
+    ds_signatures_free(list);
+    return rules;
+}
+
 static void run_pipeline(struct bench *b)
 {
     struct laps laps[WORKERS_MAX] = {0};
@@ -295,6 +325,7 @@ static void run_pipeline(struct bench *b)
         .split = true,
         .monitor = b->monitor,
         .geo = geo,
+        .rules = make_rules(b),
         .sink = {.self = b, .put = take_window},
         .workers = b->workers,
         .window_ns = b->window_s * INT64_C(1000000000),
@@ -405,13 +436,40 @@ static void run_all(struct bench *b)
            (double)b->message_bytes / (double)b->windows);
 }
 
+/* The same pipeline with more and more signatures. */
+static void run_signatures(struct bench *b)
+{
+    enum { STEPS = 3 };
+    const size_t counts[STEPS] = {0, 10, 30}, only = b->rules;
+    double ns[STEPS][64], ratio[STEPS][64];
+    for (unsigned round = 0; round < b->rounds; round++)
+        for (int i = 0; i < STEPS; i++) {
+            b->rules = only ? only : counts[i];
+            b->counted = 0;
+            run_pipeline(b);
+            ns[i][round] = b->later_s * 1e9 / (double)b->traffic.packets;
+            ratio[i][round] = ns[i][round] / ns[0][round];
+            if (only)
+                return;
+        }
+    printf("| signatures | ns/packet, least | ratio to none: least | median | most |\n"
+           "|---|---|---|---|---|\n");
+    for (int i = 0; i < STEPS; i++) {
+        qsort(ns[i], b->rounds, sizeof(double), by_value);
+        qsort(ratio[i], b->rounds, sizeof(double), by_value);
+        printf("| %zu | %.1f | %.2f | %.2f | %.2f |\n", counts[i], ns[i][0], ratio[i][0],
+               ratio[i][b->rounds / 2], ratio[i][b->rounds - 1]);
+    }
+}
+
 static void parse_options(struct bench *b, int argc, char **argv)
 {
     static const struct option options[] = {
         {"packets", required_argument, NULL, 'p'},    {"sources", required_argument, NULL, 's'},
         {"uniform", no_argument, NULL, 'u'},          {"window", required_argument, NULL, 'w'},
         {"workers", required_argument, NULL, 'W'},    {"rounds", required_argument, NULL, 'r'},
-        {"country-db", required_argument, NULL, 'g'}, {0},
+        {"country-db", required_argument, NULL, 'g'}, {"signatures", required_argument, NULL, 'S'},
+        {"rules", required_argument, NULL, 'R'},      {0},
     };
     for (int key; (key = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         unsigned long value = optarg ? strtoul(optarg, NULL, 10) : 0;
@@ -436,6 +494,12 @@ static void parse_options(struct bench *b, int argc, char **argv)
             break;
         case 'g':
             b->country_db = optarg;
+            break;
+        case 'S':
+            b->signatures = optarg;
+            break;
+        case 'R':
+            b->rules = value;
             break;
         default:
             exit(2);
@@ -470,7 +534,10 @@ int main(int argc, char **argv)
            " packets, %.0f MB, sources %s over %u, window %u s, %u worker(s), %u rounds\n\n",
            b.traffic.packets, (double)b.image_bytes / 1e6, b.traffic.uniform ? "uniform" : "Zipf",
            b.traffic.pool, b.window_s, b.workers, b.rounds);
-    run_all(&b);
+    if (b.signatures)
+        run_signatures(&b);
+    else
+        run_all(&b);
     unlink(b.path);
     free(b.image);
     ds_geo_destroy(b.geo);

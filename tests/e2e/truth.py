@@ -95,8 +95,8 @@ def compare(options, witness):
         with open(sidecar, encoding="utf-8") as file:
             truth = json.load(file)
         check(witness(truth["all"]), "the capture does not hold what it is made for")
-        sensor = [SENSOR, "--json", "--read", capture, "--country-db", COUNTRY_DB,
-                  *[word for prefix in PREFIXES for word in ("--monitor", prefix)]]
+        sensor = [SENSOR, "--json", "--signatures", "none", "--read", capture, "--country-db",
+                  COUNTRY_DB, *[word for prefix in PREFIXES for word in ("--monitor", prefix)]]
         whole = run(*sensor, "--window", "all").windows()
         by_window = run(*sensor, "--window", option(options, "--window", "60s")).windows()
         check_sums(whole, by_window)

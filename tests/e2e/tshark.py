@@ -298,7 +298,8 @@ def tshark_figures(path):
 def compare(path):
     if not shutil.which("tshark"):
         raise Skip("no tshark")
-    window, = run(SENSOR, "--read", path, "--json", "--window", "all").windows()
+    window, = run(SENSOR, "--read", path, "--json", "--window", "all", "--signatures",
+                  "none").windows()
     check_books(window)
     theirs = tshark_figures(path)
     check(theirs["packets"]["received"] > 0, "tshark saw no packet")

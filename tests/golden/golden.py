@@ -95,7 +95,7 @@ def sensor_tables(window):
 
 def compare(path):
     sources = compare_packets(path)
-    window, = run(SENSOR, "--read", path, "--json", "--window", "all",
+    window, = run(SENSOR, "--read", path, "--json", "--window", "all", "--signatures", "none",
                   "--experimental-signatures").windows()
     check(window["packets"]["counted"] == sum(s.packets for s in sources.values()),
           "the sensor counted other packets")
@@ -209,7 +209,8 @@ class Population:
             path = os.path.join(where, "capture")
             run(GEN, "--output", path, "--mix", name, "--rate", "20000", "--duration", "7s",
                 "--sources", "400")
-            window, = run(SENSOR, "--read", path, "--json", "--window", "all").windows()
+            window, = run(SENSOR, "--read", path, "--json", "--window", "all",
+                          "--signatures", "none").windows()
         self.name = name
         self.packets, self.sources = window["packets"]["counted"], window["sources"]
         self.marks, self.devices = sensor_tables(window)

@@ -3,7 +3,8 @@
 """Installs into an empty folder and looks whether all is there and usable, and nothing else.
 TAP on standard output.
 
-usage: test-install.py SOURCE BUILD VERSION CC BINDIR MANDIR INCLUDEDIR EXAMPLES NAME.SECTION...
+usage: test-install.py SOURCE BUILD VERSION CC BINDIR MANDIR INCLUDEDIR DATADIR EXAMPLES
+           NAME.SECTION...
        folders are absolute; NAME.SECTION is a program with the section of its man page
 """
 import os
@@ -35,7 +36,8 @@ def installed(folder):
 
 
 def main():
-    source, build, version, cc, bindir, mandir, includedir, examples, *pages = sys.argv[1:]
+    (source, build, version, cc, bindir, mandir, includedir, datadir, examples,
+     *pages) = sys.argv[1:]
     with tempfile.TemporaryDirectory() as root:
         status, output = run("meson", "install", "-C", build, "--no-rebuild", "--destdir", root)
         check(status == 0, "meson install", output)
@@ -70,6 +72,11 @@ def main():
         take(docs, "LICENSE")
         for image in sorted(os.listdir(os.path.join(source, "docs", "images"))):
             take(os.path.join(docs, "images"), image)
+        signatures = os.path.join("share", "darkscope", "signatures")
+        shipped = sorted(os.listdir(os.path.join(source, signatures)))
+        check(len(shipped) > 0, "signature files are there to be shipped")
+        for file in shipped:
+            take(os.path.join(datadir, "darkscope", "signatures"), file)
         check(not left, "nothing else is installed", "\n".join(sorted(left)))
     print(f"1..{number}")
     sys.exit(failures > 0)

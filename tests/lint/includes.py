@@ -35,7 +35,7 @@ KNOWS = {
         # The stages, and what they look up.
         "link": {"tunnel"},
         "tunnel": {"link"},
-        "count": {"geo", "monitor", "timeline"},
+        "count": {"geo", "monitor", "rules", "timeline"},
         # Those that know the order of the stages: frame to ring, ring to tables, tables to window.
         "dispatch": {"capture", "link", "ring", "schedule", "worker"},
         "schedule": {"timeline"},
@@ -43,10 +43,11 @@ KNOWS = {
         "batch_choose": {"batch"},
         "worker": {"batch", "capture", "count", "ring"},
         "gather": {"worker"},
+        "signatures": {"parse", "rules"},
         "pipeline": {"capture", "dispatch", "gather", "geo", "memory", "monitor", "schedule", "worker"},
         "uplink": {"backlog", "dealer"},
         # What the user asked for.
-        "config": {"link", "monitor", "pipeline"},
+        "config": {"link", "monitor", "pipeline", "signatures"},
         "options": {"config"},
         "delivery": {"config", "identity", "pipeline", "uplink"},
         "identity": {"config"},
@@ -69,7 +70,7 @@ PURE = {
     "common": {"columns", "cursor", "fields", "message", "text", "types", "window",
                "window_fields"},
     "sensor": {"link", "tunnel", "timeline", "parse", "classify", "count", "batch", "gather",
-               "monitor"},
+               "monitor", "rules"},
     "aggregator": {"merge", "session"},
 }
 IMPURE = re.compile(r"^(fcntl|unistd|time|poll|pthread|threads|signal|syslog|pcap|zmq|sqlite3"

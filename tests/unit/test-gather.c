@@ -251,7 +251,7 @@ static void test_full_tables(void **state)
     assert_int_equal(w.active_addresses, TABLE_ROOM);
     /* Pairs have one place less, and those that were their source's last are not looked up. */
     assert_int_equal(sum_cell_sources(&w), TABLE_ROOM - 1);
-    for (int table = 0; table < DS_OVERFLOW_COUNT; table++)
+    for (int table = 0; table <= DS_OVERFLOW_DESTINATIONS; table++)
         assert_int_equal(w.overflow[table], 2 * (sent - TABLE_ROOM) + (table == DS_OVERFLOW_PAIRS));
     uint64_t rest = 0, ports = 0;
     for (size_t i = 0; i < w.cell_count; i++) {

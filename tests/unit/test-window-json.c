@@ -88,7 +88,7 @@ static void prints_a_window(void **state)
         "\"fragment\":1,\"truncated\":1,\"dropped_kernel\":7,\"dropped_interface\":8,"
         "\"dropped_ring\":9},"
         "\"malformed\":{\"ip_short\":2},"
-        "\"overflow\":{\"cells\":0,\"pairs\":5,\"sources\":0,\"destinations\":0},"
+        "\"overflow\":{\"cells\":0,\"pairs\":5,\"sources\":0,\"destinations\":0,\"signatures\":0},"
         "\"bytes\":1968,\"sources\":7,\"destinations\":10,"
         "\"types\":{\"tcp_syn\":7,\"tcp_synack\":0,\"tcp_ack\":0,\"tcp_push\":0,\"tcp_fin\":0,"
         "\"tcp_rst\":0,\"tcp_other\":0,\"udp\":0,\"icmp\":3,\"other\":1},"

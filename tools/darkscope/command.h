@@ -2,7 +2,8 @@
  *
  * The subcommands of darkscope. A subcommand is a kind of question (aggregator/query.h), its help,
  * and how its answer looks as a table and as CSV. The answer is the same JSON whether it comes from
- * a store or from an aggregator's API, so one code formats both.
+ * a store or from an aggregator's API, so one code formats both. Or it asks nobody and runs by
+ * itself.
  */
 #ifndef DARKSCOPE_COMMAND_H
 #define DARKSCOPE_COMMAND_H
@@ -10,6 +11,8 @@
 #include "query.h"
 
 #include <stdio.h>
+
+struct options;
 
 enum format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON, FORMAT_COUNT };
 
@@ -22,9 +25,12 @@ struct command {
     const char *help;       /* options and examples */
     void (*table)(FILE *to, const json_t *answer);
     void (*csv)(FILE *to, const json_t *answer);
+    /* In place of all that: takes the words behind the command and prints. NULL: a question. 0, or
+     * -1 with err. */
+    int (*run)(const struct options *o, struct ds_error *err);
 };
 
 extern const struct command command_query, command_top, command_summary, command_sensors,
-    command_windows, command_window;
+    command_windows, command_window, command_signatures;
 
 #endif

@@ -20,6 +20,8 @@ static int print_answer(const struct options *o, const json_t *answer)
 static int run(const struct options *o, struct ds_error *err)
 {
     json_t *answer = NULL;
+    if (o->command->run)
+        return o->command->run(o, err);
     if (fetch_answer(o, &answer, err) < 0)
         return -1;
     int printed = print_answer(o, answer);

@@ -13,8 +13,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_query,   &command_top,     &command_summary,
-    &command_sensors, &command_windows, &command_window,
+    &command_query,   &command_top,    &command_summary,    &command_sensors,
+    &command_windows, &command_window, &command_signatures,
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
@@ -70,8 +70,8 @@ static int find_command(struct options *o, const char *name, struct ds_error *er
             return 0;
         }
     return ds_error(err, DS_USAGE,
-                    "no command %.40s; there are query, top, summary, sensors, windows, window "
-                    "(--help explains them)",
+                    "no command %.40s; there are query, top, summary, sensors, windows, window, "
+                    "signatures (--help explains them)",
                     name);
 }
 
@@ -137,10 +137,28 @@ static int take_word(struct options *o, const char *word, struct ds_error *err)
 {
     if (!o->command)
         return find_command(o, word, err);
+    if (o->command->run) {
+        if (o->word_count == WORDS_MAX)
+            return ds_error(err, DS_USAGE, "%s: more than %d arguments", o->command->name,
+                            WORDS_MAX);
+        o->words[o->word_count++] = word;
+        return 0;
+    }
     if (o->command->positional)
         return add_pair(o, o->command->positional, word, err);
     return ds_error(err, DS_USAGE, "%s: what is %.40s? options begin with --", o->command->name,
                     word);
+}
+
+/* A command that asks nobody takes general options only. */
+static int check_alone(const struct options *o, struct ds_error *err)
+{
+    if (o->pair_count || o->store || o->url)
+        return ds_error(err, DS_USAGE, "%s: takes no --%.40s", o->command->name,
+                        o->pair_count ? o->pairs[0].name
+                        : o->store    ? "store"
+                                      : "url");
+    return 0;
 }
 
 static int set_query(struct options *o, struct ds_error *err)
@@ -184,10 +202,12 @@ int options_parse(struct options *o, int argc, char **argv, struct ds_error *err
         return 0;
     if (!o->command)
         return ds_error(err, DS_USAGE,
-                        "which command? query, top, summary, sensors, windows or window (--help "
-                        "explains them)");
+                        "which command? query, top, summary, sensors, windows, window or "
+                        "signatures (--help explains them)");
     if (o->format == FORMAT_COUNT)
         o->format = o->command->format;
+    if (o->command->run)
+        return check_alone(o, err);
     if (choose_source(o, err) < 0)
         return -1;
     return set_query(o, err);

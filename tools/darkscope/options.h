@@ -11,6 +11,7 @@
 
 #define DEFAULT_URL "http://127.0.0.1:7180"
 #define PAIRS_MAX   16
+#define WORDS_MAX   256 /* arguments of a command that runs by itself */
 
 struct pair {
     const char *name, *value; /* borrowed from the arguments, or value is time */
@@ -26,6 +27,8 @@ struct options {
     struct ds_query query;
     struct pair pairs[PAIRS_MAX]; /* those of query, for a URL */
     size_t pair_count;
+    const char *words[WORDS_MAX];
+    size_t word_count;
 };
 
 /* Reads arguments and the environment (DARKSCOPE_STORE, DARKSCOPE_URL). 0, or -1 with err. */

@@ -4,8 +4,8 @@
  * figures are kept depends on the question. A table on a terminal also leaves out what does not
  * fit; $COLUMNS sets the width elsewhere.
  */
-#ifndef DARKSCOPE_TABLE_H
-#define DARKSCOPE_TABLE_H
+#ifndef DARKSCOPE_TOOLS_TABLE_H
+#define DARKSCOPE_TOOLS_TABLE_H
 
 #include <jansson.h>
 #include <stdbool.h>

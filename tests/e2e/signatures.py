@@ -1,0 +1,232 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Signature files from a person's side: they are checked, tried, counted, stored and read again.
+
+usage: signatures.py DARKSCOPE-SENSOR DARKSCOPE-AGGREGATOR DARKSCOPE SIGNATURES
+"""
+import json
+import os
+import re
+import signal
+import sys
+
+import packets
+from books import check_books
+from harness import Program, check, check_equal, folder, main, run, wait_for
+
+SENSOR, AGGREGATOR, DARKSCOPE, SHIPPED = sys.argv[1:5]
+CONFIG, USAGE = 3, 2
+SECRET = "198.18."  # how every monitored address here begins
+PACKETS = 3000  # 10 ms each: 30 windows of a second
+
+TELNET = """
+- id: telnet
+  name: SYN to 23
+  category: malware
+  certainty: source
+  proto: tcp
+  ports: [23]
+  tcp_flags: S/SA
+"""
+ODD = """
+- id: odd-port
+  name: SYN from an odd port
+  category: other
+  certainty: source
+  filter: tcp[0:2] & 1 = 1
+"""
+BAD = """
+- id: bad
+  name: does not compile
+  category: other
+  certainty: source
+  filter: tcp andd 198.18.3.4
+"""
+
+
+def syn(number):
+    """From port 40000 + number; every third to telnet."""
+    return packets.ip4(f"203.0.113.{number % 50}", "198.18.3.4", 6,
+                       packets.tcp(40000 + number % 1000, 23 if number % 3 == 0 else 80,
+                                   packets.SYN))
+
+
+CAPTURE = packets.pcap([syn(n) for n in range(PACKETS)], link=packets.RAW)
+
+
+def write(where, name, content):
+    path = os.path.join(where, name)
+    with open(path + ".new", "wb") as file:
+        file.write(content if isinstance(content, bytes) else content.encode())
+    os.rename(path + ".new", path)
+    return path
+
+
+def by_id(window):
+    return {s["id"]: s for s in window["signatures"]}
+
+
+def expected(matches):
+    """What a signature must count that matches packets of these numbers."""
+    numbers = [n for n in range(PACKETS) if matches(n)]
+    sources = [n % 50 for n in numbers]
+    return {"packets": len(numbers), "sources": len(set(sources)),
+            "confirmed_sources": sum(sources.count(s) > 1 for s in set(sources))}
+
+
+def test_counts():
+    """One file is bad in one place: the others count, and the fault is said without an address."""
+    with folder() as where:
+        first = write(where, "first.yaml", TELNET)
+        second = write(where, "second.yaml", BAD + ODD)
+        for workers in "1", "3":
+            result = run(SENSOR, "--read", write(where, "capture", CAPTURE), "--json", "--window",
+                         "all", "--signatures", first, "--signatures", second, "--workers", workers)
+            window, = result.windows()
+            check_books(window)
+            check_equal(by_id(window), {
+                "telnet": {"id": "telnet", **expected(lambda n: n % 3 == 0)},
+                "odd-port": {"id": "odd-port", **expected(lambda n: n % 1000 % 2 == 1)}},
+                f"signatures with {workers} workers")
+            check(re.search(r"second\.yaml:6: signature 'bad': filter: libpcap says: ", result.err),
+                  f"it says only: {result.err}")
+            check(SECRET not in result.err, f"an address of the telescope is shown: {result.err}")
+
+
+def test_settings():
+    """Of a directory, by configuration; the check of the configuration checks them."""
+    with folder() as where:
+        os.mkdir(os.path.join(where, "d"))
+        write(where, "d/b.yaml", ODD.replace("source\n", "recalled\n"))
+        write(where, "d/a.yaml", TELNET)
+        write(where, "d/ignored.txt", BAD)
+        path = write(where, "sensor.yaml", f"""
+capture: {{file: {write(where, "capture", CAPTURE)}}}
+window: all
+signatures:
+  files: [{where}/d]
+  enable: ["odd*"]
+  disable: [telnet]
+""")
+        window, = run(SENSOR, "--config", path, "--json").windows()
+        check_equal(list(by_id(window)), ["odd-port"], "signatures that count")
+        run(SENSOR, "--config", path, "--check-config")
+        write(where, "d/c.yaml", BAD)
+        said = run(SENSOR, "--config", path, "--check-config", status=CONFIG).err
+        check("signature 'bad'" in said and "1 fault" in said, f"it says only: {said}")
+
+
+def test_reload():
+    """Files change while packets flow: nothing is lost, and each window is counted by one set."""
+    with folder() as where:
+        path = write(where, "mine.yaml", TELNET)
+        with Program(SENSOR, "--read", write(where, "capture", CAPTURE), "--json", "--window", "1s",
+                     "--signatures", path, "--speed", "4", where=where, name="sensor") as sensor:
+            wait_for(sensor.windows, "first window")
+            write(where, "mine.yaml", BAD + ODD)
+            sensor.send(signal.SIGHUP)
+            wait_for(lambda: "signatures from files: 1, from" in sensor.err(), "files are read again")
+            windows = sensor.ended().windows()
+    check(sum(w["packets"]["received"] for w in windows) == PACKETS, "packets are missing")
+    ids = [list(by_id(w)) for w in windows]
+    check(ids[0] == ["telnet"] and ids[-1] == ["odd-port"], f"the windows have {ids}")
+    check(ids == sorted(ids, reverse=True), f"not one set after the other: {ids}")
+    for window in windows:
+        check_books(window)
+        wanted = {"telnet": (33, 34), "odd-port": (50,)}
+        for name, tally in by_id(window).items():
+            check(tally["packets"] in wanted[name], f"{name} has {tally['packets']} of a window")
+
+
+def test_shipped_examples_hold():
+    """Every shipped signature proves itself; without its examples it does not."""
+    said = run(DARKSCOPE, "signatures", "check", SHIPPED).out.decode()
+    count = int(re.match(r"(\d+) signatures are right, and their examples hold", said)[1])
+    files = [os.path.join(SHIPPED, name) for name in sorted(os.listdir(SHIPPED))]
+    texts = []
+    for path in files:
+        with open(path, encoding="utf-8") as file:
+            texts.append(file.read())
+    check(count == sum(text.count("\n- id: ") for text in texts), f"only {count} were looked at")
+    with folder() as where:
+        for path, text in zip(files, texts):
+            flipped = text.replace("matches: true", "matches: X").replace(
+                "matches: false", "matches: true").replace("matches: X", "matches: false")
+            said = run(DARKSCOPE, "signatures", "check", write(where, "flipped.yaml", flipped),
+                       status=CONFIG).err
+            wrong = len(re.findall(r": example \d+ (?:matches, and|does not match)", said))
+            check(wrong == text.count("packet:"),
+                  f"{os.path.basename(path)}: {wrong} examples of {text.count('packet:')} prove "
+                  "something")
+
+
+def test_check():
+    with folder() as where:
+        said = run(DARKSCOPE, "signatures", "check", write(where, "x.yaml", TELNET + BAD),
+                   status=CONFIG).err
+        for wanted in ("signature 'telnet': no example that matches", "nearly matches",
+                       "signature 'bad': filter"):
+            check(wanted in said, f"it says only: {said}")
+        run(DARKSCOPE, "signatures", "check", status=USAGE)
+        run(DARKSCOPE, "signatures", "prove", status=USAGE)
+        run(DARKSCOPE, "signatures", "list", "--port", "23/tcp", status=USAGE)
+
+
+def test_packets_of_a_capture():
+    """Number, time and source, in all formats, and no destination."""
+    with folder() as where:
+        path, file = write(where, "capture", CAPTURE), write(where, "x.yaml", TELNET + ODD)
+        table, csv, lines = (run(DARKSCOPE, "signatures", "test", file, path, "--format",
+                                 form).out.decode() for form in ("table", "csv", "json"))
+    for text in table, csv, lines:
+        check(SECRET not in text, "an address of the telescope is shown")
+    rows = [json.loads(line) for line in lines.splitlines()]
+    matching = [n for n in range(PACKETS) if n % 3 == 0 or n % 2 == 1]
+    check_equal([row["packet"] for row in rows], [n + 1 for n in matching], "packets that match")
+    check_equal(rows[0], {"packet": 1, "time": "2026-01-01T00:00:00.000000Z",
+                          "source": "203.0.113.0", "signatures": ["telnet"]}, "first")
+    check_equal(rows[2], {"packet": 4, "time": "2026-01-01T00:00:00.030000Z",
+                          "source": "203.0.113.3", "signatures": ["telnet", "odd-port"]}, "third")
+    check(csv.splitlines()[3] == "4,2026-01-01T00:00:00.030000Z,203.0.113.3,telnet odd-port", csv)
+    check(f"{len(matching)} of {PACKETS} packets match" in table, table[-200:])
+
+
+def test_list():
+    rows = json.loads(run(DARKSCOPE, "signatures", "list", SHIPPED, "--format", "json").out)
+    ids = {row["id"]: row for row in rows}
+    check(len(ids) == len(rows), "an id stands twice")
+    check_equal([ids["huawei-hg532"][key] for key in ("category", "cve", "certainty", "state")],
+                ["malware", "CVE-2017-17215", "source", "on"], "huawei-hg532")
+    check(ids["mirai"]["file"] is None, "mirai is not built in")
+    experimental = [row["id"] for row in rows if row["certainty"] == "recalled"]
+    check(experimental and all(ids[i]["state"] == "off" for i in experimental if ids[i]["file"]),
+          "an experimental signature is on")
+
+
+def test_through_the_aggregator():
+    with folder() as where:
+        store = os.path.join(where, "store")
+        with Program(AGGREGATOR, "--listen", "tcp://127.0.0.1:0", "--http", "127.0.0.1:0",
+                     "--store", store, where=where, name="aggregator") as aggregator:
+            found = wait_for(lambda: re.search(r"listening (tcp://\S+),", aggregator.err()),
+                             "aggregator")
+            run(SENSOR, "--read", write(where, "capture", CAPTURE), "--aggregator", found[1],
+                "--name", "one", "--signatures", write(where, "x.yaml", TELNET + ODD))
+            aggregator.stop(number=signal.SIGTERM)
+        top = json.loads(run(DARKSCOPE, "top", "signatures", "--store", store, "--format",
+                             "json").out)
+    check_equal({row["id"]: row["packets"] for row in top["rows"]},
+                {"telnet": PACKETS // 3, "odd-port": PACKETS // 2}, "stored signatures")
+
+
+TESTS = [("files are counted, a bad one not", test_counts),
+         ("settings choose", test_settings),
+         ("reloading loses nothing", test_reload),
+         ("shipped examples hold", test_shipped_examples_hold),
+         ("check tells what is wrong", test_check),
+         ("test shows packets of a capture", test_packets_of_a_capture),
+         ("list has all", test_list),
+         ("counts reach the store", test_through_the_aggregator)]
+
+if __name__ == "__main__":
+    sys.exit(main(TESTS))
