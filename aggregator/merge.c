@@ -101,6 +101,31 @@ static void add_signature(void *into_row, const void *from_row)
     raise_to(&into->confirmed_sources, from->confirmed_sources);
 }
 
+static int compare_sources(const void *a, const void *b)
+{
+    return compare_numbers(((const struct ds_source_record *)a)->address,
+                           ((const struct ds_source_record *)b)->address);
+}
+
+static void add_source(void *into_row, const void *from_row)
+{
+    struct ds_source_record *into = into_row;
+    const struct ds_source_record *from = from_row;
+    add(&into->packets, from->packets);
+    into->ports = from->ports > into->ports ? from->ports : into->ports;
+    into->seen |= from->seen;
+    into->confirmed |= from->confirmed;
+    into->classes |= from->classes;
+    if (into->survey == DS_SURVEY_NO || from->survey == DS_SURVEY_YES)
+        into->survey = from->survey;
+    into->first = from->first < into->first ? from->first : into->first;
+    into->last = from->last > into->last ? from->last : into->last;
+    if (into->asn == 0)
+        into->asn = from->asn;
+    if (into->country == DS_COUNTRY_UNKNOWN)
+        into->country = from->country;
+}
+
 static const struct table_ops cell_ops = {
     .row_bytes = sizeof(struct ds_cell),
     .rows_max = DS_CELLS_MAX,
@@ -127,6 +152,13 @@ static const struct table_ops signature_ops = {
     .rows_max = DS_SIGNATURES_MAX,
     .compare = compare_signatures,
     .add = add_signature,
+};
+
+static const struct table_ops source_ops = {
+    .row_bytes = sizeof(struct ds_source_record),
+    .rows_max = DS_SOURCES_MAX,
+    .compare = compare_sources,
+    .add = add_source,
 };
 
 /* A table that is being built, or one of those it is built from. */
@@ -176,9 +208,9 @@ static int merge_tables(const struct table_ops *ops, struct rows a, struct rows 
     return 0;
 }
 
-/* The tables of a window. */
+/* The tables of both windows. */
 struct tables {
-    struct rows cells, countries, devices, signatures;
+    struct rows cells, countries, devices, signatures, sources;
 };
 
 static struct tables tables_of(const struct ds_window *w)
@@ -188,6 +220,7 @@ static struct tables tables_of(const struct ds_window *w)
         .countries = {w->countries, w->country_count},
         .devices = {w->devices, w->device_count},
         .signatures = {w->signatures, w->signature_count},
+        .sources = {w->source_records, w->source_record_count},
     };
 }
 
@@ -197,6 +230,7 @@ static void free_tables(struct tables *t)
     free(t->countries.at);
     free(t->devices.at);
     free(t->signatures.at);
+    free(t->sources.at);
 }
 
 static int build_tables(struct tables *out, const struct tables *a, const struct tables *b)
@@ -208,6 +242,8 @@ static int build_tables(struct tables *out, const struct tables *a, const struct
         result = merge_tables(&device_ops, a->devices, b->devices, &out->devices);
     if (result == 0)
         result = merge_tables(&signature_ops, a->signatures, b->signatures, &out->signatures);
+    if (result == 0)
+        result = merge_tables(&source_ops, a->sources, b->sources, &out->sources);
     return result;
 }
 
@@ -222,6 +258,57 @@ static void replace_tables(struct ds_window *w, const struct tables *t)
     w->device_count = t->devices.count;
     w->signatures = t->signatures.at;
     w->signature_count = t->signatures.count;
+    w->source_records = t->sources.at;
+    w->source_record_count = t->sources.count;
+}
+
+/* ---- the bits of source records ---- */
+
+struct marks {
+    char names[DS_MARKS_MAX][DS_SIGNATURE_ID_MAX + 1];
+    unsigned count;
+};
+
+/* The bit of a name, added where it is new; 0 where there is no room. */
+static uint32_t bit_of(struct marks *m, const char *name)
+{
+    unsigned i = 0;
+    while (i < m->count && strcmp(m->names[i], name) != 0)
+        i++;
+    if (i == DS_MARKS_MAX)
+        return 0;
+    if (i == m->count)
+        strcpy(m->names[m->count++], name);
+    return UINT32_C(1) << i;
+}
+
+static uint32_t translate(uint32_t bits, const uint32_t *to)
+{
+    uint32_t translated = 0;
+    for (; bits; bits &= bits - 1)
+        translated |= to[__builtin_ctz(bits)];
+    return translated;
+}
+
+/* Copies w's records to out, their bits now by m, which learns w's names. 0, or -1 without memory.
+ */
+static int translate_sources(const struct ds_window *w, struct marks *m, struct rows *out)
+{
+    uint32_t to[32] = {0};
+    for (unsigned i = 0; i < w->mark_count; i++)
+        to[i] = bit_of(m, w->marks[i]);
+    if (w->source_record_count == 0)
+        return 0;
+    struct ds_source_record *records = malloc(w->source_record_count * sizeof *records);
+    if (!records)
+        return -1;
+    for (size_t i = 0; i < w->source_record_count; i++) {
+        records[i] = w->source_records[i];
+        records[i].seen = translate(records[i].seen, to);
+        records[i].confirmed = translate(records[i].confirmed, to);
+    }
+    *out = (struct rows){records, w->source_record_count};
+    return 0;
 }
 
 /* What does not depend on whose windows they are. */
@@ -285,13 +372,20 @@ static void copy_figures(struct ds_window *into, const struct ds_window *from)
     into->countries = NULL;
     into->devices = NULL;
     into->signatures = NULL;
+    into->source_records = NULL;
     replace_tables(into, &own);
 }
 
 int ds_merge_window(struct ds_window *into, const struct ds_window *from, enum ds_merge how)
 {
     struct tables a = tables_of(into), b = tables_of(from), merged = {0};
-    int result = build_tables(&merged, &a, &b);
+    struct marks marks = {.count = into->mark_count};
+    memcpy(marks.names, into->marks, sizeof marks.names);
+    int result = translate_sources(from, &marks, &b.sources);
+    if (result == 0)
+        result = build_tables(&merged, &a, &b);
+    if (b.sources.at != from->source_records)
+        free(b.sources.at);
     if (result != 0) {
         free_tables(&merged);
         return result;
@@ -308,5 +402,8 @@ int ds_merge_window(struct ds_window *into, const struct ds_window *from, enum d
             add_part(into, from);
     }
     replace_tables(into, &merged);
+    memcpy(into->marks, marks.names, sizeof into->marks);
+    into->mark_count = marks.count;
+    raise_to(&into->sources, into->source_record_count);
     return 0;
 }

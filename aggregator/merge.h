@@ -12,6 +12,8 @@
  *   addresses          add; unknown if one is        the larger; unknown only if both are
  *   active_addresses,  add: sensors watch            the larger: a lower bound
  *   destinations         different addresses
+ *   source records     added by address: packets add, the larger number of ports is a lower bound;
+ *                      no more than DS_MARKS_MAX signatures are told apart
  *   country_db         kept where equal or one is empty, else "several"
  */
 #ifndef DARKSCOPE_MERGE_H
@@ -21,8 +23,8 @@
 
 enum ds_merge { DS_MERGE_SENSORS, DS_MERGE_PARTS };
 
-/* from does not fit: the sum of the tables would pass DS_CELLS_MAX, DS_COUNTRIES_MAX or
- * DS_SIGNATURES_MAX. */
+/* from does not fit: the sum of the tables would pass DS_CELLS_MAX, DS_COUNTRIES_MAX,
+ * DS_SIGNATURES_MAX or DS_SOURCES_MAX. */
 #define DS_MERGE_FULL 1
 
 /* Adds from into into, which keeps ownership of its own arrays; from is only read. into may be

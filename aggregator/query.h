@@ -5,12 +5,13 @@
  * options have one parser, one set of defaults and one set of error texts.
  *
  *   kind (path of the API)   names
- *   query                    port proto country class type signature  from to step sensor
- *   top                      by limit  port proto country class       from to sensor
+ *   query                    port proto country class type signature survey  from to step sensor
+ *   top                      by limit  port proto country class survey       from to sensor
  *   summary                  limit                                    from to sensor
  *   sensors
  *   windows                  limit                                    from to sensor
  *   window                   at sensor
+ *   sources                  limit country survey  from to sensor
  *
  * docs/storage.md describes values and answers. Every figure comes with its coverage: null where
  * nobody watched, 0 where somebody watched and saw nothing.
@@ -25,6 +26,7 @@
 #define DS_QUERY_POINTS_MAX  100000     /* of a series */
 #define DS_QUERY_LIMIT_MAX   10000      /* rows of top and windows */
 #define DS_QUERY_ROWS_MAX    (1u << 18) /* of the tables of a window; 600 bytes each on the way */
+#define DS_QUERY_SOURCES_MAX (1u << 20) /* sources that are added up; 64 bytes each */
 #define DS_QUERY_STEP_MAX_S  INT64_C(31622400) /* a leap year */
 #define DS_QUERY_STEP_WINDOW (-1)              /* step=window: the length of the windows */
 #define DS_QUERY_NAME_MAX    15                /* bytes of the longest name is below this */
@@ -39,6 +41,7 @@ enum ds_query_kind {
     DS_QUERY_SENSORS,
     DS_QUERY_WINDOWS,
     DS_QUERY_WINDOW,
+    DS_QUERY_SOURCES,
     DS_QUERY_KIND_COUNT
 };
 

@@ -42,11 +42,22 @@ struct ds_range {
     const char *sensor; /* borrowed; NULL: all of them together */
 };
 
+/* Packets of survey scanners are known by cell, so a part of them has packets and no other figure.
+ */
+enum ds_survey_part {
+    DS_SURVEY_PART_ALL,
+    DS_SURVEY_PART_WITHOUT, /* all but those of survey scanners */
+    DS_SURVEY_PART_ONLY,
+    DS_SURVEY_PART_COUNT
+};
+
 /* Which packets. Each part is asked for where its has_ flag is set; all parts must fit. type and
- * signature stand alone: no other part may be set beside them (they are not part of a cell).
+ * signature stand alone: no other part may be set beside them (they are not part of a cell),
+ * nor survey.
  * has_port needs has_proto. */
 struct ds_filter {
     bool has_class, has_proto, has_port, has_country, has_type, has_signature;
+    enum ds_survey_part survey;
     uint8_t cls;   /* enum ds_class */
     uint8_t proto; /* IP protocol of the service */
     uint8_t type;  /* enum ds_type */
@@ -155,7 +166,8 @@ struct ds_origin {
 typedef int ds_point_fn(void *arg, const struct ds_point *point);
 typedef int ds_top_fn(void *arg, const struct ds_top_row *row);
 typedef int ds_sensor_fn(void *arg, const struct ds_sensor_row *row);
-/* window has all scalar figures and no tables (cells, countries, signatures). */
+/* window has all scalar figures and no tables (cells, countries, signatures), but its source
+ * records where they were asked for. */
 typedef int ds_window_fn(void *arg, const char *sensor, const struct ds_window *window,
                          const struct ds_origin *origin);
 
@@ -200,9 +212,9 @@ struct ds_store_ops {
     /* Walks the sensors by name. Cheap: reads a catalogue. */
     int (*sensors)(struct ds_store *store, ds_sensor_fn *each, void *arg, struct ds_error *err);
 
-    /* Walks up to limit windows by start, then sensor. */
+    /* Walks up to limit windows by start, then sensor; with_sources: with their source records. */
     int (*windows)(struct ds_store *store, const struct ds_range *range, uint64_t limit,
-                   ds_window_fn *each, void *arg, struct ds_error *err);
+                   bool with_sources, ds_window_fn *each, void *arg, struct ds_error *err);
 
     /* Reads the window that starts at start_s, of one sensor or (NULL) of all merged into one.
      * On 0 the caller finishes *out. 1 where there is none (out is empty). */

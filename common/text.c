@@ -248,3 +248,10 @@ void ds_text_clean(char *text)
         text += bytes ? bytes : 1;
     }
 }
+
+const char *ds_address_print(uint32_t address, char out[static DS_ADDRESS_TEXT])
+{
+    snprintf(out, DS_ADDRESS_TEXT, "%u.%u.%u.%u", address >> 24, address >> 16 & 0xff,
+             address >> 8 & 0xff, address & 0xff);
+    return out;
+}

@@ -84,6 +84,12 @@ static const char *const device_names[DS_DEVICE_COUNT] = {
     [DS_DEVICE_EMBEDDED] = "embedded", [DS_DEVICE_TOOL] = "tool",
 };
 
+static const char *const survey_mark_names[DS_SURVEY_MARK_COUNT] = {
+    [DS_SURVEY_NO] = "no",
+    [DS_SURVEY_YES] = "yes",
+    [DS_SURVEY_FOUND] = "found",
+};
+
 static const char *name_of(const char *const *names, unsigned count, unsigned i)
 {
     return i < count ? names[i] : NULL;
@@ -122,6 +128,11 @@ const char *ds_signature_name(unsigned signature)
 const char *ds_device_name(unsigned device)
 {
     return name_of(device_names, DS_DEVICE_COUNT, device);
+}
+
+const char *ds_survey_mark_name(unsigned mark)
+{
+    return name_of(survey_mark_names, DS_SURVEY_MARK_COUNT, mark);
 }
 
 static const struct {

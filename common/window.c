@@ -15,11 +15,14 @@ void ds_window_finish(struct ds_window *w)
     free(w->countries);
     free(w->devices);
     free(w->signatures);
+    free(w->source_records);
     w->cells = NULL;
     w->countries = NULL;
     w->devices = NULL;
     w->signatures = NULL;
-    w->cell_count = w->country_count = w->device_count = w->signature_count = 0;
+    w->source_records = NULL;
+    w->cell_count = w->country_count = w->device_count = 0;
+    w->signature_count = w->source_record_count = 0;
 }
 
 /* Wrapping additions of hostile numbers could balance by accident; that harms nobody but the
@@ -64,6 +67,14 @@ static uint64_t sum_cells(const struct ds_window *w)
     return total;
 }
 
+uint64_t ds_window_listed_packets(const struct ds_window *w)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < w->source_record_count; i++)
+        total += w->source_records[i].packets;
+    return total;
+}
+
 const char *ds_window_imbalance(const struct ds_window *w)
 {
     const uint64_t *b = w->books;
@@ -84,5 +95,7 @@ const char *ds_window_imbalance(const struct ds_window *w)
         return "cells";
     if (sum_devices(w) > counted) /* less where sources found no room */
         return "devices";
+    if (w->source_record_count > w->sources || ds_window_listed_packets(w) > counted)
+        return "source_records";
     return NULL;
 }

@@ -8,6 +8,7 @@
 #include "columns.h"
 #include "darkscope/text.h"
 #include "darkscope/window.h"
+#include "source_columns.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -276,6 +277,56 @@ static void read_cells(struct ds_cursor *c, void *value, const struct ds_field *
 
 static const struct ds_codec codec_cells = {.pack = pack_cells, .read = read_cells};
 
+static void pack_marks(msgpack_packer *pk, const void *value, const struct ds_field *f)
+{
+    const struct ds_window *w = value;
+    msgpack_pack_array(pk, w->mark_count);
+    for (unsigned i = 0; i < w->mark_count; i++)
+        ds_pack_text(pk, w->marks[i]);
+}
+
+static void read_marks(struct ds_cursor *c, void *value, const struct ds_field *f)
+{
+    struct ds_window *w = value;
+    uint32_t count = ds_cursor_array(c, DS_MARKS_MAX);
+    for (; w->mark_count < count && !c->failed; w->mark_count++) {
+        ds_read_text(c, w->marks[w->mark_count], DS_SIGNATURE_ID_MAX);
+        if (!ds_name_valid(w->marks[w->mark_count]))
+            ds_cursor_fail(c, NULL);
+    }
+}
+
+static const struct ds_codec codec_marks = {.pack = pack_marks, .read = read_marks};
+
+static void pack_sources(msgpack_packer *pk, const void *value, const struct ds_field *f)
+{
+    const struct ds_window *w = value;
+    unsigned char *columns = NULL;
+    size_t size = 0;
+    if (ds_source_columns_pack(w->source_records, w->source_record_count, &columns, &size)) {
+        ((struct ds_output *)pk->data)->failed = true;
+        return;
+    }
+    msgpack_pack_bin_with_body(pk, columns, size);
+    free(columns);
+}
+
+static void read_sources(struct ds_cursor *c, void *value, const struct ds_field *f)
+{
+    struct ds_window *w = value;
+    struct ds_bytes columns = ds_cursor_bin(c);
+    if (c->failed)
+        return;
+    const char *why = NULL;
+    enum ds_decode result = ds_source_columns_unpack(columns.data, columns.size, &w->source_records,
+                                                     &w->source_record_count, &why);
+    if (result != DS_DECODE_OK)
+        ds_cursor_fail(c, why);
+    c->no_memory |= result == DS_DECODE_NO_MEMORY;
+}
+
+static const struct ds_codec codec_sources = {.pack = pack_sources, .read = read_sources};
+
 #define AT(member) .offset = offsetof(struct ds_window, member)
 #define COUNT(key_, member)                                                                        \
     {                                                                                              \
@@ -307,6 +358,8 @@ static const struct ds_field fields[] = {
     {.key = "devices", .codec = &codec_devices},
     {.key = "signatures", .codec = &codec_signatures},
     {.key = "cells", .codec = &codec_cells},
+    {.key = "marks", .codec = &codec_marks},
+    {.key = "source_records", .codec = &codec_sources},
 };
 #define FIELD_COUNT (sizeof fields / sizeof fields[0])
 
@@ -314,6 +367,15 @@ static void pack_window(msgpack_packer *pk, const void *value, const struct ds_f
 {
     msgpack_pack_map(pk, FIELD_COUNT);
     ds_fields_pack(pk, fields, FIELD_COUNT, value);
+}
+
+/* Keys come in any order, so this is known once all are read. */
+static bool has_unknown_mark(const struct ds_window *w)
+{
+    uint32_t unknown = ~((UINT32_C(1) << w->mark_count) - 1), used = 0;
+    for (size_t i = 0; i < w->source_record_count; i++)
+        used |= w->source_records[i].seen;
+    return used & unknown;
 }
 
 /* The name of the first figure that no sensor could have meant, or NULL. */
@@ -325,7 +387,7 @@ static const char *find_nonsense(const struct ds_window *w)
         return "start";
     if (w->observed_ns > w->seconds * UINT64_C(1000000000))
         return "observed_ns";
-    return ds_window_imbalance(w);
+    return has_unknown_mark(w) ? "marks" : ds_window_imbalance(w);
 }
 
 static void read_window(struct ds_cursor *c, void *value, const struct ds_field *f)

@@ -14,6 +14,8 @@
 /* 15 significant digits print a millisecond as it is; 17 would print 60.122999999999998. */
 #define DUMP_FLAGS (JSON_EMBED | JSON_COMPACT | JSON_REAL_PRECISION(15))
 
+#define MOMENTS 256 /* parts of a window in which a source is first and last seen */
+
 struct port_row {
     uint64_t key; /* class, protocol, port */
     uint64_t packets, bytes, sources, survey_packets;
@@ -240,7 +242,78 @@ static int print_signatures(FILE *to, const struct ds_window *w)
     return rc;
 }
 
-int ds_window_print_json(FILE *to, const struct ds_window *w, const char *sensor)
+static int compare_sources(const void *left, const void *right)
+{
+    const struct ds_source_record *a = left, *b = right;
+    return a->packets == b->packets ? compare(a->address, b->address)
+                                    : compare(b->packets, a->packets);
+}
+
+static json_t *names(const char *(*name)(unsigned), uint32_t bits)
+{
+    json_t *array = json_array();
+    for (unsigned i = 0; array && bits >> i && name(i); i++)
+        if (bits >> i & 1 && json_array_append_new(array, json_string(name(i)))) {
+            json_decref(array);
+            return NULL;
+        }
+    return array;
+}
+
+static json_t *marks(const struct ds_window *w, uint32_t bits)
+{
+    json_t *array = json_array();
+    for (unsigned i = 0; array && i < w->mark_count; i++)
+        if (bits >> i & 1 && json_array_append_new(array, json_string(w->marks[i]))) {
+            json_decref(array);
+            return NULL;
+        }
+    return array;
+}
+
+static json_t *source_object(const struct ds_window *w, const struct ds_source_record *r)
+{
+    char address[DS_ADDRESS_TEXT], country[3];
+    return json_pack("{s:s, s:s, s:o, s:I, s:I, s:o, s:s, s:f, s:f, s:o, s:o}",    //
+                     "source", ds_address_print(r->address, address),              //
+                     "country", ds_country_name(r->country, country),              //
+                     "asn", r->asn ? json_integer(r->asn) : json_null(),           //
+                     "packets", integer(r->packets),                               //
+                     "ports", (json_int_t)r->ports,                                //
+                     "classes", names(ds_class_name, r->classes),                  //
+                     "survey", ds_survey_mark_name(r->survey),                     //
+                     "first_seconds", (double)r->first / MOMENTS * w->seconds,     //
+                     "last_seconds", (double)(r->last + 1) / MOMENTS * w->seconds, //
+                     "signatures", marks(w, r->seen), "confirmed", marks(w, r->confirmed));
+}
+
+/* All sources less the listed ones. */
+static json_t *source_rest(const struct ds_window *w)
+{
+    return json_pack("{s:I, s:I}", "sources", integer(w->sources - w->source_record_count),
+                     "packets", integer(w->books[DS_BOOK_COUNTED] - ds_window_listed_packets(w)));
+}
+
+static int print_sources(FILE *to, const struct ds_window *w)
+{
+    struct ds_source_record *rows = calloc(w->source_record_count + 1, sizeof *rows);
+    if (!rows)
+        return -1;
+    if (w->source_record_count)
+        memcpy(rows, w->source_records, w->source_record_count * sizeof *rows);
+    qsort(rows, w->source_record_count, sizeof *rows, compare_sources);
+    int rc = 0;
+    fputs("],\"source_records\":[", to);
+    for (size_t i = 0; i < w->source_record_count && rc == 0; i++)
+        rc = print_row(to, source_object(w, &rows[i]), i == 0);
+    free(rows);
+    fputs("],\"source_rest\":{", to);
+    rc = rc ? rc : print_members(to, source_rest(w));
+    fputs("}", to);
+    return rc;
+}
+
+int ds_window_print_json(FILE *to, const struct ds_window *w, const char *sensor, bool sources)
 {
     fputc('{', to);
     if (print_members(to, head(w, sensor)))
@@ -257,7 +330,11 @@ int ds_window_print_json(FILE *to, const struct ds_window *w, const char *sensor
     fputs("],\"signatures\":[", to);
     if (print_signatures(to, w))
         return -1;
-    fputs("]}\n", to);
+    if (!sources)
+        fputs("]", to);
+    else if (print_sources(to, w))
+        return -1;
+    fputs("}\n", to);
     /* Nobody knows whether a line was written before it left the buffer. */
     return fflush(to) || ferror(to) ? -1 : 0;
 }

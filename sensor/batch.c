@@ -139,6 +139,7 @@ static inline bool examine(const struct ds_batch_view *b, const struct ds_snap *
         send(b, c, &p, &v, h);
         examine_rules(b, s, c, &p);
     }
+    h->moment = (uint8_t)(s->ms * c->moment_scale >> 40);
     c->books[DS_BOOK_LATE] += s->late;
     return true;
 }
@@ -166,7 +167,7 @@ static inline void find_country(const struct ds_batch_view *b, struct ds_hit *h)
     if (h->country != DS_COUNT_COUNTRY_LATER)
         return;
     h->country = ds_geo_find4(b->geo, (uint32_t)h->source_key);
-    ds_count_country(h);
+    ds_count_origin(h);
     find_cell(b, h);
 }
 

@@ -5,8 +5,11 @@
 #include "darkscope/config.h"
 #include "darkscope/endpoint.h"
 #include "link.h"
+#include "survey_file.h"
+#include "zone.h"
 
 #include <errno.h>
+#include <math.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +30,17 @@ struct ds_sensor_file {
     char **monitor, **exclude, **decapsulate, **cpus;
     unsigned monitor_count, exclude_count, decapsulate_count, cpus_count;
     bool *experimental_signatures;
-    char *country_db, *window, *lateness, *aggregator;
+    char *country_db, *asn_db, *window, *lateness, *aggregator;
     unsigned workers;
+    struct {
+        unsigned *limit;
+    } sources;
+    struct {
+        unsigned ports;
+        char *packets_per_address, *state, *time_zone;
+        char **acknowledged;
+        unsigned acknowledged_count;
+    } survey;
 };
 
 #define OPTIONAL_TEXT(key, type, member)                                                           \
@@ -41,6 +53,8 @@ struct ds_sensor_file {
 
 typedef __typeof__(((struct ds_sensor_file *)0)->capture) capture_file;
 typedef __typeof__(((struct ds_sensor_file *)0)->signatures) signatures_file;
+typedef __typeof__(((struct ds_sensor_file *)0)->sources) sources_file;
+typedef __typeof__(((struct ds_sensor_file *)0)->survey) survey_file;
 
 static const cyaml_schema_value_t text_schema = {
     CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, CYAML_UNLIMITED),
@@ -66,6 +80,21 @@ static const cyaml_schema_field_t signatures_fields[] = {
     CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t sources_fields[] = {
+    CYAML_FIELD_UINT_PTR("limit", CYAML_FLAG_OPTIONAL, sources_file, limit),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t survey_fields[] = {
+    CYAML_FIELD_UINT("ports", CYAML_FLAG_OPTIONAL, survey_file, ports),
+    OPTIONAL_TEXT("packets_per_address", survey_file, packets_per_address),
+    OPTIONAL_TEXT("state", survey_file, state),
+    OPTIONAL_TEXT("time_zone", survey_file, time_zone),
+    CYAML_FIELD_SEQUENCE("acknowledged", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, survey_file,
+                         acknowledged, &text_schema, 0, DS_CONFIG_LISTS_MAX),
+    CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t sensor_fields[] = {
     OPTIONAL_TEXT("name", struct ds_sensor_file, name),
     CYAML_FIELD_MAPPING("capture", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, capture,
@@ -78,11 +107,16 @@ static const cyaml_schema_field_t sensor_fields[] = {
                          experimental_signatures),
     CYAML_FIELD_MAPPING("signatures", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, signatures,
                         signatures_fields),
+    OPTIONAL_TEXT("asn_db", struct ds_sensor_file, asn_db),
     OPTIONAL_TEXT("window", struct ds_sensor_file, window),
     OPTIONAL_TEXT("lateness", struct ds_sensor_file, lateness),
     CYAML_FIELD_UINT("workers", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, workers),
     OPTIONAL_LIST("cpus", cpus),
     OPTIONAL_TEXT("aggregator", struct ds_sensor_file, aggregator),
+    CYAML_FIELD_MAPPING("sources", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, sources,
+                        sources_fields),
+    CYAML_FIELD_MAPPING("survey", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, survey,
+                        survey_fields),
     CYAML_FIELD_END,
 };
 
@@ -146,6 +180,13 @@ int ds_sensor_file_load(const char *path, struct ds_sensor_file **out, struct ds
         .workers = f->workers,
         .cpus = {(const char **)f->cpus, f->cpus_count},
         .aggregator = f->aggregator,
+        .asn_db = f->asn_db,
+        .source_limit = f->sources.limit,
+        .survey_ports = f->survey.ports,
+        .survey_packets = f->survey.packets_per_address,
+        .survey_state = f->survey.state,
+        .time_zone = f->survey.time_zone,
+        .acknowledged = {(const char **)f->survey.acknowledged, f->survey.acknowledged_count},
     };
     *out = f;
     return 0;
@@ -188,6 +229,12 @@ void ds_sensor_text_override(struct ds_sensor_text *text, const struct ds_sensor
     override_text(&text->window, over->window);
     override_text(&text->lateness, over->lateness);
     override_text(&text->aggregator, over->aggregator);
+    override_text(&text->asn_db, over->asn_db);
+    override_text(&text->survey_packets, over->survey_packets);
+    override_text(&text->survey_state, over->survey_state);
+    override_text(&text->time_zone, over->time_zone);
+    override_number(&text->survey_ports, over->survey_ports);
+    override_list(&text->acknowledged, &over->acknowledged);
     override_number(&text->snaplen, over->snaplen);
     override_number(&text->buffer_mib, over->buffer_mib);
     override_number(&text->timeout_ms, over->timeout_ms);
@@ -204,6 +251,8 @@ void ds_sensor_text_override(struct ds_sensor_text *text, const struct ds_sensor
         text->experimental_signatures = over->experimental_signatures;
     if (over->promiscuous)
         text->promiscuous = over->promiscuous;
+    if (over->source_limit)
+        text->source_limit = over->source_limit;
 }
 
 static int parse_prefixes(const char *what, const struct ds_config_list *list,
@@ -305,6 +354,7 @@ static int make_numbers(const struct ds_sensor_text *t, struct ds_sensor_config 
         unsigned range[3]; /* normal, least, most */
     } numbers[] = {
         {"workers", t->workers, {1, 1, DS_PIPELINE_WORKERS_MAX}},
+        {"survey.ports", t->survey_ports, {DS_CONFIG_SURVEY_PORTS, 1, DS_SURVEY_PORTS_MAX}},
         {"capture.threads", t->capture_threads, {1, 1, DS_CAPTURE_THREADS_MAX}},
         {"capture.snaplen",
          t->snaplen,
@@ -321,10 +371,11 @@ static int make_numbers(const struct ds_sensor_text *t, struct ds_sensor_config 
             return -1;
     }
     out->workers = (unsigned)made[0];
-    out->capture_threads = t->file ? 1 : (unsigned)made[1];
-    out->snaplen = made[2];
-    out->buffer_bytes = made[3] << 20;
-    out->timeout_ms = made[4];
+    out->survey.ports = (unsigned)made[1];
+    out->capture_threads = t->file ? 1 : (unsigned)made[2];
+    out->snaplen = made[3];
+    out->buffer_bytes = made[4] << 20;
+    out->timeout_ms = made[5];
     return 0;
 }
 
@@ -363,6 +414,41 @@ static int make_cpus(const struct ds_config_list *list, struct ds_sensor_config 
         if (make_cpu(list->items[i], &allowed, &out->cpus[i], err))
             return -1;
     out->cpu_count = list->count;
+    return 0;
+}
+
+/* Packets in a day: so many per monitored address, rounded up. Without a monitored set there is no
+ * such number, and only listed prefixes are told apart. */
+static int make_survey(const struct ds_sensor_text *t, struct ds_sensor_config *out,
+                       struct ds_error *err)
+{
+    const char *text = t->survey_packets ? t->survey_packets : "";
+    char *end;
+    double each = *text ? strtod(text, &end) : DS_CONFIG_SURVEY_PACKETS;
+    if (*text && (end == text || *end || !(each > 0 && each <= 1e6)))
+        return ds_error(err, DS_CONFIG,
+                        "survey.packets_per_address: is no number above 0 and up to 1000000");
+    if (!ds_monitor_is_everything(out->monitor))
+        out->survey.packets = (uint64_t)ceil(each * (double)ds_monitor_addresses(out->monitor));
+    out->time_zone = t->time_zone ? t->time_zone : "UTC";
+    out->survey_state = t->survey_state;
+    if (t->acknowledged.count > DS_CONFIG_LISTS_MAX)
+        return ds_error(err, DS_CONFIG, "survey.acknowledged: more than %d files",
+                        DS_CONFIG_LISTS_MAX);
+    if (ds_survey_read_lists(t->acknowledged.items, t->acknowledged.count, &out->acknowledged, err))
+        return -1;
+    out->survey.acknowledged = out->acknowledged;
+    return ds_zone_set(out->time_zone, err);
+}
+
+static int make_sources(const struct ds_sensor_text *t, struct ds_sensor_config *out,
+                        struct ds_error *err)
+{
+    out->source_limit = t->source_limit ? *t->source_limit : DS_CONFIG_SOURCES_DEFAULT;
+    out->asn_db = t->asn_db;
+    if (out->source_limit > DS_SOURCES_MAX)
+        return ds_error(err, DS_CONFIG, "sources.limit: %u is more than %u", out->source_limit,
+                        DS_SOURCES_MAX);
     return 0;
 }
 
@@ -413,7 +499,7 @@ int ds_sensor_config_make(const struct ds_sensor_text *text, struct ds_sensor_co
         make_times(text, out, err) || make_numbers(text, out, err) ||
         make_cpus(&text->cpus, out, err) || make_tunnels(&text->decapsulate, &out->tunnels, err) ||
         (text->aggregator && ds_endpoint_check("aggregator", text->aggregator, err)) ||
-        make_monitor(text, out, err))
+        make_monitor(text, out, err) || make_survey(text, out, err) || make_sources(text, out, err))
         return -1;
     out->country_db = text->country_db;
     out->experimental_signatures = text->experimental_signatures && *text->experimental_signatures;
@@ -432,5 +518,6 @@ int ds_sensor_config_make(const struct ds_sensor_text *text, struct ds_sensor_co
 void ds_sensor_config_finish(struct ds_sensor_config *c)
 {
     ds_monitor_destroy(c->monitor);
-    c->monitor = NULL;
+    ds_monitor_destroy(c->acknowledged);
+    c->monitor = c->acknowledged = NULL;
 }

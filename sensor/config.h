@@ -11,6 +11,7 @@
 #include "monitor.h"
 #include "pipeline.h"
 #include "signatures.h"
+#include "survey.h"
 
 #define DS_CONFIG_PREFIXES_MAX    4096
 #define DS_CONFIG_SNAPLEN_DEFAULT 512
@@ -20,6 +21,11 @@
 #define DS_CONFIG_BUFFER_MAX      2047
 #define DS_CONFIG_TIMEOUT_DEFAULT 100 /* ms */
 #define DS_CONFIG_TIMEOUT_MAX     1000
+#define DS_CONFIG_SOURCES_DEFAULT 25000
+/* Survey scanners: NICTER's rule. */
+#define DS_CONFIG_SURVEY_PORTS    30
+#define DS_CONFIG_SURVEY_PACKETS  1.0 /* per monitored address and day */
+#define DS_CONFIG_LISTS_MAX       64
 /* One for every thread that counts or captures. */
 #define DS_CONFIG_CPUS_MAX        (DS_PIPELINE_WORKERS_MAX + DS_CAPTURE_THREADS_MAX + 1)
 
@@ -55,6 +61,13 @@ struct ds_sensor_text {
     unsigned workers;
     struct ds_config_list cpus;
     const char *aggregator;
+    const char *asn_db;
+    const unsigned *source_limit;
+    unsigned survey_ports;
+    const char *survey_packets; /* per monitored address */
+    const char *survey_state;
+    const char *time_zone;
+    struct ds_config_list acknowledged;
 };
 
 /* As checked. */
@@ -80,6 +93,12 @@ struct ds_sensor_config {
     unsigned cpus[DS_CONFIG_CPUS_MAX]; /* of capture threads, workers and uplink thread */
     unsigned cpu_count;
     const char *aggregator; /* NULL: none */
+    const char *asn_db;     /* NULL: none */
+    unsigned source_limit;
+    struct ds_survey_settings survey;
+    struct ds_monitor *acknowledged; /* owned; NULL: none */
+    const char *survey_state;        /* NULL: none */
+    const char *time_zone;
 };
 
 struct ds_sensor_file; /* a loaded configuration file */

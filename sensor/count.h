@@ -14,6 +14,7 @@
 #include "monitor.h"
 #include "packet.h"
 #include "rules.h"
+#include "survey.h"
 #include "table.h"
 #include "timeline.h"
 
@@ -33,17 +34,26 @@
 /* Table entries; their sizes are the tables' entry sizes. */
 struct ds_source {
     uint64_t key;     /* ds_packet.source_key | DS_COUNT_KEY_SET, so that 0.0.0.0 is a key too */
-    uint32_t packets; /* stops at its largest value */
-    uint32_t service; /* its last packet's, see ds_count_service: with this one it is a pair */
-    uint32_t spare;
-    uint16_t seen;               /* signatures of at least one packet */
-    uint16_t confirmed;          /* of at least two */
-    uint16_t country;            /* index, geo.h, or DS_COUNT_COUNTRY_LATER */
-    uint8_t classes;             /* bit 1 << enum ds_class */
-    uint8_t device;              /* of its SYNs, the last: see ds_count_device */
+    uint32_t packets; /* saturates */
+    union {
+        uint32_t service; /* its last packet's, see ds_count_service: with this one it is a pair */
+        uint32_t ports;   /* instead, once the window is gathered: sources.c */
+    };
+    uint16_t seen;      /* signatures of at least one packet */
+    uint16_t confirmed; /* of at least two */
+    uint16_t country;   /* index, geo.h, or DS_COUNT_COUNTRY_LATER */
+    uint16_t unscanned; /* packets that are no TCP SYN or UDP scan; saturates */
+    uint8_t classes;    /* bit 1 << enum ds_class, and DS_SOURCE_SURVEY */
+    uint8_t device;     /* of its SYNs, the last: see ds_count_device */
+    uint8_t early; /* when it was seen first, in 1/256 of the window, from its end: 255 less it */
+    uint8_t last;  /* when it was seen last, in 1/256 of the window */
     struct ds_relation relation; /* of its last packet with such a tool's shape; 0: none yet */
 };
 _Static_assert(DS_SIGNATURE_COUNT <= 16, "a bit each");
+/* In ds_source.classes: a known survey scanner when this window began. */
+#define DS_SOURCE_SURVEY_SHIFT 7
+#define DS_SOURCE_SURVEY       (1u << DS_SOURCE_SURVEY_SHIFT)
+_Static_assert(DS_CLASS_COUNT <= DS_SOURCE_SURVEY_SHIFT, "no class has its bit");
 struct ds_pair {
     uint64_t key; /* source and service */
 };
@@ -96,6 +106,9 @@ struct ds_counts {
     uint64_t known_pair_hash;
     uint64_t *destination_bits; /* IPv4, by monitor index; NULL where there are none */
     size_t destination_words;
+    /* Of the window that is being counted. */
+    const struct ds_survey_set *survey; /* known scanners; borrowed; NULL: none */
+    uint64_t moment_scale; /* (ms * this) >> 40 is the place in the window in 1/256; 0: no length */
 };
 
 /* A country that is yet to be looked up. */
@@ -113,10 +126,18 @@ struct ds_hit {
     };
     uint16_t signatures;
     uint8_t device; /* enum ds_device */
+    uint8_t moment; /* its time in 1/256 of the window */
     uint16_t bytes;
     uint16_t country; /* index, or DS_COUNT_COUNTRY_LATER */
 };
 _Static_assert(sizeof(struct ds_hit) == 64, "one cache line");
+
+/* A multiplication in place of a division, rounded up: exact for every ms of up to an hour. */
+static inline uint64_t ds_count_moment_scale(int64_t window_ns)
+{
+    uint64_t window_ms = (uint64_t)(window_ns / 1000000);
+    return window_ms ? ((UINT64_C(256) << 40) + window_ms - 1) / window_ms : 0;
+}
 
 /* Each worker gets its share of the bounds. The key and the monitor are borrowed. 0, or -1 without
  * memory. */
@@ -139,6 +160,9 @@ void ds_counts_clear(struct ds_counts *c);
 #define DS_CELL_CLASS_SHIFT   (DS_CELL_PROTO_SHIFT + 8)
 #define DS_CELL_CLASS         UINT64_C(3)
 #define DS_CELL_KEY_BITS      36
+/* Packets from survey scanners are counted in cells of their own, until they are gathered. */
+#define DS_CELL_SURVEY_SHIFT  63
+#define DS_CELL_SURVEY        (UINT64_C(1) << DS_CELL_SURVEY_SHIFT)
 
 static inline uint64_t ds_count_cell_key(uint8_t cls, uint8_t proto, uint16_t port,
                                          uint16_t country)
@@ -159,11 +183,13 @@ static inline uint32_t ds_count_service(uint64_t cell_key)
     return (uint32_t)(cell_key >> DS_CELL_PORT_SHIFT);
 }
 
+#define DS_COUNT_SERVICE ((UINT32_C(1) << 26) - 1)
+
 /* (source, class, protocol, port): exact for IPv4, a 63-bit keyed hash for IPv6. */
 static inline uint64_t ds_count_pair_key(const struct ds_hash_key *k, uint64_t source_key,
                                          uint64_t cell_key)
 {
-    uint64_t service = ds_count_service(cell_key) & ((UINT32_C(1) << 26) - 1);
+    uint64_t service = ds_count_service(cell_key) & DS_COUNT_SERVICE;
     if (source_key & DS_COUNT_KEY_IP6)
         return ds_hash(k, source_key + service) | DS_COUNT_KEY_IP6;
     return DS_COUNT_KEY_SET | (source_key & UINT32_MAX) << 26 | service;
@@ -202,6 +228,23 @@ static inline void ds_count_signatures(struct ds_counts *c, uint32_t signatures)
  * packet before, counts those that do, and remembers this one. */
 void ds_count_related(struct ds_relation *last, struct ds_hit *h);
 
+/* By class << 8 | protocol: is it a packet that survey scanners are known by? */
+static const uint8_t ds_count_probes[DS_CELL_CLASS + 1][256] = {
+    [DS_CLASS_SCAN] = {[DS_PROTO_TCP] = 1, [DS_PROTO_UDP] = 1},
+};
+
+/* Packets that are none, and when it was seen first and last: nothing of it branches. */
+static inline void ds_count_visit(struct ds_source *s, const struct ds_hit *h)
+{
+    const uint8_t *probes = &ds_count_probes[0][0];
+    uint32_t kind = (uint32_t)(h->cell_key >> DS_CELL_PROTO_SHIFT) & (sizeof ds_count_probes - 1);
+    uint32_t unscanned = s->unscanned + 1u - probes[kind];
+    s->unscanned = (uint16_t)(unscanned - (unscanned >> 16));
+    uint8_t moment = h->moment, early = UINT8_MAX - moment;
+    s->early = early > s->early ? early : s->early;
+    s->last = moment > s->last ? moment : s->last;
+}
+
 /* First step: the source's record. Sets the hit's country if the source had one. */
 static inline void ds_count_source(struct ds_hit *h)
 {
@@ -217,12 +260,13 @@ static inline void ds_count_source(struct ds_hit *h)
     if (is_new)
         s->country = h->country;
     h->country = s->country;
+    h->cell_key |= (uint64_t)(s->classes >> DS_SOURCE_SURVEY_SHIFT) << DS_CELL_SURVEY_SHIFT;
     bool known = s->service == service;
     h->pair_key = known ? DS_COUNT_PAIR_KNOWN : h->pair_key;
     h->pair_hash = known ? c->known_pair_hash : h->pair_hash;
     s->service = service;
-    uint32_t packets = s->packets + 1;
-    s->packets = packets - (packets == 0);
+    s->packets += s->packets != UINT32_MAX;
+    ds_count_visit(s, h);
     s->classes |= (uint8_t)(1u << ds_count_cell_class(h->cell_key));
     s->device = h->device > s->device ? h->device : s->device;
     if (h->signatures & DS_SIGNATURES_RELATED)
@@ -243,14 +287,17 @@ static inline enum ds_device ds_count_device(const struct ds_source *s)
     return s->seen & shapes ? DS_DEVICE_TOOL : s->device;
 }
 
-/* For a new source whose country was looked up in the meantime. */
-static inline void ds_count_country(const struct ds_hit *h)
+/* For a new source, IPv4, whose country was looked up in the meantime: is it a survey scanner? */
+static inline void ds_count_origin(struct ds_hit *h)
 {
-    bool is_new;
+    bool is_new, survey = ds_survey_has(h->counts->survey, (uint32_t)h->source_key);
+    h->cell_key |= (uint64_t)survey << DS_CELL_SURVEY_SHIFT;
     struct ds_source *s =
         ds_table_upsert(&h->counts->sources, h->source_key, h->source_hash, sizeof *s, &is_new);
-    if (s)
-        s->country = h->country;
+    if (!s)
+        return;
+    s->country = h->country;
+    s->classes |= (uint8_t)(survey << DS_SOURCE_SURVEY_SHIFT);
 }
 
 /* A destination that has no bit. */

@@ -29,7 +29,7 @@ int ds_delivery_init(struct ds_delivery *o, const struct ds_sensor_config *c,
 
 static int print(struct ds_delivery *o, const struct ds_window *w, struct ds_error *err)
 {
-    if (!ds_window_print_json(stdout, w, o->sensor) && !fflush(stdout))
+    if (!ds_window_print_json(stdout, w, o->sensor, o->json_sources) && !fflush(stdout))
         return 0;
     o->json = false;
     return ds_error(err, DS_FAILURE,

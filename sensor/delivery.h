@@ -20,6 +20,7 @@
 struct ds_delivery {
     const char *sensor; /* borrowed */
     bool json;
+    bool json_sources;        /* with the source records; false, to be set after init */
     bool is_file;             /* can wait */
     bool is_repeatable;       /* a file that can be read again */
     struct ds_uplink *uplink; /* NULL: no aggregator */

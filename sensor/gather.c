@@ -265,14 +265,16 @@ static size_t collect_cells(const struct ds_counts *from, struct ds_sort_item *i
     return n + pack_all(from, items + n);
 }
 
-/* Adds up those that several workers have. */
+/* Adds up those that several workers have, and those of survey scanners. */
 static void merge_cells(const struct ds_sort_item *items, size_t count, struct ds_window *w)
 {
     for (size_t i = 0; i < count; i++) {
-        if (i == 0 || (items[i].key ^ items[i - 1].key) & DS_CELL_KEY_MASK)
+        if (i == 0 || (items[i].key ^ items[i - 1].key) & DS_CELL_KEY_MASK & ~DS_CELL_SURVEY)
             w->cells[w->cell_count++] = cell_of(items[i].key);
         struct ds_cell *to = &w->cells[w->cell_count - 1];
-        to->packets += items[i].key & ~DS_CELL_KEY_MASK;
+        uint64_t packets = items[i].key & ~DS_CELL_KEY_MASK;
+        to->packets += packets;
+        to->survey_packets += items[i].key & DS_CELL_SURVEY ? packets : 0;
         to->bytes += items[i].value & DS_CELL_BYTES;
         to->sources += items[i].value >> DS_CELL_BYTE_BITS;
     }

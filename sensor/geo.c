@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The file is copied into memory of our own: a mapped file that someone overwrites or cuts off ends
- * the process at the next lookup.
- *
  * Flattening walks the database's search tree once from the root of IPv4. A damaged file may hold
  * a graph instead of a tree: the walk never visits more nodes than the file has. Then all nodes are
  * looked at in a row, so that damage in what only IPv6 uses is found now, too, and not taken for
@@ -11,25 +8,20 @@
 #include "geo.h"
 
 #include "bytes.h"
+#include "mmdb.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <maxminddb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <time.h>
-#include <unistd.h>
 
-#define FILE_BYTES_MAX ((off_t)1 << 30)
-#define FLAT_BYTES     ((size_t)(1u << 24) * sizeof(uint16_t))
-#define BLOCKS_MAX     (DS_GEO_ASK - DS_GEO_BLOCKS)
+#define FLAT_BYTES ((size_t)(1u << 24) * sizeof(uint16_t))
+#define BLOCKS_MAX (DS_GEO_ASK - DS_GEO_BLOCKS)
 /* Countries repeat: the file stores each record once. Remembering their places saves a path
  * lookup for nearly every network. */
-#define MEMO_SLOTS     4096
+#define MEMO_SLOTS 4096
 
 struct memo {
     uint32_t offset;
@@ -244,46 +236,6 @@ static int flatten(struct ds_geo *g, const char *path, struct ds_error *err)
     return 0;
 }
 
-/* A copy of the file in memory, as a descriptor; -1 with errno. */
-static int copy_file(const char *path)
-{
-    int from = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    int to = from < 0 ? -1 : memfd_create("countries", MFD_CLOEXEC);
-    ssize_t n = -1;
-    if (to >= 0)
-        while (lseek(to, 0, SEEK_CUR) < FILE_BYTES_MAX &&
-               (n = sendfile(to, from, NULL, (size_t)FILE_BYTES_MAX)) > 0)
-            ;
-    int error = n > 0 ? EFBIG : errno;
-    if (from >= 0)
-        close(from);
-    if (to >= 0 && n != 0) {
-        close(to);
-        to = -1;
-    }
-    errno = error;
-    return to;
-}
-
-static int open_copy(struct ds_geo *g, const char *path, struct ds_error *err)
-{
-    int copy = copy_file(path);
-    if (copy < 0)
-        return ds_error(err, errno == EACCES ? DS_PERMISSION : DS_DATABASE,
-                        "cannot read country database %s: %s; check country_db, or leave it out "
-                        "for country ??",
-                        path, strerror(errno));
-    char name[32];
-    snprintf(name, sizeof name, "/proc/self/fd/%d", copy);
-    int status = MMDB_open(name, MMDB_MODE_MMAP, g->database);
-    close(copy);
-    if (status == MMDB_SUCCESS)
-        return 0;
-    return ds_error(err, DS_DATABASE,
-                    "%s is not a MaxMind DB file (%s); check country_db, or fetch it again", path,
-                    MMDB_strerror(status));
-}
-
 static void name(struct ds_geo *g)
 {
     time_t built = (time_t)g->database->metadata.build_epoch;
@@ -305,7 +257,8 @@ int ds_geo_create(const char *path, struct ds_geo **out, struct ds_error *err)
         free(g);
         return ds_error(err, DS_FAILURE, "no memory to read %s", path);
     }
-    if (open_copy(g, path, err)) {
+    static const struct ds_mmdb_use use = {"country database", "country_db", "country ??"};
+    if (ds_mmdb_open(path, &use, g->database, err)) {
         free(g->database); /* nothing in it to close */
         free(g);
         return -1;

@@ -68,12 +68,24 @@ static bool add_content(uint64_t *digest, int fd, uint64_t size)
     return ok;
 }
 
+static void add_survey(uint64_t *digest, const struct ds_sensor_config *c)
+{
+    add_number(digest, c->survey.ports);
+    add_number(digest, c->survey.packets);
+    add_number(digest, c->source_limit);
+    add_text(digest, c->asn_db ? c->asn_db : "");
+    add_text(digest, c->time_zone ? c->time_zone : "");
+    if (c->acknowledged)
+        add_monitor(digest, c->acknowledged);
+}
+
 uint64_t ds_identity_of_file(const struct ds_sensor_config *c, const char *country_db)
 {
     uint64_t digest = UINT64_C(0xcbf29ce484222325);
     struct stat st;
-    bool is_stdin = strcmp(c->file, "-") == 0;
-    int fd = is_stdin ? -1 : open(c->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    /* With a state file the windows depend on what was read before, and the next run finds more. */
+    bool is_unlike = strcmp(c->file, "-") == 0 || c->survey_state;
+    int fd = is_unlike ? -1 : open(c->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return 0;
     bool ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
@@ -89,5 +101,6 @@ uint64_t ds_identity_of_file(const struct ds_sensor_config *c, const char *count
     add_number(&digest, (uint64_t)c->lateness_ns);
     add_number(&digest, c->tunnels);
     add_monitor(&digest, c->monitor);
+    add_survey(&digest, c);
     return digest ? digest : 1;
 }

@@ -6,6 +6,7 @@
 #include "darkscope/log.h"
 #include "delivery.h"
 #include "options.h"
+#include "survey_file.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -24,6 +25,9 @@ struct sensor {
     unsigned capture_count;
     bool split; /* each capture reads the whole file */
     struct ds_delivery delivery;
+    struct ds_survey survey;
+    bool has_survey;
+    struct ds_asn *asn;
     struct ds_pipeline *pipeline;
     sigset_t signals;
     int signal_fd;
@@ -109,12 +113,27 @@ static int check_signatures(struct sensor *s, struct ds_error *err)
                : 0;
 }
 
+/* A damaged state is begun anew: a sensor must not stay down for it. */
+static int begin_survey(struct sensor *s, struct ds_error *err)
+{
+    const struct ds_sensor_config *c = &s->config;
+    if (ds_survey_init(&s->survey, &c->survey))
+        return ds_error(err, DS_FAILURE, "no memory for survey scanners");
+    s->has_survey = true;
+    int result = c->survey_state ? ds_survey_load(&s->survey, c->survey_state, err) : 0;
+    if (result == DS_SURVEY_DAMAGED)
+        ds_log(DS_LOG_WARNING, "%s", err->text);
+    return result < 0 ? -1 : 0;
+}
+
 static int build(struct sensor *s, struct ds_error *err)
 {
     const struct ds_sensor_config *c = &s->config;
     struct ds_geo *geo = NULL;
     struct ds_rules *rules = NULL;
     unsigned faults;
+    if (begin_survey(s, err) || (c->asn_db && ds_asn_create(c->asn_db, &s->asn, err)))
+        return -1;
     if ((c->country_db && ds_geo_create(c->country_db, &geo, err)) ||
         load_signatures(s, &rules, &faults, err) ||
         ds_delivery_init(&s->delivery, c, geo ? geo->name : "", s->options.json, err)) {
@@ -122,6 +141,7 @@ static int build(struct sensor *s, struct ds_error *err)
         ds_rules_destroy(rules);
         return -1;
     }
+    s->delivery.json_sources = s->options.source_limit > 0;
     struct ds_pipeline_settings settings = {
         .captures = s->captures,
         .capture_count = s->capture_count,
@@ -130,6 +150,10 @@ static int build(struct sensor *s, struct ds_error *err)
         .geo = geo,
         .rules = rules,
         .sink = ds_delivery_sink(&s->delivery),
+        .survey = &s->survey,
+        .survey_state = c->survey_state,
+        .asn = s->asn,
+        .source_limit = c->source_limit,
         .workers = c->workers,
         .tunnels = c->tunnels,
         .experimental_signatures = c->experimental_signatures,
@@ -262,6 +286,9 @@ static void tear_down(struct sensor *s)
     for (unsigned i = 0; i < s->capture_count && s->captures[i]; i++)
         s->captures[i]->ops->destroy(s->captures[i]);
     ds_delivery_destroy(&s->delivery);
+    if (s->has_survey)
+        ds_survey_finish(&s->survey);
+    ds_asn_destroy(s->asn);
     ds_sensor_config_finish(&s->config);
     ds_sensor_file_free(s->file);
 }

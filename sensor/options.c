@@ -36,6 +36,13 @@ enum key {
     KEY_SPEED,
     KEY_CHECK,
     KEY_EXPERIMENTAL,
+    KEY_ASN,
+    KEY_SOURCES,
+    KEY_SURVEY_PORTS,
+    KEY_SURVEY_PACKETS,
+    KEY_SURVEY_STATE,
+    KEY_TIME_ZONE,
+    KEY_ACKNOWLEDGED,
 };
 
 static const struct argp_option option_table[] = {
@@ -68,6 +75,17 @@ static const struct argp_option option_table[] = {
     {"window", KEY_WINDOW, "LENGTH", 0, "60s by default; all: one window for everything", 0},
     {"lateness", KEY_LATENESS, "LENGTH", 0, "how long a window waits for late packets (2s)", 0},
     {"workers", KEY_WORKERS, "N", 0, "counting threads (1)", 0},
+    {"sources", KEY_SOURCES, "N", 0,
+     "list so many sources of a window, those with most packets; --json shows them only then", 0},
+    {"asn-db", KEY_ASN, "FILE", 0, "MaxMind DB with the autonomous systems of listed sources", 0},
+    {"survey-ports", KEY_SURVEY_PORTS, "N", 0,
+     "a survey scanner probes so many ports in a day (30)", 0},
+    {"survey-packets", KEY_SURVEY_PACKETS, "X", 0,
+     "and sends so many packets for each monitored address (1.0)", 0},
+    {"survey-state", KEY_SURVEY_STATE, "FILE", 0, "keep the known ones here over a restart", 0},
+    {"acknowledged", KEY_ACKNOWLEDGED, "FILE", 0,
+     "prefixes of organisations whose packets are survey packets (repeatable)", 0},
+    {"time-zone", KEY_TIME_ZONE, "NAME", 0, "whose days these are: UTC, Asia/Tokyo, ... (UTC)", 0},
     {0, 0, 0, 0, "Where windows go:", 3},
     {"json", KEY_JSON, 0, 0, "to standard output, one JSON object a line", 0},
     {"aggregator", KEY_AGGREGATOR, "ENDPOINT", 0, "to an aggregator: tcp://127.0.0.1:7100", 0},
@@ -128,6 +146,13 @@ static error_t parse_number(int key, char *arg, struct argp_state *state)
     case KEY_WORKERS:
         o->text.workers = number(state, "workers", arg);
         return 0;
+    case KEY_SOURCES:
+        o->source_limit = number(state, "sources", arg);
+        o->text.source_limit = &o->source_limit;
+        return 0;
+    case KEY_SURVEY_PORTS:
+        o->text.survey_ports = number(state, "survey-ports", arg);
+        return 0;
     case KEY_SPEED:
         o->speed = speed(state, arg);
         return 0;
@@ -158,11 +183,35 @@ static error_t parse_list(int key, char *arg, struct argp_state *state)
     case KEY_DISABLE:
         push(state, o->disable_signatures, &o->text.disable_signatures, arg);
         return 0;
+    case KEY_ACKNOWLEDGED:
+        push(state, o->acknowledged, &o->text.acknowledged, arg);
+        return 0;
     case KEY_CPU:
         push(state, o->cpus, &o->text.cpus, arg);
         return 0;
     default:
         return parse_number(key, arg, state);
+    }
+}
+
+static error_t parse_survey(int key, char *arg, struct argp_state *state)
+{
+    struct ds_options *o = state->input;
+    switch (key) {
+    case KEY_SURVEY_PACKETS:
+        o->text.survey_packets = arg;
+        return 0;
+    case KEY_SURVEY_STATE:
+        o->text.survey_state = arg;
+        return 0;
+    case KEY_TIME_ZONE:
+        o->text.time_zone = arg;
+        return 0;
+    case KEY_ASN:
+        o->text.asn_db = arg;
+        return 0;
+    default:
+        return parse_list(key, arg, state);
     }
 }
 
@@ -220,7 +269,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
                           "prefix has its own -m");
         return 0;
     default:
-        return parse_list(key, arg, state);
+        return parse_survey(key, arg, state);
     }
 }
 

@@ -16,9 +16,11 @@ struct ds_options {
     bool check;   /* --check-config */
     double speed; /* 0: as fast as it goes */
     bool promiscuous, experimental;
+    unsigned source_limit;
     const char *monitor[DS_OPTIONS_LIST_MAX];
     const char *exclude[DS_OPTIONS_LIST_MAX];
     const char *decapsulate[DS_OPTIONS_LIST_MAX];
+    const char *acknowledged[DS_OPTIONS_LIST_MAX];
     const char *cpus[DS_OPTIONS_LIST_MAX];
     const char *signatures[DS_OPTIONS_LIST_MAX];
     const char *enable_signatures[DS_OPTIONS_LIST_MAX];

@@ -6,11 +6,15 @@
 #include "gather.h"
 #include "memory.h"
 #include "schedule.h"
+#include "survey_file.h"
+#include "zone.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+_Static_assert(DS_SURVEY_LAG > DS_WORKER_SETS, "no window begins before its set is known");
 
 #define SERVICE_NS (20 * DS_NS_PER_MS)
 
@@ -29,8 +33,11 @@ struct ds_pipeline {
     struct ds_geo *retired_geo;     /* replaced, and perhaps still in use; NULL: none */
     struct ds_rules *retired_rules; /* likewise; a list */
     pthread_t uplink;
-    struct ds_gather gather; /* the uplink thread's */
-    int result;              /* of the sink; error says why */
+    struct ds_survey_ring surveys;
+    struct ds_gather gather; /* the uplink thread's, as those below */
+    struct ds_sources sources;
+    struct ds_survey_keeper keeper;
+    int result; /* of the sink; error says why */
     struct ds_error error;
     int done_fd; /* eventfd */
 };
@@ -144,11 +151,16 @@ int ds_pipeline_create(const struct ds_pipeline_settings *s, struct ds_pipeline 
         .key = &p->key,
         .geo = s->geo,
         .rules = s->rules,
+        .surveys = &p->surveys,
+        .window_ns = s->window_ns,
         .closed = &p->closed,
         .experimental = s->experimental_signatures,
     };
+    p->sources = (struct ds_sources){s->source_limit, s->survey, s->asn};
+    p->keeper.path = s->survey_state;
     p->done_fd = eventfd(0, EFD_CLOEXEC);
-    if (p->done_fd < 0 || ds_gate_init(&p->closed) || create_stages(p)) {
+    if (p->done_fd < 0 || ds_gate_init(&p->closed) || ds_survey_ring_init(&p->surveys, s->survey) ||
+        create_stages(p)) {
         ds_pipeline_destroy(p);
         return ds_error(err, DS_FAILURE,
                         "no memory for %u workers and %u capture threads; lower "
@@ -186,6 +198,7 @@ void ds_pipeline_destroy(struct ds_pipeline *p)
     free(p->dispatches);
     ds_gate_finish(&p->closed);
     ds_gather_finish(&p->gather);
+    ds_survey_ring_finish(&p->surveys);
     ds_geo_destroy((struct ds_geo *)atomic_load(&p->shared.geo));
     ds_geo_destroy(p->retired_geo);
     ds_rules_destroy((struct ds_rules *)atomic_load(&p->shared.rules));
@@ -213,13 +226,26 @@ static bool workers_ended(struct ds_pipeline *p)
     return true;
 }
 
+/* One window of the workers' sets. 0, or -1 without memory. */
+static int gather(struct ds_pipeline *p, struct ds_set **sets, struct ds_window *w)
+{
+    unsigned workers = p->settings.workers;
+    if (ds_gather(&p->gather, sets, workers, p->settings.monitor, w))
+        return -1;
+    int failed = ds_sources_gather(&p->sources, sets, workers, ds_zone_day(w->start_s), w);
+    if (failed)
+        ds_window_finish(w);
+    return failed;
+}
+
 /* Once something has failed the capture is stopping; what was captured until then is still given
  * to the sink, and the first error is the one to report. */
 static void deliver(struct ds_pipeline *p, struct ds_set **sets)
 {
     struct ds_window w;
     struct ds_error error;
-    int failed = ds_gather(&p->gather, sets, p->settings.workers, p->settings.monitor, &w);
+    int failed = gather(p, sets, &w);
+    ds_survey_ring_advance(&p->surveys, p->settings.survey, sets[0]->epoch);
     for (unsigned i = 0; i < p->settings.workers; i++)
         ds_worker_free_set(&p->workers[i], sets[i]);
     if (failed) {
@@ -227,6 +253,8 @@ static void deliver(struct ds_pipeline *p, struct ds_set **sets)
     } else {
         failed = p->settings.sink.put(p->settings.sink.self, &w, &error);
     }
+    if (p->settings.survey)
+        ds_survey_keep(&p->keeper, p->settings.survey, false);
     if (failed && p->result == 0) {
         p->result = -1;
         p->error = error;
@@ -257,6 +285,8 @@ static void *run_uplink(void *arg)
         if (p->settings.sink.service)
             p->settings.sink.service(p->settings.sink.self);
     }
+    if (p->settings.survey)
+        ds_survey_keep(&p->keeper, p->settings.survey, true);
     eventfd_write(p->done_fd, 1);
     return NULL;
 }

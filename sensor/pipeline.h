@@ -11,6 +11,7 @@
 #include "darkscope/window.h"
 #include "geo.h"
 #include "monitor.h"
+#include "sources.h"
 
 #define DS_PIPELINE_WORKERS_MAX 64
 /* Slots of a worker's ring: 768 KB, which stays in the cache between two cores. */
@@ -35,7 +36,11 @@ struct ds_pipeline_settings {
     struct ds_geo *geo;               /* taken; NULL: no country */
     struct ds_rules *rules;           /* taken; NULL: no signatures of files */
     struct ds_sink sink;
-    unsigned workers; /* 1 .. DS_PIPELINE_WORKERS_MAX */
+    struct ds_survey *survey; /* borrowed until the end; NULL: no survey scanner is told apart */
+    const char *survey_state; /* where it is saved; NULL: nowhere */
+    struct ds_asn *asn;       /* borrowed; NULL: none */
+    size_t source_limit;      /* records of sources in a window */
+    unsigned workers;         /* 1 .. DS_PIPELINE_WORKERS_MAX */
     /* There are as many captures as workers, each delivers all packets, and its thread counts its
      * share of them itself, without a ring in between. Not for live ones. */
     bool split;

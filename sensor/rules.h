@@ -47,7 +47,13 @@ struct ds_rule_number {
 
 /* One question of a condition to an ordinary packet: IPv4 without options, no later fragment, of
  * the rule's protocol. Compares a number with another plus a value: one of these two is 0. */
-enum ds_rule_compare { DS_RULE_EQUAL, DS_RULE_GREATER, DS_RULE_AT_LEAST, DS_RULE_ANY_BIT };
+enum ds_rule_compare {
+    DS_RULE_IS_VALUE, /* equal, and there is no other number */
+    DS_RULE_EQUAL,
+    DS_RULE_GREATER,
+    DS_RULE_AT_LEAST,
+    DS_RULE_ANY_BIT
+};
 struct ds_rule_test {
     struct ds_rule_number number, other;
     uint32_t value;

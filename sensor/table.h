@@ -122,6 +122,21 @@ static inline void *ds_table_upsert(struct ds_table *t, uint64_t key, uint64_t h
     return ds_table_upsert_masked(t, key, hash, entry_bytes, DS_TABLE_WHOLE_KEY, is_new);
 }
 
+/* The entry of the key, or NULL; where the key is the whole first member. */
+static inline void *ds_table_find(const struct ds_table *t, uint64_t key, uint64_t hash,
+                                  uint32_t entry_bytes)
+{
+    size_t per_line = DS_TABLE_LINE / entry_bytes;
+    for (size_t at = hash & t->mask & ~(per_line - 1);; at = (at + per_line) & t->mask) {
+        uint8_t *line = t->entries + at * entry_bytes;
+        unsigned match = ds_table_match(line, key, entry_bytes, DS_TABLE_WHOLE_KEY);
+        if (match)
+            return line + (unsigned)__builtin_ctz(match) * entry_bytes;
+        if (ds_table_match(line, 0, entry_bytes, DS_TABLE_WHOLE_KEY))
+            return NULL;
+    }
+}
+
 /* Iterates: start with *i = 0; NULL at the end. */
 static inline void *ds_table_next(const struct ds_table *t, size_t *i)
 {

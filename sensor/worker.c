@@ -78,6 +78,8 @@ static struct ds_set *open_set(struct ds_worker *w, uint32_t epoch)
         set->closes = 0;
         strcpy(set->country_db, w->batch.view.geo ? w->batch.view.geo->name : "");
         hold_rules(w, &set->counts.rules);
+        set->counts.survey = ds_survey_ring_get(w->shared->surveys, epoch);
+        set->counts.moment_scale = ds_count_moment_scale(w->shared->window_ns);
         atomic_store_explicit(&set->state, DS_SET_OPEN, memory_order_relaxed);
     }
     w->recent = set;

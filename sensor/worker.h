@@ -50,6 +50,8 @@ struct ds_worker_shared {
     const struct ds_hash_key *key;
     _Atomic(const struct ds_geo *) geo;     /* NULL: none */
     _Atomic(const struct ds_rules *) rules; /* NULL: none; for windows that are opened from now */
+    struct ds_survey_ring *surveys;         /* known scanners by window */
+    int64_t window_ns;                      /* 0: one window for everything */
     struct ds_gate *closed;                 /* the uplink thread's: signalled at every closed set */
     bool experimental;                      /* signatures: batch.h */
 };

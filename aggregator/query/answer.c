@@ -102,6 +102,8 @@ static void answer_filter(struct answer *a, const struct ds_filter *f)
         ds_answer_set(a, o, "type", json_string(ds_type_name(f->type)));
     if (f->has_signature)
         ds_answer_set(a, o, "signature", ds_answer_text(f->signature));
+    if (f->survey != DS_SURVEY_PART_ALL)
+        ds_answer_set(a, o, "survey", json_string(ds_survey_part_name(f->survey)));
 }
 
 void ds_answer_head(struct answer *a)
@@ -112,6 +114,6 @@ void ds_answer_head(struct answer *a)
     ds_answer_set(a, a->root, "to", ds_answer_time(a->range.to_s));
     ds_answer_set(a, a->root, "sensor",
                   a->range.sensor ? ds_answer_text(a->range.sensor) : json_null());
-    if (q->kind == DS_QUERY_SERIES || q->kind == DS_QUERY_TOP)
+    if (q->kind == DS_QUERY_SERIES || q->kind == DS_QUERY_TOP || q->kind == DS_QUERY_SOURCES)
         answer_filter(a, &q->filter);
 }

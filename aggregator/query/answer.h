@@ -5,7 +5,7 @@
  *   parse.c    name=value pairs -> struct ds_query      top.c      top tables
  *   run.c      period, sensors, coverage; dispatch      summary.c  sums
  *   answer.c   JSON building                            list.c     sensors, windows, one window
- *   series.c   points in time
+ *   series.c   points in time                            sources.c  top sources
  */
 #ifndef DARKSCOPE_QUERY_ANSWER_H
 #define DARKSCOPE_QUERY_ANSWER_H
@@ -59,11 +59,13 @@ int ds_answer_summary(struct answer *a, struct ds_error *err);
 int ds_answer_sensors(struct answer *a, struct ds_error *err);
 int ds_answer_windows(struct answer *a, struct ds_error *err);
 int ds_answer_window(struct answer *a, struct ds_error *err);
+int ds_answer_sources(struct answer *a, struct ds_error *err);
 
 /* top.c, also for summary.c: the rows of a top table into a new array under key; the sums of those
  * rows and of all. */
 int ds_answer_top_rows(struct answer *a, const char *key, enum ds_by by, uint64_t limit,
                        struct ds_figures *shown, struct ds_figures *total, struct ds_error *err);
 const char *ds_by_name(unsigned by);
+const char *ds_survey_part_name(unsigned part);
 
 #endif

@@ -82,7 +82,8 @@ int ds_answer_windows(struct answer *a, struct ds_error *err)
     ds_answer_head(a);
     ds_answer_set(a, a->root, "more", json_false());
     struct list l = {.answer = a, .array = ds_answer_array(a, a->root, "windows")};
-    return a->store->ops->windows(a->store, &a->range, a->query->limit + 1, each_window, &l, err);
+    return a->store->ops->windows(a->store, &a->range, a->query->limit + 1, false, each_window, &l,
+                                  err);
 }
 
 /* ---- one window ---- */
@@ -94,7 +95,7 @@ static json_t *window_json(const struct ds_window *w, const char *sensor)
     FILE *to = open_memstream(&text, &bytes);
     if (!to)
         return NULL;
-    int printed = ds_window_print_json(to, w, sensor);
+    int printed = ds_window_print_json(to, w, sensor, false);
     int closed = fclose(to);
     json_t *json = printed == 0 && closed == 0 ? json_loadb(text, bytes, 0, NULL) : NULL;
     free(text);
@@ -160,7 +161,8 @@ static int write_origin(struct answer *a, const struct ds_window *w, const struc
     struct list l = {.answer = a, .array = ds_answer_array(a, a->root, "sensors")};
     ds_answer_set(a, a->root, "parts", ds_answer_count(origin->parts));
     ds_answer_set(a, a->root, "coverage", ds_coverage(w->observed_ns, origin->sensors, w->seconds));
-    int result = a->store->ops->windows(a->store, &range, DS_QUERY_LIMIT_MAX, each_name, &l, err);
+    int result =
+        a->store->ops->windows(a->store, &range, DS_QUERY_LIMIT_MAX, false, each_name, &l, err);
     json_t *only = json_array_size(l.array) == 1 ? json_array_get(l.array, 0) : json_null();
     ds_answer_set(a, a->root, "sensor", json_incref(only));
     return result;

@@ -16,6 +16,7 @@
 static const char *const kind_names[DS_QUERY_KIND_COUNT] = {
     [DS_QUERY_SERIES] = "query",    [DS_QUERY_TOP] = "top",         [DS_QUERY_SUMMARY] = "summary",
     [DS_QUERY_SENSORS] = "sensors", [DS_QUERY_WINDOWS] = "windows", [DS_QUERY_WINDOW] = "window",
+    [DS_QUERY_SOURCES] = "sources",
 };
 
 static const char *const by_names[DS_BY_COUNT] = {
@@ -131,6 +132,22 @@ static bool set_signature(struct ds_query *q, const char *value)
     return q->filter.has_signature;
 }
 
+const char *ds_survey_part_name(unsigned part)
+{
+    static const char *const parts[DS_SURVEY_PART_COUNT] = {[DS_SURVEY_PART_ALL] = "all",
+                                                            [DS_SURVEY_PART_WITHOUT] = "no",
+                                                            [DS_SURVEY_PART_ONLY] = "only"};
+    return part < DS_SURVEY_PART_COUNT ? parts[part] : NULL;
+}
+
+static bool set_survey(struct ds_query *q, const char *value)
+{
+    int part = index_of(ds_survey_part_name, value);
+    if (part >= 0)
+        q->filter.survey = (enum ds_survey_part)part;
+    return part >= 0;
+}
+
 static bool set_sensor(struct ds_query *q, const char *value)
 {
     return copy_name(q->sensor, sizeof q->sensor, value);
@@ -202,6 +219,7 @@ static bool set_limit(struct ds_query *q, const char *value)
 #define SUMMARY (1u << DS_QUERY_SUMMARY)
 #define WINDOWS (1u << DS_QUERY_WINDOWS)
 #define WINDOW  (1u << DS_QUERY_WINDOW)
+#define SOURCES (1u << DS_QUERY_SOURCES)
 
 static const struct {
     const char *name;
@@ -211,20 +229,23 @@ static const struct {
 } names[] = {
     {"port", SERIES | TOP, set_port, "a port like 23/tcp, 53/udp or 8/0/icmp (one protocol)"},
     {"proto", SERIES | TOP, set_proto, "tcp, udp, icmp, icmp6 or a number to 255 (one protocol)"},
-    {"country", SERIES | TOP, set_country, "a two-letter country code, or ?? for unknown"},
+    {"country", SERIES | TOP | SOURCES, set_country,
+     "a two-letter country code, or ?? for unknown"},
     {"class", SERIES | TOP, set_class, "scan, backscatter or other"},
     {"type", SERIES, set_type,
      "tcp_syn, tcp_synack, tcp_ack, tcp_push, tcp_fin, tcp_rst, tcp_other, udp, icmp or other"},
     {"signature", SERIES, set_signature, "a signature's name, like mirai"},
+    {"survey", SERIES | TOP | SOURCES, set_survey,
+     "all, no (without survey scanners) or only (they alone)"},
     {"by", TOP, set_by, "ports, countries, types, classes, protocols, devices or signatures"},
-    {"from", SERIES | TOP | SUMMARY | WINDOWS, set_from,
+    {"from", SERIES | TOP | SUMMARY | WINDOWS | SOURCES, set_from,
      "a UTC time like 2026-01-31 or 2026-01-31T10:20:00Z"},
-    {"to", SERIES | TOP | SUMMARY | WINDOWS, set_to,
+    {"to", SERIES | TOP | SUMMARY | WINDOWS | SOURCES, set_to,
      "a UTC time like 2026-01-31 or 2026-01-31T10:20:00Z"},
     {"step", SERIES, set_step, "auto, window, minute, hour, day or a duration like 5m, to 366d"},
     {"at", WINDOW, set_at, "a UTC time like 2026-01-31T10:20:00Z"},
-    {"limit", TOP | SUMMARY | WINDOWS, set_limit, "a number from 1 to 10000"},
-    {"sensor", SERIES | TOP | SUMMARY | WINDOWS | WINDOW, set_sensor, "a sensor's name"},
+    {"limit", TOP | SUMMARY | WINDOWS | SOURCES, set_limit, "a number from 1 to 10000"},
+    {"sensor", SERIES | TOP | SUMMARY | WINDOWS | WINDOW | SOURCES, set_sensor, "a sensor's name"},
 };
 
 #define NAME_COUNT (sizeof names / sizeof names[0])
@@ -246,7 +267,9 @@ void ds_query_init(struct ds_query *query, enum ds_query_kind kind)
 {
     memset(query, 0, sizeof *query);
     query->kind = kind;
-    query->limit = kind == DS_QUERY_SUMMARY ? 5 : kind == DS_QUERY_TOP ? 20 : 100;
+    query->limit = kind == DS_QUERY_SUMMARY                           ? 5
+                   : kind == DS_QUERY_TOP || kind == DS_QUERY_SOURCES ? 20
+                                                                      : 100;
 }
 
 /* What came from outside, short and printable. */

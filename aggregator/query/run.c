@@ -81,18 +81,20 @@ static int find_period(struct answer *a, struct ds_error *err)
 static int check_filter(const struct ds_query *q, struct ds_error *err)
 {
     const struct ds_filter *f = &q->filter;
-    bool cells = f->has_class || f->has_proto || f->has_port || f->has_country;
+    bool cells = f->has_class || f->has_proto || f->has_port || f->has_country ||
+                 f->survey != DS_SURVEY_PART_ALL;
     if (f->has_port && !f->has_proto)
         return ds_error(err, DS_USAGE, "port %u of which protocol? write %u/tcp or %u/udp", f->port,
                         f->port, f->port);
     if (f->has_type + f->has_signature + cells > 1)
         return ds_error(err, DS_USAGE,
                         "type and signature stand alone: they are not kept by port, protocol, "
-                        "country or class");
+                        "country, class or survey");
     if (q->kind == DS_QUERY_TOP && cells &&
         (q->by == DS_BY_TYPE || q->by == DS_BY_PROTOCOL || q->by == DS_BY_SIGNATURE))
         return ds_error(err, DS_USAGE,
-                        "%s are not kept by port, protocol, country or class; leave these away",
+                        "%s are not kept by port, protocol, country, class or survey; leave these "
+                        "away",
                         ds_by_name(q->by));
     if (q->kind == DS_QUERY_TOP && q->by == DS_BY_DEVICE && (f->has_class || f->has_proto))
         return ds_error(err, DS_USAGE,
@@ -109,6 +111,7 @@ static answer_fn *const kinds[DS_QUERY_KIND_COUNT] = {
     [DS_QUERY_SERIES] = ds_answer_series,   [DS_QUERY_TOP] = ds_answer_top,
     [DS_QUERY_SUMMARY] = ds_answer_summary, [DS_QUERY_SENSORS] = ds_answer_sensors,
     [DS_QUERY_WINDOWS] = ds_answer_windows, [DS_QUERY_WINDOW] = ds_answer_window,
+    [DS_QUERY_SOURCES] = ds_answer_sources,
 };
 
 int ds_query_run(const struct ds_query *query, struct ds_store *store, json_t **out,

@@ -6,6 +6,8 @@
  */
 #include "sqlite.h"
 
+#include "darkscope/text.h"
+
 #include <string.h>
 
 #define NS_PER_S UINT64_C(1000000000)
@@ -120,6 +122,18 @@ static const char *bad_signatures(const struct ds_window *w)
     return NULL;
 }
 
+/* Their columns were read in order and within their limits. */
+static const char *bad_sources(const struct ds_window *w)
+{
+    for (size_t i = 0; i < w->source_record_count; i++)
+        if (w->source_records[i].packets > DS_STORE_FIGURE_MAX)
+            return "a source's figure is larger than 2^48";
+    for (unsigned i = 0; i < w->mark_count; i++)
+        if (!ds_name_valid(w->marks[i]))
+            return "the marks of sources are not names";
+    return NULL;
+}
+
 const char *ds_sqlite_bad_put(const struct ds_store_put *put)
 {
     const struct ds_window *w = put->window;
@@ -132,5 +146,6 @@ const char *ds_sqlite_bad_put(const struct ds_store_put *put)
     why = why ? why : bad_cells(w);
     why = why ? why : bad_countries(w);
     why = why ? why : bad_devices(w);
+    why = why ? why : bad_sources(w);
     return why ? why : bad_signatures(w);
 }

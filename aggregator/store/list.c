@@ -160,7 +160,8 @@ int ds_sqlite_sensors(struct ds_store *store, ds_sensor_fn *each, void *arg, str
     return result;
 }
 
-static int each_window(sqlite3_stmt *stmt, ds_window_fn *each, void *arg)
+static int each_window(sqlite3_stmt *stmt, bool with_sources, ds_window_fn *each, void *arg,
+                       struct ds_error *err)
 {
     struct ds_window w;
     char name[DS_NAME_MAX + 1];
@@ -168,25 +169,34 @@ static int each_window(sqlite3_stmt *stmt, ds_window_fn *each, void *arg)
     ds_sqlite_text(stmt, 0, name, sizeof name);
     uint64_t parts = ds_sqlite_read_window(stmt, 1, &w);
     struct ds_origin origin = {.sensors = 1, .parts = parts, .sources_exact = parts == 1};
-    return each(arg, name, &w, &origin);
+    int result = 0;
+    int column = 1 + STORE_WINDOW_COLUMN_COUNT;
+    if (with_sources && sqlite3_column_type(stmt, column) != SQLITE_NULL)
+        result = ds_sqlite_read_sources(stmt, column, &w, err);
+    if (result == 0)
+        result = each(arg, name, &w, &origin);
+    ds_window_finish(&w);
+    return result;
 }
 
 int ds_sqlite_windows(struct ds_store *store, const struct ds_range *range, uint64_t limit,
-                      ds_window_fn *each, void *arg, struct ds_error *err)
+                      bool with_sources, ds_window_fn *each, void *arg, struct ds_error *err)
 {
+#define WINDOWS_WITH(columns, join)                                                                \
+    "SELECT (SELECT name FROM sensor WHERE id = sensor), " STORE_WINDOW_COLUMNS columns            \
+    " FROM window " join " WHERE " STORE_IN_RANGE " ORDER BY start, sensor LIMIT :limit"
+    static const char plain[] = WINDOWS_WITH("", "");
+    static const char sources[] =
+        WINDOWS_WITH(", " STORE_SOURCES_COLUMNS, "LEFT JOIN window_sources USING (start, sensor)");
     struct sqlite_store *s = sqlite_of(store);
-    sqlite3_stmt *stmt = ds_sqlite_prepare(
-        s,
-        "SELECT (SELECT name FROM sensor WHERE id = sensor), " STORE_WINDOW_COLUMNS
-        " FROM window WHERE " STORE_IN_RANGE " ORDER BY start, sensor LIMIT :limit",
-        err);
+    sqlite3_stmt *stmt = ds_sqlite_prepare(s, with_sources ? sources : plain, err);
     if (!stmt)
         return -1;
     ds_sqlite_bind_range(stmt, range);
     ds_sqlite_bind_int(stmt, ":limit", limit > INT64_MAX ? INT64_MAX : (int64_t)limit);
     int result;
     while ((result = ds_sqlite_step(s, stmt, err)) == 1) {
-        result = each_window(stmt, each, arg);
+        result = each_window(stmt, with_sources, each, arg, err);
         if (result != 0)
             break;
     }

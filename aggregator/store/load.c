@@ -219,6 +219,22 @@ static int read_scalars(struct sqlite_store *s, int64_t start_s, int64_t sensor_
     return row;
 }
 
+static int read_source_records(struct sqlite_store *s, int64_t start_s, int64_t sensor_id,
+                               struct ds_window *w, struct ds_error *err)
+{
+    sqlite3_stmt *stmt =
+        ds_sqlite_prepare(s, "SELECT " STORE_SOURCES_COLUMNS " FROM window_sources " OF_ONE, err);
+    if (!stmt)
+        return -1;
+    sqlite3_bind_int64(stmt, 1, start_s);
+    sqlite3_bind_int64(stmt, 2, sensor_id);
+    int result = ds_sqlite_step(s, stmt, err);
+    if (result == 1)
+        result = ds_sqlite_read_sources(stmt, 0, w, err);
+    sqlite3_finalize(stmt);
+    return result;
+}
+
 int ds_sqlite_load_one(struct sqlite_store *s, int64_t start_s, int64_t sensor_id,
                        struct ds_window *out, uint64_t *parts, struct ds_error *err)
 {
@@ -227,11 +243,13 @@ int ds_sqlite_load_one(struct sqlite_store *s, int64_t start_s, int64_t sensor_i
     int row = read_scalars(s, start_s, sensor_id, &w, parts, err);
     if (row <= 0)
         return row < 0 ? -1 : 1;
-    for (size_t t = 0; t < sizeof window_tables / sizeof window_tables[0]; t++)
-        if (read_table(s, t, start_s, sensor_id, &w, err) < 0) {
-            ds_window_finish(&w);
-            return -1;
-        }
+    int result = read_source_records(s, start_s, sensor_id, &w, err);
+    for (size_t t = 0; result == 0 && t < sizeof window_tables / sizeof window_tables[0]; t++)
+        result = read_table(s, t, start_s, sensor_id, &w, err);
+    if (result < 0) {
+        ds_window_finish(&w);
+        return -1;
+    }
     *out = w;
     return 0;
 }

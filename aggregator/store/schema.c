@@ -105,6 +105,14 @@ static const char schema_parts[] =
     "  confirmed_sources INTEGER NOT NULL, -- sent at least two matching packets\n"
     "  PRIMARY KEY (start, sensor, id),\n" OF_WINDOW;
 
+static const char schema_sources[] =
+    "CREATE TABLE window_sources ( -- the sources that the sensor listed; docs/storage.md\n"
+    "  start INTEGER, sensor INTEGER,\n"
+    "  format INTEGER NOT NULL, -- of records: 1\n"
+    "  marks TEXT NOT NULL, -- signatures of the bits in records, separated by commas\n"
+    "  records BLOB NOT NULL, -- the columns of docs/protocol.md\n"
+    "  PRIMARY KEY (start, sensor),\n" OF_WINDOW;
+
 /* No foreign key: it would cost a look-up for each of a hundred thousand rows a minute. */
 static const char schema_cells[] =
     "CREATE TABLE cell ( -- the finest figures; other port tables are sums over it\n"
@@ -130,6 +138,7 @@ int ds_sqlite_schema_create(struct sqlite_store *s, struct ds_error *err)
         schema_window,
         schema_parts,
         schema_cells,
+        schema_sources,
         "PRAGMA application_id = " TEXT(APPLICATION_ID) ";"
                                                         "PRAGMA user_version = " TEXT(
                                                             SCHEMA_VERSION),

@@ -69,8 +69,18 @@ static const char *const facts[] = {
 static bool is_empty(const struct ds_filter *f)
 {
     return !f->has_class && !f->has_proto && !f->has_port && !f->has_country && !f->has_type &&
-           !f->has_signature;
+           !f->has_signature && f->survey == DS_SURVEY_PART_ALL;
 }
+
+/* What is summed of a cell. */
+static const char *const cell_figures[DS_SURVEY_PART_COUNT] = {
+    [DS_SURVEY_PART_ALL] = ", sum(c.packets) AS packets, sum(c.bytes) AS bytes,"
+                           " sum(c.survey_packets) AS survey, ",
+    [DS_SURVEY_PART_WITHOUT] = ", sum(c.packets - c.survey_packets) AS packets, NULL AS bytes,"
+                               " NULL AS survey, ",
+    [DS_SURVEY_PART_ONLY] = ", sum(c.survey_packets) AS packets, NULL AS bytes,"
+                            " NULL AS survey, ",
+};
 
 /* The cells of a filter, grouped by window, sensor, class and the key's columns (", country").
  * per_port: a row is of one port, so its sources are the sum over countries. */
@@ -78,9 +88,8 @@ static void append_cells(struct sql *sql, const struct ds_filter *f, const char 
 {
     append(sql, "SELECT start, class");
     append(sql, key);
-    append(sql, ", sum(c.packets) AS packets, sum(c.bytes) AS bytes,"
-                " sum(c.survey_packets) AS survey, ");
-    append(sql, per_port ? "sum(c.sources)" : "NULL");
+    append(sql, cell_figures[f->survey]);
+    append(sql, per_port && f->survey == DS_SURVEY_PART_ALL ? "sum(c.sources)" : "NULL");
     append(sql, " AS sources, parts = 1 AND overflow_pairs = 0 AND overflow_cells = 0 AS exact"
                 " FROM window CROSS JOIN cell AS c USING (start, sensor) WHERE " STORE_IN_RANGE);
     append(sql, f->has_class ? " AND class = :class" : " AND class IN (0, 1, 2)");
@@ -103,6 +112,8 @@ static enum fact fact_of(const struct ds_filter *f)
         return FACT_TYPE;
     if (f->has_signature)
         return FACT_SIGNATURE;
+    if (f->survey != DS_SURVEY_PART_ALL)
+        return FACT_CELL;
     if (f->has_class && !f->has_proto && !f->has_country)
         return FACT_CLASS;
     if (f->has_country && !f->has_proto && !f->has_class)
@@ -154,19 +165,20 @@ static void bind_filter(sqlite3_stmt *stmt, const struct ds_filter *f, char coun
 #define FIGURE_COLUMNS "packets, bytes, survey, peak, rows, exact"
 
 /* What is kept for a kind of fact, whether or not there is a row. */
-static struct ds_figures figures_kept(enum fact fact, bool per_port)
+static struct ds_figures figures_kept(enum fact fact, const struct ds_filter *f, bool per_port)
 {
-    bool only_packets = fact == FACT_TYPE || fact == FACT_PROTOCOL;
+    bool only_packets =
+        fact == FACT_TYPE || fact == FACT_PROTOCOL || f->survey != DS_SURVEY_PART_ALL;
     return (struct ds_figures){
         .has_bytes = !only_packets && fact != FACT_SIGNATURE && fact != FACT_DEVICE,
-        .has_survey = fact == FACT_CELL,
-        .has_sources = fact == FACT_CELL ? per_port : !only_packets,
+        .has_survey = !only_packets && fact == FACT_CELL,
+        .has_sources = !only_packets && (fact != FACT_CELL || per_port),
     };
 }
 
 struct ds_figures ds_store_kept(const struct ds_filter *filter)
 {
-    return figures_kept(fact_of(filter), filter->has_port);
+    return figures_kept(fact_of(filter), filter, filter->has_port);
 }
 
 static struct ds_figures read_figures(sqlite3_stmt *stmt, int column, struct ds_figures kept)
@@ -336,11 +348,11 @@ static int signature_total(struct sqlite_store *s, const struct ds_range *range,
 
 /* Reads a row, and the figures of all rows, which stand beside each. */
 static struct ds_top_row read_row(sqlite3_stmt *stmt, const struct plan *plan,
-                                  struct ds_figures *total)
+                                  struct ds_figures kept, struct ds_figures *total)
 {
     const int figures = tops[plan->by].key_count, totals = figures + 6;
     struct ds_top_row row = {
-        .figures = read_figures(stmt, figures, figures_kept(plan->fact, plan->per_port)),
+        .figures = read_figures(stmt, figures, kept),
     };
     read_key(stmt, plan->by, &row);
     total->packets = ds_sqlite_u64(stmt, totals);
@@ -363,11 +375,12 @@ int ds_sqlite_top(struct ds_store *store, const struct ds_top *top, ds_top_fn *e
     ds_sqlite_bind_range(stmt, &top->range);
     ds_sqlite_bind_int(stmt, ":limit", top->limit > INT64_MAX ? INT64_MAX : (int64_t)top->limit);
     bind_filter(stmt, top->filter, country);
-    struct ds_figures sum = figures_kept(plan.fact, false);
+    const struct ds_figures kept = figures_kept(plan.fact, top->filter, plan.per_port);
+    struct ds_figures sum = kept;
     sum.has_sources = false;
     int result;
     while ((result = ds_sqlite_step(s, stmt, err)) == 1) {
-        struct ds_top_row row = read_row(stmt, &plan, &sum);
+        struct ds_top_row row = read_row(stmt, &plan, kept, &sum);
         result = each(arg, &row);
         if (result != 0)
             break;

@@ -5,7 +5,7 @@
  *   sqlite.c  opening, closing, statements, errors       select.c  series and top
  *   schema.c  the tables and the check of their version   list.c    totals, sensors, windows
  *   check.c   what may be stored                          load.c    one whole window
- *   write.c   put
+ *   write.c   put                                        sources.c the listed sources of a window
  */
 #ifndef DARKSCOPE_STORE_SQLITE_H
 #define DARKSCOPE_STORE_SQLITE_H
@@ -80,7 +80,7 @@ int ds_sqlite_totals(struct ds_store *store, const struct ds_range *range, struc
                      struct ds_error *err);
 int ds_sqlite_sensors(struct ds_store *store, ds_sensor_fn *each, void *arg, struct ds_error *err);
 int ds_sqlite_windows(struct ds_store *store, const struct ds_range *range, uint64_t limit,
-                      ds_window_fn *each, void *arg, struct ds_error *err);
+                      bool with_sources, ds_window_fn *each, void *arg, struct ds_error *err);
 int ds_sqlite_load(struct ds_store *store, int64_t start_s, const char *sensor,
                    struct ds_window *out, struct ds_origin *origin, struct ds_error *err);
 
@@ -102,6 +102,21 @@ uint64_t ds_sqlite_read_window(sqlite3_stmt *stmt, int first, struct ds_window *
  * there is none, -1. */
 int ds_sqlite_load_one(struct sqlite_store *s, int64_t start_s, int64_t sensor_id,
                        struct ds_window *out, uint64_t *parts, struct ds_error *err);
+
+/* ---- sources.c ---- */
+
+#define STORE_SOURCES_FORMAT  1
+/* The names of all marks, with a comma or the final NUL behind each. */
+#define STORE_MARKS_BYTES     (DS_MARKS_MAX * (DS_SIGNATURE_ID_MAX + 1) + 1)
+#define STORE_SOURCES_COLUMNS "format, marks, records"
+
+/* Returns out. */
+const char *ds_sqlite_join_marks(const struct ds_window *w, char out[static STORE_MARKS_BYTES]);
+
+/* Reads these columns into w, which has no records yet. 0, or -1 with err where they are not what
+ * was written. */
+int ds_sqlite_read_sources(sqlite3_stmt *stmt, int first, struct ds_window *w,
+                           struct ds_error *err);
 
 /* The number of an enum's name, -1 where unknown: name_of is ds_type_name or the like. */
 int ds_sqlite_name_index(const char *(*name_of)(unsigned), const char *name);

@@ -3,6 +3,7 @@
  * Committing a window with the record of its message, in one transaction.
  */
 #include "merge.h"
+#include "source_columns.h"
 #include "sqlite.h"
 
 #include <inttypes.h>
@@ -36,6 +37,12 @@ static void value(struct insert *in, uint64_t number)
 static void text(struct insert *in, const char *string)
 {
     sqlite3_bind_text(in->stmt, ++in->next, string, -1, SQLITE_STATIC);
+}
+
+/* bytes stay as they are until row(). */
+static void blob(struct insert *in, const void *bytes, size_t size)
+{
+    sqlite3_bind_blob64(in->stmt, ++in->next, bytes, size, SQLITE_STATIC);
 }
 
 /* A text from outside that people will see: what is not printable becomes '?'. */
@@ -199,6 +206,27 @@ static int insert_signatures(struct sqlite_store *s, int64_t sensor, const struc
     return insert_finish(&in);
 }
 
+static int insert_sources(struct sqlite_store *s, int64_t sensor, const struct ds_window *w,
+                          struct ds_error *err)
+{
+    unsigned char *records = NULL;
+    size_t size = 0;
+    char marks[STORE_MARKS_BYTES];
+    if (w->source_record_count == 0)
+        return 0;
+    if (ds_source_columns_pack(w->source_records, w->source_record_count, &records, &size))
+        return ds_error(err, DS_FAILURE, "out of memory");
+    struct insert in = insert_begin(s, "INSERT INTO window_sources VALUES (?,?,?,?,?)", err);
+    row_of(&in, w, sensor);
+    value(&in, STORE_SOURCES_FORMAT);
+    text(&in, ds_sqlite_join_marks(w, marks));
+    blob(&in, records, size);
+    row(&in);
+    int result = insert_finish(&in);
+    free(records);
+    return result;
+}
+
 static int insert_cells(struct sqlite_store *s, int64_t sensor, const struct ds_window *w,
                         struct ds_error *err)
 {
@@ -230,7 +258,7 @@ static int insert_window(struct sqlite_store *s, int64_t sensor, const struct ds
                      w->types, err) < 0 ||
         insert_protocols(s, sensor, w, err) < 0 || insert_classes(s, sensor, w, err) < 0 ||
         insert_countries(s, sensor, w, err) < 0 || insert_devices(s, sensor, w, err) < 0 ||
-        insert_signatures(s, sensor, w, err) < 0)
+        insert_signatures(s, sensor, w, err) < 0 || insert_sources(s, sensor, w, err) < 0)
         return -1;
     return insert_cells(s, sensor, w, err);
 }

@@ -30,6 +30,8 @@
 #define DS_COUNTRIES_MAX  1024u
 #define DS_DEVICES_MAX    8192u /* (country, device) */
 #define DS_SIGNATURES_MAX 1024u
+#define DS_SOURCES_MAX    (1u << 20) /* records; sensors send fewer, see docs/statistics.md */
+#define DS_MARKS_MAX      31u        /* signatures that a source record can tell apart */
 
 /* Messages. A window of DS_CELLS_MAX cells at the measured ~2.5 B a cell is ~20 MB. */
 #define DS_MESSAGE_MAX       (24u << 20)  /* bytes of one ZeroMQ message */

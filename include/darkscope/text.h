@@ -33,6 +33,11 @@ struct ds_prefix {
  * ("host bits set", ...: static text), on success NULL. */
 const char *ds_prefix_parse(const char *text, struct ds_prefix *out);
 
+#define DS_ADDRESS_TEXT 16
+
+/* An IPv4 address in host order: "192.0.2.1". Returns out. */
+const char *ds_address_print(uint32_t address, char out[static DS_ADDRESS_TEXT]);
+
 /* A sensor's name: [A-Za-z0-9][A-Za-z0-9._-]*, at most DS_NAME_MAX bytes. */
 bool ds_name_valid(const char *name);
 

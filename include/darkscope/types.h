@@ -113,6 +113,14 @@ enum ds_device {
     DS_DEVICE_COUNT
 };
 
+/* What is known of a source as a survey scanner (docs/statistics.md). */
+enum ds_survey_mark {
+    DS_SURVEY_NO,
+    DS_SURVEY_YES,   /* since before this window: its packets count as survey packets */
+    DS_SURVEY_FOUND, /* this window made it one */
+    DS_SURVEY_MARK_COUNT
+};
+
 /* IP protocol numbers that have a service port. */
 enum {
     DS_PROTO_ICMP = 1,
@@ -136,6 +144,7 @@ const char *ds_malformed_name(unsigned reason);
 const char *ds_overflow_name(unsigned table);
 const char *ds_signature_name(unsigned signature);
 const char *ds_device_name(unsigned device);
+const char *ds_survey_mark_name(unsigned mark);
 
 /* "tcp", "udp", "icmp", "icmp6", else the number in decimal. Writes at most 8 bytes to out. */
 const char *ds_proto_name(uint8_t proto, char out[static 8]);

@@ -55,6 +55,20 @@ struct ds_signature_tally {
     uint64_t confirmed_sources; /* sent at least two: a random field matches once in 65,536 */
 };
 
+/* A source, IPv4 only. Its ports are distinct (class, protocol, service port). */
+struct ds_source_record {
+    uint32_t address; /* host order */
+    uint32_t asn;     /* autonomous system; 0: unknown */
+    uint64_t packets;
+    uint32_t ports;     /* at most packets; a lower bound where pairs overflow */
+    uint32_t seen;      /* signatures of at least one packet: bits, by ds_window.marks */
+    uint32_t confirmed; /* of at least two */
+    ds_country country;
+    uint8_t classes;     /* bit 1 << enum ds_class */
+    uint8_t survey;      /* enum ds_survey_mark */
+    uint8_t first, last; /* when it was seen, in 1/256 of the window from its start */
+};
+
 struct ds_window {
     int64_t start_s;      /* UTC, seconds since 1970 */
     uint32_t seconds;     /* length; for `--window all` that of the capture */
@@ -84,6 +98,13 @@ struct ds_window {
     size_t device_count;
     struct ds_signature_tally *signatures; /* sorted by id, none twice; those with packets only */
     size_t signature_count;
+
+    /* Sorted by address, none twice; the rest of all sources, `sources` less these, were left out:
+     * those with fewest packets, and IPv6 ones. */
+    struct ds_source_record *source_records;
+    size_t source_record_count;
+    char marks[DS_MARKS_MAX][DS_SIGNATURE_ID_MAX + 1]; /* ids of the bits of seen and confirmed */
+    unsigned mark_count;
 };
 
 /* The order of cells: class, protocol, port, country. */
@@ -103,10 +124,13 @@ void ds_window_init(struct ds_window *w);
 /* Frees the arrays; the struct may be initialised again. Accepts one that was only zeroed. */
 void ds_window_finish(struct ds_window *w);
 
+/* Packets of the sources that are listed. */
+uint64_t ds_window_listed_packets(const struct ds_window *w);
+
 /* Do the books balance? received = counted + outside + malformed, and counted equals the sums over
- * types, classes, protocols, countries and cells, and is no less than that over devices. NULL if
- * so, else the name of the first sum that does not. Used by tests and by the aggregator on what a
- * sensor sends. */
+ * types, classes, protocols, countries and cells, and is no less than that over devices; the
+ * sources that are listed are no more than there are. NULL if so, else the name of the first sum
+ * that does not. Used by tests and by the aggregator on what a sensor sends. */
 const char *ds_window_imbalance(const struct ds_window *w);
 
 #endif

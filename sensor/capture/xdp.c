@@ -24,6 +24,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/libbpf.h>
@@ -40,6 +41,10 @@
 /* The kernel frees a queue some time after the last socket on it was closed. */
 #define BUSY_WAITS   100
 #define BUSY_WAIT_MS 10
+
+/* After packets, and before a wait that the next one ends: while nobody waits, the kernel need not
+ * wake anybody for each packet, which costs it more than the packet does. */
+#define LULL_NS 100000
 
 struct ds_xdp {
     struct ds_capture capture;
@@ -107,10 +112,15 @@ static int xdp_read(struct ds_capture *c, struct ds_frame *frames, size_t most,
     struct ds_xdp *x = (struct ds_xdp *)c;
     struct pollfd wait[] = {{.fd = x->wake_fd, .events = POLLIN},
                             {.fd = xsk_socket__fd(x->socket), .events = POLLIN}};
+    bool busy = x->lent_count > 0;
     give_back(x);
     if (atomic_load_explicit(&x->stopped, memory_order_relaxed))
         return take_rest(x, frames, most);
     int count = take(x, frames, most);
+    if (count == 0 && busy) {
+        nanosleep(&(struct timespec){.tv_nsec = LULL_NS}, NULL);
+        count = take(x, frames, most);
+    }
     if (count)
         return count;
     poll(wait, 2, x->timeout_ms); /* interrupted: as a timeout */

@@ -61,17 +61,30 @@ static uint32_t load(const uint8_t *snap, struct ds_rule_number n)
     return ds_load32_be(snap + n.at) >> n.shift & n.mask;
 }
 
-/* Without branches but the way through the tests. */
+static bool compare(const struct ds_rule_test *t, uint32_t a, const uint8_t *snap)
+{
+    uint32_t b = load(snap, t->other) + t->value;
+    switch ((enum ds_rule_compare)t->compare) {
+    case DS_RULE_GREATER:
+        return a > b;
+    case DS_RULE_AT_LEAST:
+        return a >= b;
+    case DS_RULE_ANY_BIT:
+        return a & b;
+    default:
+        return a == b;
+    }
+}
+
+/* Nearly every test asks for one value. */
 static bool pass_tests(const struct ds_rule_test *tests, const uint8_t *snap)
 {
     unsigned at = 0;
     while (at < DS_RULE_ACCEPT) {
         const struct ds_rule_test *t = &tests[at];
-        uint32_t a = load(snap, t->number), b = load(snap, t->other) + t->value;
-        unsigned results =
-            (unsigned)(a == b) << DS_RULE_EQUAL | (unsigned)(a > b) << DS_RULE_GREATER |
-            (unsigned)(a >= b) << DS_RULE_AT_LEAST | (unsigned)((a & b) != 0) << DS_RULE_ANY_BIT;
-        at = t->next[results >> t->compare & 1];
+        uint32_t a = load(snap, t->number);
+        bool yes = t->compare == DS_RULE_IS_VALUE ? a == t->value : compare(t, a, snap);
+        at = t->next[yes];
     }
     return at == DS_RULE_ACCEPT;
 }

@@ -127,7 +127,7 @@ static bool read_compare(const struct bpf_insn *i, struct ds_rule_test *test)
     test->value = has_other ? 0 : i->k;
     switch (BPF_OP(i->code)) {
     case BPF_JEQ:
-        test->compare = DS_RULE_EQUAL;
+        test->compare = has_other ? DS_RULE_EQUAL : DS_RULE_IS_VALUE;
         return true;
     case BPF_JGT:
         test->compare = DS_RULE_GREATER;

@@ -4,7 +4,7 @@
  * the window a message, and the tables are emptied. CPU time of this thread; the filling of the
  * tables before is not measured here. That counting goes on meanwhile is bench-pause's matter.
  *
- *   bench-close [--rounds N] [--country-db FILE]
+ *   bench-close [--rounds N] [--country-db FILE] [--asn-db FILE] [--sources N]
  */
 #include "bytes.h"
 #include "darkscope/message.h"
@@ -12,6 +12,7 @@
 #include "link.h"
 #include "measure.h"
 #include "memory.h"
+#include "sources.h"
 #include "traffic.h"
 
 #include <getopt.h>
@@ -23,6 +24,7 @@
 #define ROUNDS_MAX  63
 #define CHUNK       100000 /* packets made at a time: the traffic of a window needs not fit memory */
 #define POOL        1500000
+#define SECONDS     60
 
 struct size {
     uint64_t packets;
@@ -35,7 +37,7 @@ static const struct size sizes[] = {
     {10000000, 2, false}, {10000000, 1, true},
 };
 
-enum part { PART_GATHER, PART_ENCODE, PART_CLEAR, PART_ALL, PARTS };
+enum part { PART_GATHER, PART_SOURCES, PART_ENCODE, PART_CLEAR, PART_ALL, PARTS };
 
 struct bench {
     unsigned rounds;
@@ -45,11 +47,14 @@ struct bench {
     struct ds_worker_shared shared;
     struct ds_gate closed;
     struct ds_gather gather;
+    struct ds_sources lister;
+    struct ds_survey survey;
     struct ds_worker workers[WORKERS_MAX];
     struct ds_snap snaps[WORKERS_MAX][DS_BATCH]; /* on their way to each worker's tables */
     size_t filled[WORKERS_MAX];
     /* Of the window measured last. */
-    uint64_t sources, pairs, cells, overflow;
+    uint64_t pushed; /* packets */
+    uint64_t sources, listed, pairs, cells, overflow;
     size_t message_bytes;
 };
 
@@ -76,14 +81,15 @@ static unsigned worker_of(const struct bench *b, unsigned workers, const struct 
 }
 
 /* As the capture thread would. */
-static void push(struct bench *b, unsigned workers, const struct ds_frame *f)
+static void push(struct bench *b, const struct size *size, const struct ds_frame *f)
 {
     struct ds_network n;
     check(ds_link_strip_fast(f, 0, &n) != DS_MALFORMED_COUNT, "made a malformed packet");
-    unsigned worker = worker_of(b, workers, &n);
+    unsigned worker = worker_of(b, size->workers, &n);
     b->snaps[worker][b->filled[worker]++] = (struct ds_snap){
         .bytes = n.data,
         .epoch = 1,
+        .ms = (uint32_t)(b->pushed++ * SECONDS * 1000 / size->packets),
         .captured = (uint16_t)(n.captured < DS_SNAP_BYTES ? n.captured : DS_SNAP_BYTES),
         .is_packet = true,
     };
@@ -100,7 +106,7 @@ static void push_chunk(struct bench *b, const struct size *size, uint64_t packet
     for (size_t at = DS_BENCH_FILE_HEADER; at < bytes;) {
         struct ds_frame f = {.link = DS_LINK_ETHERNET};
         at += ds_bench_traffic_frame(image + at, &f);
-        push(b, size->workers, &f);
+        push(b, size, &f);
     }
     for (unsigned w = 0; w < size->workers; w++)
         flush(b, w); /* the image goes */
@@ -109,8 +115,12 @@ static void push_chunk(struct bench *b, const struct size *size, uint64_t packet
 
 static void fill(struct bench *b, const struct size *size)
 {
-    for (unsigned w = 0; w < size->workers; w++)
-        b->workers[w].batch.view.counts[1] = &b->workers[w].sets[0].counts;
+    b->pushed = 0;
+    for (unsigned w = 0; w < size->workers; w++) {
+        struct ds_counts *counts = &b->workers[w].sets[0].counts;
+        counts->moment_scale = ds_count_moment_scale(SECONDS * INT64_C(1000000000));
+        b->workers[w].batch.view.counts[1] = counts;
+    }
     for (uint64_t done = 0; done < size->packets; done += CHUNK)
         push_chunk(b, size, CHUNK, done + 1);
     for (unsigned w = 0; w < size->workers; w++)
@@ -121,6 +131,7 @@ static void describe(struct bench *b, const struct ds_window *w)
 {
     check(ds_window_imbalance(w) != NULL, "the books of the window do not balance");
     b->sources = w->sources;
+    b->listed = w->source_record_count;
     b->cells = w->cell_count;
     b->overflow = 0;
     for (int i = 0; i < DS_OVERFLOW_COUNT; i++)
@@ -139,7 +150,7 @@ static void close_window(struct bench *b, const struct size *size, double ms[PAR
     b->pairs = 0;
     for (unsigned w = 0; w < size->workers; w++) {
         sets[w] = &b->workers[w].sets[0];
-        sets[w]->close = (struct ds_close){.epoch = {.number = 1, .seconds = 60}};
+        sets[w]->close = (struct ds_close){.epoch = {.number = 1, .seconds = SECONDS}};
         b->pairs += sets[w]->counts.pairs.used;
     }
     sets[0]->close.received = size->packets;
@@ -148,6 +159,9 @@ static void close_window(struct bench *b, const struct size *size, double ms[PAR
     double start = now_ms();
     check(ds_gather(&b->gather, sets, size->workers, b->monitor, &m.window), "no memory to gather");
     double gathered = now_ms();
+    check(ds_sources_gather(&b->lister, sets, size->workers, 0, &m.window),
+          "no memory for sources");
+    double listed = now_ms();
     for (unsigned w = 0; w < size->workers; w++)
         ds_worker_free_set(&b->workers[w], sets[w]);
     double cleared = now_ms();
@@ -156,7 +170,8 @@ static void close_window(struct bench *b, const struct size *size, double ms[PAR
     double encoded = now_ms();
 
     ms[PART_GATHER] = gathered - start;
-    ms[PART_CLEAR] = cleared - gathered;
+    ms[PART_SOURCES] = listed - gathered;
+    ms[PART_CLEAR] = cleared - listed;
     ms[PART_ENCODE] = encoded - cleared;
     ms[PART_ALL] = encoded - start;
     describe(b, &m.window);
@@ -186,8 +201,9 @@ static void run_size(struct bench *b, const struct size *size)
     }
     for (unsigned w = 0; w < size->workers; w++)
         ds_worker_finish(&b->workers[w]);
-    printf("| %" PRIu64 "%s | %u | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " |", size->packets,
-           size->uniform ? ", spoofed" : "", size->workers, b->sources, b->pairs, b->cells);
+    printf("| %" PRIu64 "%s | %u | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " |",
+           size->packets, size->uniform ? ", spoofed" : "", size->workers, b->sources, b->listed,
+           b->pairs, b->cells);
     for (int part = 0; part < PARTS; part++)
         printf(" %.1f |", ds_bench_median(ms[part], b->rounds));
     printf(" %.1f | %zu |%s\n", ms[PART_ALL][b->rounds - 1], b->message_bytes,
@@ -195,46 +211,64 @@ static void run_size(struct bench *b, const struct size *size)
     fflush(stdout);
 }
 
-static const char *parse_options(struct bench *b, int argc, char **argv)
+struct files {
+    const char *country_db, *asn_db; /* NULL: none */
+};
+
+static struct files parse_options(struct bench *b, int argc, char **argv)
 {
     static const struct option options[] = {{"rounds", required_argument, NULL, 'r'},
                                             {"country-db", required_argument, NULL, 'g'},
+                                            {"asn-db", required_argument, NULL, 'a'},
+                                            {"sources", required_argument, NULL, 's'},
                                             {0}};
-    const char *country_db = NULL;
+    struct files files = {0};
     for (int key; (key = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        unsigned long rounds = key == 'r' ? strtoul(optarg, NULL, 10) : 1;
+        unsigned long number = key == 'r' || key == 's' ? strtoul(optarg, NULL, 10) : 1;
         if (key == 'g') {
-            country_db = optarg;
-        } else if (key == 'r' && rounds > 0) {
-            b->rounds = rounds > ROUNDS_MAX ? ROUNDS_MAX : (unsigned)rounds;
+            files.country_db = optarg;
+        } else if (key == 'a') {
+            files.asn_db = optarg;
+        } else if (key == 's') {
+            b->lister.limit = number;
+        } else if (key == 'r' && number > 0) {
+            b->rounds = number > ROUNDS_MAX ? ROUNDS_MAX : (unsigned)number;
         } else {
-            fprintf(stderr, "usage: bench-close [--rounds N] [--country-db FILE]\n");
+            fprintf(stderr, "usage: bench-close [--rounds N] [--country-db FILE] [--asn-db FILE] "
+                            "[--sources N]\n");
             exit(2);
         }
     }
-    return country_db;
+    return files;
 }
 
 int main(int argc, char **argv)
 {
     ds_memory_keep();
-    static struct bench b = {.rounds = 5}; /* large */
-    const char *country_db = parse_options(&b, argc, argv);
+    static struct bench b = {.rounds = 5, .lister.limit = 25000}; /* large */
+    struct files files = parse_options(&b, argc, argv);
     struct ds_prefix darknet;
     struct ds_error err;
     b.key = ds_hash_key_random();
     ds_prefix_parse(DS_BENCH_DARKNET, &darknet);
     check(ds_monitor_create(&darknet, 1, NULL, 0, &b.monitor, &err), err.text);
-    check(country_db && ds_geo_create(country_db, &b.geo, &err), err.text);
+    check(files.country_db && ds_geo_create(files.country_db, &b.geo, &err), err.text);
+    check(files.asn_db && ds_asn_create(files.asn_db, &b.lister.asn, &err), err.text);
+    struct ds_survey_settings rule = {.ports = 30, .packets = ds_monitor_addresses(b.monitor)};
+    check(ds_survey_init(&b.survey, &rule), "no memory for survey scanners");
+    b.lister.survey = &b.survey;
     check(ds_gate_init(&b.closed), "cannot make a gate");
-    printf(
-        "Medians of %u rounds; thread CPU time in ms%s.\n\n"
-        "| packets | workers | sources | pairs | cells | gather | encode | clear | together | most "
-        "| message bytes |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
-        b.rounds, country_db ? "" : "; no country database");
+    printf("Medians of %u rounds; thread CPU time in ms%s.\n\n"
+           "| packets | workers | sources | listed | pairs | cells | gather | sources | encode | "
+           "clear "
+           "| together | most | message bytes "
+           "|\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+           b.rounds, files.country_db ? "" : "; no country database");
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         run_size(&b, &sizes[i]);
     ds_gate_finish(&b.closed);
+    ds_survey_finish(&b.survey);
+    ds_asn_destroy(b.lister.asn);
     ds_geo_destroy(b.geo);
     ds_monitor_destroy(b.monitor);
     return 0;

@@ -2,7 +2,8 @@
  *
  * What a packet costs: the whole pipeline on a file, beside a bare pcap_next_ex loop and a bare
  * walk through memory over the same packets in the same run, as ratios. CPU time of all threads,
- * not wall time: machines are shared.
+ * not wall time: machines are shared. With several workers also wall time, beside that of one: this
+ * ratio wants a machine that does nothing else.
  *
  *   bench-hotpath [--packets N] [--sources N] [--uniform] [--window S] [--workers N] [--rounds N]
  *                 [--country-db FILE] [--signatures FILE] [--rules N]
@@ -14,6 +15,7 @@
 #include "classify/classify.h"
 #include "count.h"
 #include "link.h"
+#include "measure.h"
 #include "parse.h"
 #include "pipeline.h"
 #include "signatures.h"
@@ -25,13 +27,17 @@
 #include <inttypes.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BATCH       64
 #define LAPS        4
 #define WORKERS_MAX 16
+#define ROUNDS_MAX  64
+
+/* CPU time of all threads, and what a clock says; in seconds. */
+struct times {
+    double cpu, wall;
+};
 
 struct bench {
     struct ds_bench_traffic traffic;
@@ -46,8 +52,8 @@ struct bench {
     struct ds_geo *geo;
     uint64_t counted; /* keeps the compiler from dropping a loop, and checks it */
     uint64_t message_bytes, windows;
-    double start_s, middle_s, first_s,
-        later_s; /* CPU time: when half the laps were closed; a lap's */
+    struct times middle;       /* when half of the laps were closed */
+    struct times first, later; /* of a lap: with fresh memory, and after that */
 };
 
 static void check(int failed, const struct ds_error *err)
@@ -58,11 +64,15 @@ static void check(int failed, const struct ds_error *err)
     exit(1);
 }
 
-static double cpu_s(void)
+static struct times now(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+    return (struct times){ds_bench_clock_s(CLOCK_PROCESS_CPUTIME_ID),
+                          ds_bench_clock_s(CLOCK_MONOTONIC)};
+}
+
+static struct times between(struct times start, struct times end, int laps)
+{
+    return (struct times){(end.cpu - start.cpu) / laps, (end.wall - start.wall) / laps};
 }
 
 /* Touches the header of every record and the first line of every packet. */
@@ -211,12 +221,12 @@ static void run_stage(struct bench *b, enum stage stage)
         struct ds_capture *c = open_capture(b);
         struct ds_frame frames[BATCH];
         b->counted = 0;
-        b->start_s = cpu_s();
+        struct times start = now();
         for (int n; (n = c->ops->read(c, frames, BATCH, &err)) > 0;) {
             later_passes(&s, stage, first_pass(&s, stage, frames, n));
             b->counted += (unsigned)n;
         }
-        b->later_s = cpu_s() - b->start_s;
+        b->later = between(start, now(), 1);
         c->ops->destroy(c);
     }
     ds_counts_finish(&s.counts);
@@ -273,7 +283,7 @@ static int take_window(void *self, struct ds_window *w, struct ds_error *err)
     b->counted += w->books[DS_BOOK_RECEIVED];
     b->windows++;
     if (b->counted <= LAPS / 2 * b->traffic.packets)
-        b->middle_s = cpu_s();
+        b->middle = now();
     if (ds_message_encode(&m, &bytes, &size) == 0) {
         b->message_bytes += size;
         free(bytes);
@@ -306,11 +316,11 @@ static struct ds_rules *make_rules(const struct bench *b)
     return rules;
 }
 
-static void run_pipeline(struct bench *b)
+static void run_pipeline(struct bench *b, unsigned workers)
 {
     struct laps laps[WORKERS_MAX] = {0};
     struct ds_capture *captures[WORKERS_MAX];
-    for (unsigned i = 0; i < b->workers; i++) {
+    for (unsigned i = 0; i < workers; i++) {
         laps[i] = (struct laps){.capture.ops = &laps_ops, .bench = b, .file = open_capture(b)};
         captures[i] = &laps[i].capture;
     }
@@ -321,25 +331,25 @@ static void run_pipeline(struct bench *b)
         check(ds_geo_create(b->country_db, &geo, &err), &err);
     struct ds_pipeline_settings settings = {
         .captures = captures,
-        .capture_count = b->workers,
+        .capture_count = workers,
         .split = true,
         .monitor = b->monitor,
         .geo = geo,
         .rules = make_rules(b),
         .sink = {.self = b, .put = take_window},
-        .workers = b->workers,
+        .workers = workers,
         .window_ns = b->window_s * INT64_C(1000000000),
         .lateness_ns = 0,
     };
-    double start_s = cpu_s();
+    struct times start = now();
     b->message_bytes = b->windows = 0;
     check(ds_pipeline_create(&settings, &p, &err), &err);
     check(ds_pipeline_start(p, &err), &err);
     check(ds_pipeline_join(p, &err), &err);
-    b->later_s = (cpu_s() - b->middle_s) / (LAPS - LAPS / 2);
-    b->first_s = (b->middle_s - start_s) / (LAPS / 2);
+    b->first = between(start, b->middle, LAPS / 2);
+    b->later = between(b->middle, now(), LAPS - LAPS / 2);
     ds_pipeline_destroy(p);
-    for (unsigned i = 0; i < b->workers; i++)
+    for (unsigned i = 0; i < workers; i++)
         laps[i].file->ops->destroy(laps[i].file);
     b->counted /= LAPS;
 }
@@ -386,7 +396,7 @@ static void run_row(struct bench *b, enum row row)
         run_capture(b);
         break;
     case ROW_PIPELINE_FIRST:
-        run_pipeline(b);
+        run_pipeline(b, b->workers);
         break;
     case ROW_PIPELINE: /* measured by the row before */
         b->counted = b->traffic.packets;
@@ -397,43 +407,79 @@ static void run_row(struct bench *b, enum row row)
     }
 }
 
-static int by_value(const void *a, const void *b)
+/* A row in one round: ns a packet. */
+static double measure_row(struct bench *b, enum row row)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    b->counted = 0;
+    struct times start = now();
+    run_row(b, row);
+    if (b->counted != b->traffic.packets) {
+        fprintf(stderr, "bench-hotpath: %s saw %" PRIu64 " packets\n", row_names[row], b->counted);
+        exit(1);
+    }
+    double took = row == ROW_PIPELINE_FIRST ? b->first.cpu
+                  : row >= ROW_LINK         ? b->later.cpu
+                                            : now().cpu - start.cpu;
+    return took * 1e9 / (double)b->traffic.packets;
+}
+
+static void print_rows(double ns[ROWS][ROUNDS_MAX], unsigned rounds)
+{
+    printf("| stage | ns/packet, least | ratio to libpcap loop: least | median | most |\n"
+           "|---|---|---|---|---|\n");
+    double ratio[ROWS][ROUNDS_MAX];
+    for (int row = 0; row < ROWS; row++) {
+        for (unsigned round = 0; round < rounds; round++)
+            ratio[row][round] = ns[row][round] / ns[ROW_LIBPCAP][round];
+    }
+    for (int row = 0; row < ROWS; row++) {
+        double median = ds_bench_median(ratio[row], rounds);
+        ds_bench_median(ns[row], rounds);
+        printf("| %s | %.1f | %.2f | %.2f | %.2f |\n", row_names[row], ns[row][0], ratio[row][0],
+               median, ratio[row][rounds - 1]);
+    }
+}
+
+/* How much sooner several workers are done than one, of each round. */
+struct speedup {
+    double first[ROUNDS_MAX], later[ROUNDS_MAX];
+};
+
+/* After the pipeline of all workers: the same with one. */
+static void measure_speedup(struct bench *b, struct speedup *s, unsigned round)
+{
+    struct times first = b->first, later = b->later;
+    b->counted = 0;
+    run_pipeline(b, 1);
+    s->first[round] = b->first.wall / first.wall;
+    s->later[round] = b->later.wall / later.wall;
+}
+
+static void print_speedup(const char *name, double *ratio, unsigned rounds)
+{
+    double median = ds_bench_median(ratio, rounds);
+    printf("| %s | %.2f | %.2f | %.2f |\n", name, ratio[0], median, ratio[rounds - 1]);
 }
 
 static void run_all(struct bench *b)
 {
-    double ns[ROWS][64], ratio[ROWS][64];
+    static double ns[ROWS][ROUNDS_MAX];
+    static struct speedup speedup;
     for (unsigned round = 0; round < b->rounds; round++) {
-        for (int row = 0; row < ROWS; row++) {
-            b->counted = 0;
-            double start = cpu_s();
-            run_row(b, (enum row)row);
-            double took = row == ROW_PIPELINE_FIRST ? b->first_s
-                          : row >= ROW_LINK         ? b->later_s
-                                                    : cpu_s() - start;
-            ns[row][round] = took * 1e9 / (double)b->traffic.packets;
-            if (b->counted != b->traffic.packets) {
-                fprintf(stderr, "bench-hotpath: %s saw %" PRIu64 " packets\n", row_names[row],
-                        b->counted);
-                exit(1);
-            }
-        }
         for (int row = 0; row < ROWS; row++)
-            ratio[row][round] = ns[row][round] / ns[ROW_LIBPCAP][round];
+            ns[row][round] = measure_row(b, (enum row)row);
+        if (b->workers > 1)
+            measure_speedup(b, &speedup, round);
     }
-    printf("| stage | ns/packet, least | ratio to libpcap loop: least | median | most |\n"
-           "|---|---|---|---|---|\n");
-    for (int row = 0; row < ROWS; row++) {
-        qsort(ns[row], b->rounds, sizeof(double), by_value);
-        qsort(ratio[row], b->rounds, sizeof(double), by_value);
-        printf("| %s | %.1f | %.2f | %.2f | %.2f |\n", row_names[row], ns[row][0], ratio[row][0],
-               ratio[row][b->rounds / 2], ratio[row][b->rounds - 1]);
-    }
+    print_rows(ns, b->rounds);
     printf("\n%" PRIu64 " windows, %.0f bytes a message.\n", b->windows,
            (double)b->message_bytes / (double)b->windows);
+    if (b->workers == 1)
+        return;
+    printf("\n| wall time, one worker / %u workers | least | median | most |\n|---|---|---|---|\n",
+           b->workers);
+    print_speedup("fresh memory", speedup.first, b->rounds);
+    print_speedup("after that", speedup.later, b->rounds);
 }
 
 /* The same pipeline with more and more signatures. */
@@ -441,13 +487,13 @@ static void run_signatures(struct bench *b)
 {
     enum { STEPS = 3 };
     const size_t counts[STEPS] = {0, 10, 30}, only = b->rules;
-    double ns[STEPS][64], ratio[STEPS][64];
+    double ns[STEPS][ROUNDS_MAX], ratio[STEPS][ROUNDS_MAX];
     for (unsigned round = 0; round < b->rounds; round++)
         for (int i = 0; i < STEPS; i++) {
             b->rules = only ? only : counts[i];
             b->counted = 0;
-            run_pipeline(b);
-            ns[i][round] = b->later_s * 1e9 / (double)b->traffic.packets;
+            run_pipeline(b, b->workers);
+            ns[i][round] = b->later.cpu * 1e9 / (double)b->traffic.packets;
             ratio[i][round] = ns[i][round] / ns[0][round];
             if (only)
                 return;
@@ -455,10 +501,10 @@ static void run_signatures(struct bench *b)
     printf("| signatures | ns/packet, least | ratio to none: least | median | most |\n"
            "|---|---|---|---|---|\n");
     for (int i = 0; i < STEPS; i++) {
-        qsort(ns[i], b->rounds, sizeof(double), by_value);
-        qsort(ratio[i], b->rounds, sizeof(double), by_value);
-        printf("| %zu | %.1f | %.2f | %.2f | %.2f |\n", counts[i], ns[i][0], ratio[i][0],
-               ratio[i][b->rounds / 2], ratio[i][b->rounds - 1]);
+        double median = ds_bench_median(ratio[i], b->rounds);
+        ds_bench_median(ns[i], b->rounds);
+        printf("| %zu | %.1f | %.2f | %.2f | %.2f |\n", counts[i], ns[i][0], ratio[i][0], median,
+               ratio[i][b->rounds - 1]);
     }
 }
 
@@ -490,7 +536,7 @@ static void parse_options(struct bench *b, int argc, char **argv)
             b->workers = value > WORKERS_MAX ? WORKERS_MAX : (unsigned)value;
             break;
         case 'r':
-            b->rounds = value > 64 ? 64 : (unsigned)value;
+            b->rounds = value > ROUNDS_MAX ? ROUNDS_MAX : (unsigned)value;
             break;
         case 'g':
             b->country_db = optarg;

@@ -19,7 +19,8 @@ MONITOR = ["-m", "198.18.0.0/16", "-m", "2001:db8::/48"]
 QUESTIONS = ["query --port 23/tcp", "query --step 2m --class scan", "query --type udp",
              "query --country ??", "top", "top countries --port 23/tcp --limit 3",
              "top types", "top protocols", "top signatures", "summary", "sensors", "windows",
-             "window --at 2026-01-01T00:01:00Z"]
+             "window --at 2026-01-01T00:01:00Z", "sources",
+             "sources --limit 3 --survey no", "top ports --no-survey"]
 
 
 def run(program, *arguments, env=None, **options):

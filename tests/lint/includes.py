@@ -35,19 +35,25 @@ KNOWS = {
         # The stages, and what they look up.
         "link": {"tunnel"},
         "tunnel": {"link"},
-        "count": {"geo", "monitor", "rules", "timeline"},
+        "asn": {"mmdb"},
+        "geo": {"mmdb"},
+        "count": {"geo", "monitor", "rules", "survey", "timeline"},
+        "survey": {"monitor"},
+        "survey_file": {"monitor", "survey"},
         # Those that know the order of the stages: frame to ring, ring to tables, tables to window.
         "dispatch": {"capture", "link", "ring", "schedule", "worker"},
         "schedule": {"timeline"},
         "batch": {"classify", "count", "parse"},
         "batch_choose": {"batch"},
         "worker": {"batch", "capture", "count", "ring"},
-        "gather": {"worker"},
+        "gather": {"sources", "worker"},
+        "sources": {"asn", "survey", "worker"},
         "signatures": {"parse", "rules"},
-        "pipeline": {"capture", "dispatch", "gather", "geo", "memory", "monitor", "schedule", "worker"},
+        "pipeline": {"asn", "capture", "dispatch", "gather", "geo", "memory", "monitor", "rules",
+                     "schedule", "sources", "survey", "survey_file", "worker", "zone"},
         "uplink": {"backlog", "dealer"},
         # What the user asked for.
-        "config": {"link", "monitor", "pipeline", "signatures"},
+        "config": {"link", "monitor", "pipeline", "signatures", "survey", "survey_file", "zone"},
         "options": {"config"},
         "delivery": {"config", "identity", "pipeline", "uplink"},
         "identity": {"config"},
@@ -67,10 +73,10 @@ KNOWS = {
 
 # Stages that are plain functions of their arguments: no sockets, files, clocks, threads or logs.
 PURE = {
-    "common": {"columns", "cursor", "fields", "message", "text", "types", "window",
-               "window_fields"},
+    "common": {"columns", "cursor", "fields", "frame", "message", "source_columns",
+               "text", "types", "window", "window_fields"},
     "sensor": {"link", "tunnel", "timeline", "parse", "classify", "count", "batch", "gather",
-               "monitor", "rules"},
+               "monitor", "rules", "sources", "survey"},
     "aggregator": {"merge", "session"},
 }
 IMPURE = re.compile(r"^(fcntl|unistd|time|poll|pthread|threads|signal|syslog|pcap|zmq|sqlite3"

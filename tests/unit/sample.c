@@ -45,6 +45,10 @@ void sample_small(struct ds_window *w)
         {DS_COUNTRY('N', 'L'), DS_DEVICE_EMBEDDED, 2, 1},
     };
     static const struct ds_signature_tally signatures[] = {{"mirai", 4, 3, 1}, {"zmap", 2, 1, 1}};
+    static const struct ds_source_record sources[] = {
+        {0xc0000201, 64496, 4, 2, 1, 1, DS_COUNTRY('C', 'N'), 1, DS_SURVEY_NO, 0, 255},
+        {0xc0000202, 0, 2, 1, 5, 4, DS_COUNTRY('N', 'L'), 1, DS_SURVEY_YES, 17, 17},
+    };
     *w = (struct ds_window){
         .start_s = 1767225600,
         .seconds = 60,
@@ -70,6 +74,10 @@ void sample_small(struct ds_window *w)
         .device_count = sizeof devices / sizeof devices[0],
         .signatures = copy(signatures, sizeof signatures),
         .signature_count = sizeof signatures / sizeof signatures[0],
+        .source_records = copy(sources, sizeof sources),
+        .source_record_count = sizeof sources / sizeof sources[0],
+        .marks = {"mirai", "masscan", "zmap"},
+        .mark_count = 3,
     };
 }
 
@@ -214,6 +222,21 @@ static void assert_same_tally(const struct ds_tally *a, const struct ds_tally *b
     assert_true(a->sources == b->sources);
 }
 
+static void assert_same_source(const struct ds_source_record *a, const struct ds_source_record *b)
+{
+    assert_int_equal(a->address, b->address);
+    assert_int_equal(a->asn, b->asn);
+    assert_true(a->packets == b->packets);
+    assert_int_equal(a->ports, b->ports);
+    assert_int_equal(a->seen, b->seen);
+    assert_int_equal(a->confirmed, b->confirmed);
+    assert_int_equal(a->country, b->country);
+    assert_int_equal(a->classes, b->classes);
+    assert_int_equal(a->survey, b->survey);
+    assert_int_equal(a->first, b->first);
+    assert_int_equal(a->last, b->last);
+}
+
 void sample_assert_equal(const struct ds_window *a, const struct ds_window *b)
 {
     assert_true(a->start_s == b->start_s);
@@ -248,6 +271,12 @@ void sample_assert_equal(const struct ds_window *a, const struct ds_window *b)
         assert_true(a->devices[i].sources == b->devices[i].sources);
     }
     assert_int_equal(a->signature_count, b->signature_count);
+    assert_int_equal(a->source_record_count, b->source_record_count);
+    for (size_t i = 0; i < a->source_record_count; i++)
+        assert_same_source(&a->source_records[i], &b->source_records[i]);
+    assert_int_equal(a->mark_count, b->mark_count);
+    for (unsigned i = 0; i < a->mark_count; i++)
+        assert_string_equal(a->marks[i], b->marks[i]);
     for (size_t i = 0; i < a->signature_count; i++) {
         const struct ds_signature_tally *s = &a->signatures[i], *t = &b->signatures[i];
         assert_string_equal(s->id, t->id);

@@ -32,28 +32,28 @@ static void refuses_columns_that_cannot_be(void **state)
         size_t size;
         const char *why;
     } cases[] = {
-        {S(""), "cells: columns end early"},
-        {S("\x80"), "cells: columns end early"},
-        {S("\x01"), "cells: more of them than bytes"},
-        {S("\x02\x00\x00\x00\x00\x00\x00"), "cells: more of them than bytes"},
-        {S("\x81\x80\x80\x04"), "cells: a value is out of range"}, /* 8 Mi + 1 cells */
-        {S("\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"), "cells: a value is out of range"},
-        {S("\x00\x00"), "cells: bytes behind the last column"},
+        {S(""), "columns: they end early"},
+        {S("\x80"), "columns: they end early"},
+        {S("\x01"), "columns: more rows than bytes"},
+        {S("\x02\x00\x00\x00\x00\x00\x00"), "columns: more rows than bytes"},
+        {S("\x81\x80\x80\x04"), "columns: a value is out of range"}, /* 8 Mi + 1 cells */
+        {S("\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"), "columns: a value is out of range"},
+        {S("\x00\x00"), "columns: bytes behind the last"},
         {S("\x01\x00\x01\x00\x00\x00\x00"), "cells: not a country"},
         {S("\x01\xbf\x7e\x00\x00\x00\x00\x00"), "cells: a cell without packets"},
-        {S("\x01\xbf\x7e\x01\x28\x01\x00\x00"), "cells: a value is out of range"}, /* remainder */
-        {S("\x01\xbf\x7e\x01\x28\x00\x02\x00"), "cells: a value is out of range"}, /* repeats */
-        {S("\x01\xbf\x7e\x01\x28\x00\x00\x02"), "cells: a value is out of range"}, /* survey */
+        {S("\x01\xbf\x7e\x01\x28\x01\x00\x00"), "columns: a value is out of range"}, /* remainder */
+        {S("\x01\xbf\x7e\x01\x28\x00\x02\x00"), "columns: a value is out of range"}, /* repeats */
+        {S("\x01\xbf\x7e\x01\x28\x00\x00\x02"), "columns: a value is out of range"}, /* survey */
         {S("\x01\xbf\x7e\x81\x80\x80\x80\x80\x80\x80\x10\x28\x00\x00\x00"),
-         "cells: a value is out of range"}, /* 2^53 + 1 packets */
+         "columns: a value is out of range"}, /* 2^53 + 1 packets */
         {S("\x01\xbf\x7e\x80\x80\x80\x80\x80\x80\x80\x10\x02\x00\x00\x00"),
-         "cells: a value is out of range"}, /* 2^54 bytes */
+         "columns: a value is out of range"}, /* 2^54 bytes */
         {S("\x02\xbf\x7e\xff\xff\x03\x01\x80\x80\x80\x80\x80\x80\x80\x10\x01\x01\x00\x00\x00\x00"
            "\x00\x00"),
          "cells: their sum is out of range"},
         {S("\x01\xbf\xfe\x80\x80\x80\x60\x01\x00\x00\x00\x00"),
-         "cells: a value is out of range"}, /* class 3 */
-        {S("\x01\xbf\x7e\x01\x28\x00\x00"), "cells: columns end early"},
+         "columns: a value is out of range"}, /* class 3 */
+        {S("\x01\xbf\x7e\x01\x28\x00\x00"), "columns: they end early"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         unsigned char frame[256];
@@ -85,12 +85,12 @@ static void refuses_frames_that_lie(void **state)
     };
     for (size_t i = 0; i < sizeof liars / sizeof liars[0]; i++) {
         assert_int_equal(unpack(liars[i].bytes, liars[i].size, &why), DS_DECODE_MALFORMED);
-        assert_string_equal(why, "cells: not a zstd frame of an acceptable size");
+        assert_string_equal(why, "columns: not a zstd frame of an acceptable size");
     }
     /* Says 2 bytes and holds 1. */
     assert_int_equal(unpack(S("\x28\xb5\x2f\xfd\x20\x02\x09\x00\x00\x00"), &why),
                      DS_DECODE_MALFORMED);
-    assert_string_equal(why, "cells: damaged zstd frame");
+    assert_string_equal(why, "columns: damaged zstd frame");
 }
 
 /* A frame that ends in a damaged block is refused for what stands in front: the rest, however much
@@ -105,7 +105,7 @@ static void unpacks_no_more_than_it_needs(void **state)
     frame[sizeof frame - BLOCK] = 0x07; /* the last one, of a kind that does not exist */
     const char *why;
     assert_int_equal(unpack(frame, sizeof frame, &why), DS_DECODE_MALFORMED);
-    assert_string_equal(why, "cells: bytes behind the last column");
+    assert_string_equal(why, "columns: bytes behind the last");
 }
 
 /* So much of it would have to be kept in memory while it is unpacked. */
@@ -116,10 +116,10 @@ static void refuses_a_frame_that_looks_back_too_far(void **state)
     const char *why;
     frame[5] = 13 << 3; /* 8 MB */
     assert_int_equal(unpack(frame, sizeof frame, &why), DS_DECODE_MALFORMED);
-    assert_string_equal(why, "cells: bytes behind the last column");
+    assert_string_equal(why, "columns: bytes behind the last");
     frame[5] = 14 << 3; /* 16 MB */
     assert_int_equal(unpack(frame, sizeof frame, &why), DS_DECODE_MALFORMED);
-    assert_string_equal(why, "cells: not a zstd frame of an acceptable size");
+    assert_string_equal(why, "columns: not a zstd frame of an acceptable size");
 }
 
 /* Real traffic can be as regular as this, so no ratio of sizes tells a bomb from a window. */
@@ -161,7 +161,7 @@ static void survives_a_bomb(void **state)
     size_t size = ZSTD_compress(frame, room, raw, raw_size, 1);
     assert_true(size < 10000);
     assert_int_equal(unpack(frame, size, &why), DS_DECODE_MALFORMED);
-    assert_string_equal(why, "cells: bytes behind the last column");
+    assert_string_equal(why, "columns: bytes behind the last");
     memcpy(raw, "\x80\x80\x80\x04", 4);
     size = ZSTD_compress(frame, room, raw, raw_size, 1);
     assert_int_equal(unpack(frame, size, &why), DS_DECODE_MALFORMED);

@@ -71,6 +71,53 @@ static void adds_like_a_slow_merge(void **state)
     }
 }
 
+static struct ds_source_record *make_records(const struct ds_source_record *from, size_t count)
+{
+    struct ds_source_record *to = malloc(count * sizeof *to);
+    assert_non_null(to);
+    return memcpy(to, from, count * sizeof *to);
+}
+
+/* Records add by address; the bits of their signatures are told by name. */
+static void adds_source_records(void **state)
+{
+    const struct ds_source_record left[] = {
+        {1, 0, 10, 4, 3, 1, DS_COUNTRY_UNKNOWN, 1, DS_SURVEY_FOUND, 20, 30},
+        {5, 7, 1, 1, 0, 0, DS_COUNTRY('N', 'L'), 1, DS_SURVEY_NO, 0, 0},
+    };
+    const struct ds_source_record right[] = {
+        {1, 9, 5, 5, 3, 3, DS_COUNTRY('C', 'N'), 2, DS_SURVEY_YES, 10, 25},
+        {3, 0, 2, 1, 4, 0, DS_COUNTRY('J', 'P'), 4, DS_SURVEY_NO, 1, 2},
+    };
+    struct ds_window a, b;
+    ds_window_init(&a);
+    ds_window_init(&b);
+    a.seconds = b.seconds = 60;
+    a.source_records = make_records(left, 2);
+    b.source_records = make_records(right, 2);
+    a.sources = b.sources = a.source_record_count = b.source_record_count = 2;
+    strcpy(a.marks[0], "mirai");
+    strcpy(a.marks[1], "zmap");
+    a.mark_count = 2;
+    strcpy(b.marks[0], "zmap");
+    strcpy(b.marks[1], "nmap");
+    strcpy(b.marks[2], "mirai");
+    b.mark_count = 3;
+    assert_int_equal(ds_merge_window(&a, &b, DS_MERGE_PARTS), 0);
+    assert_int_equal(a.sources, 3); /* no fewer than are listed */
+    assert_int_equal(a.source_record_count, 3);
+    const struct ds_source_record sum = {1,  9, 15, 5, 7, 7, DS_COUNTRY('C', 'N'), 3, DS_SURVEY_YES,
+                                         10, 30};
+    assert_memory_equal(&a.source_records[0], &sum, offsetof(struct ds_source_record, last) + 1);
+    assert_int_equal(a.source_records[1].address, 3);
+    assert_int_equal(a.source_records[1].seen, 1); /* mirai */
+    assert_int_equal(a.source_records[2].address, 5);
+    assert_int_equal(a.mark_count, 3);
+    assert_string_equal(a.marks[2], "nmap");
+    ds_window_finish(&a);
+    ds_window_finish(&b);
+}
+
 static void order_does_not_matter(void **state)
 {
     struct ds_window a, b, ab, ba;
@@ -181,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(becomes_a_copy),
         cmocka_unit_test(adds_like_a_slow_merge),
+        cmocka_unit_test(adds_source_records),
         cmocka_unit_test(order_does_not_matter),
         cmocka_unit_test(sensors_and_parts_differ),
         cmocka_unit_test(unknown_addresses_and_databases),

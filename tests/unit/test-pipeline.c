@@ -187,7 +187,7 @@ static char *print(const struct ds_window *w)
     size_t size = 0;
     FILE *to = open_memstream(&text, &size);
     assert_non_null(to);
-    assert_int_equal(ds_window_print_json(to, w, "test"), 0);
+    assert_int_equal(ds_window_print_json(to, w, "test", false), 0);
     fclose(to);
     return text;
 }
@@ -347,8 +347,8 @@ static void test_stop(void **state)
     struct ds_error err;
     uint64_t received = 0;
     assert_int_equal(ds_capture_open_fake(t->frames, t->count, 1, &k.stop_capture), 0);
-    assert_int_equal(run(k.stop_capture, &(struct way){3, false, 60 * DS_NS_PER_S, 0, false}, &k, &err),
-                     0);
+    assert_int_equal(
+        run(k.stop_capture, &(struct way){3, false, 60 * DS_NS_PER_S, 0, false}, &k, &err), 0);
     for (size_t i = 0; i < k.count; i++)
         received += k.windows[i].books[DS_BOOK_RECEIVED];
     assert_in_range(received, k.windows[0].books[DS_BOOK_RECEIVED], t->count);
@@ -417,7 +417,8 @@ static int64_t replay(const int64_t *times_ns, size_t count, double speed, bool 
     assert_int_equal(ds_capture_open_fake(t->frames, t->count, COUNT(t->frames), &capture), 0);
     k.stop_capture = stops ? capture : NULL;
     int64_t began_ns = ds_clock_steady_ns();
-    assert_int_equal(run(capture, &(struct way){1, true, DS_NS_PER_S * 60, speed, false}, &k, &err), 0);
+    assert_int_equal(run(capture, &(struct way){1, true, DS_NS_PER_S * 60, speed, false}, &k, &err),
+                     0);
     int64_t took_ns = ds_clock_steady_ns() - began_ns;
     uint64_t received = 0;
     for (size_t i = 0; i < k.count; i++)

@@ -27,7 +27,7 @@ static int wide_sensors(struct ds_store *store, ds_sensor_fn *each, void *arg, s
 }
 
 static int wide_windows(struct ds_store *store, const struct ds_range *range, uint64_t limit,
-                        ds_window_fn *each, void *arg, struct ds_error *err)
+                        bool with_sources, ds_window_fn *each, void *arg, struct ds_error *err)
 {
     return 0;
 }

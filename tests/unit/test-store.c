@@ -306,6 +306,32 @@ static void sql(const struct scratch *s, const char *text)
     sqlite3_close(db);
 }
 
+/* Columns that someone changed are an error, not figures. */
+static void tells_damaged_sources(void **state)
+{
+    static const char *const damages[] = {
+        "UPDATE window_sources SET records = x'00'",
+        "UPDATE window_sources SET format = 9",
+        "UPDATE window_sources SET marks = 'mirai'",
+        "UPDATE window_sources SET marks = 'mirai,,zmap'",
+    };
+    struct scratch *s = *state;
+    struct ds_window w;
+    for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
+        struct ds_error err = {0};
+        struct ds_origin origin;
+        sample_small(&w);
+        w.start_s += (int64_t)i * 60;
+        scratch_put(s, "s1", &w);
+        sql(s, damages[i]);
+        ds_window_finish(&w);
+        int64_t start_s = START + (int64_t)i * 60;
+        assert_int_equal(s->store->ops->load(s->store, start_s, "s1", &w, &origin, &err), -1);
+        assert_int_equal(err.status, DS_DATABASE);
+        assert_non_null(strstr(err.text, "window_sources"));
+    }
+}
+
 static void leaves_other_files_alone(void **state)
 {
     struct scratch *s = *state;
@@ -552,6 +578,7 @@ int main(void)
         STORE_TEST(refuses_what_would_be_wrong),
         STORE_TEST(keeps_texts_printable),
         STORE_TEST(has_one_writer),
+        STORE_TEST(tells_damaged_sources),
         STORE_TEST(leaves_other_files_alone),
         STORE_TEST(says_what_is_missing),
         STORE_TEST(is_read_without_the_right_to_write),

@@ -26,7 +26,7 @@ static char *print(const struct ds_window *w)
     size_t size;
     FILE *to = open_memstream(&line, &size);
     assert_non_null(to);
-    assert_int_equal(ds_window_print_json(to, w, "tokyo-1"), 0);
+    assert_int_equal(ds_window_print_json(to, w, "tokyo-1", false), 0);
     fclose(to);
     return line;
 }
@@ -179,7 +179,7 @@ static void reports_a_full_disk(void **state)
     struct ds_window w;
     ds_window_init(&w);
     errno = 0;
-    assert_int_equal(ds_window_print_json(full, &w, "s"), -1);
+    assert_int_equal(ds_window_print_json(full, &w, "s", false), -1);
     assert_int_equal(errno, ENOSPC);
     fclose(full);
 }

@@ -20,6 +20,29 @@ const char *table_text(const json_t *value, char out[static TABLE_CELL])
     return out;
 }
 
+const char *table_list(const json_t *value, char out[static TABLE_CELL])
+{
+    size_t used = 0, i;
+    const json_t *item;
+    char text[TABLE_CELL];
+    json_array_foreach(value, i, item)
+    {
+        table_text(item, text);
+        if (used + strlen(text) + 2 > TABLE_CELL)
+            break;
+        used += (size_t)snprintf(out + used, TABLE_CELL - used, "%s%s", used ? " " : "", text);
+    }
+    return used ? out : strcpy(out, "-");
+}
+
+static const char *print_number(const json_t *value, char out[static TABLE_CELL])
+{
+    if (!json_is_integer(value))
+        return strcpy(out, "-");
+    snprintf(out, TABLE_CELL, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    return out;
+}
+
 const char *table_count(const json_t *value, char out[static TABLE_CELL])
 {
     if (!json_is_integer(value))
@@ -152,6 +175,10 @@ const char *table_cell(const json_t *row, const struct column *column, char out[
     switch (column->kind) {
     case COLUMN_TEXT:
         return table_text(value, out);
+    case COLUMN_LIST:
+        return table_list(value, out);
+    case COLUMN_NUMBER:
+        return print_number(value, out);
     case COLUMN_PORT:
         return table_port(row, out);
     case COLUMN_PROTO:

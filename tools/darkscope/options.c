@@ -13,8 +13,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_query,   &command_top,    &command_summary,    &command_sensors,
-    &command_windows, &command_window, &command_signatures,
+    &command_query,   &command_top,    &command_summary, &command_sensors,
+    &command_windows, &command_window, &command_sources, &command_signatures,
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
@@ -71,7 +71,7 @@ static int find_command(struct options *o, const char *name, struct ds_error *er
         }
     return ds_error(err, DS_USAGE,
                     "no command %.40s; there are query, top, summary, sensors, windows, window, "
-                    "signatures (--help explains them)",
+                    "sources, signatures (--help explains them)",
                     name);
 }
 
@@ -123,6 +123,8 @@ static int take_option(struct options *o, char **argv, int *i, struct ds_error *
         o->wants_version = true;
         return 0;
     }
+    if (strcmp(name, "no-survey") == 0)
+        return add_pair(o, "survey", "no", err);
     char *value = strchr(name, '=');
     if (value)
         *value++ = 0;
@@ -202,7 +204,7 @@ int options_parse(struct options *o, int argc, char **argv, struct ds_error *err
         return 0;
     if (!o->command)
         return ds_error(err, DS_USAGE,
-                        "which command? query, top, summary, sensors, windows, window or "
+                        "which command? query, top, summary, sensors, windows, window, sources or "
                         "signatures (--help explains them)");
     if (o->format == FORMAT_COUNT)
         o->format = o->command->format;

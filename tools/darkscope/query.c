@@ -80,6 +80,7 @@ const struct command command_query = {
             "  --type TYPE        tcp_syn, tcp_synack, udp, ...\n"
             "  --signature NAME   mirai, masscan, zmap, ...\n"
             "When:\n"
+            "  --no-survey        without the packets of survey scanners; --survey only: theirs\n"
             "  --from TIME --to TIME   (without: all that is stored)\n"
             "  --step STEP        auto, window, minute, hour, day, or a duration such as 5m\n"
             "Where:\n"

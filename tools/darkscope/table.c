@@ -98,7 +98,8 @@ static void print_bar(FILE *to, const json_t *value, json_int_t most, int width,
 
 static bool is_left(enum column_kind kind)
 {
-    return kind == COLUMN_TEXT || kind == COLUMN_PORT || kind == COLUMN_PROTO;
+    return kind == COLUMN_TEXT || kind == COLUMN_LIST || kind == COLUMN_PORT ||
+           kind == COLUMN_PROTO;
 }
 
 /* No blanks at the end of the line: it may be as wide as the terminal. */
@@ -188,6 +189,8 @@ void csv_field(FILE *to, const json_t *value)
         fprintf(to, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     else if (json_is_real(value))
         fprintf(to, "%.15g", json_real_value(value));
+    else if (json_array_size(value) > 0)
+        csv_text(to, table_list(value, (char[TABLE_CELL]){0}));
 }
 
 static bool is_used(const json_t *rows, const struct column *column)

@@ -15,6 +15,8 @@ enum column_kind {
     COLUMN_TEXT,    /* left-aligned; control characters shown as ? */
     COLUMN_PORT,    /* "23/tcp" of port and proto, see table_port; in CSV two columns */
     COLUMN_PROTO,   /* "6 tcp"; in CSV as it is */
+    COLUMN_LIST,    /* an array of texts, blanks between them */
+    COLUMN_NUMBER,  /* an identifier: right-aligned, as it is */
     COLUMN_COUNT,   /* right-aligned, thousands separated */
     COLUMN_RARE,    /* a count; not in a table where it is 0 in every row */
     COLUMN_SECONDS, /* with one decimal */
@@ -48,6 +50,9 @@ const char *table_port(const json_t *object, char out[static TABLE_CELL]);
 
 /* "6 tcp" of the JSON's "tcp", "47 gre" of "47". */
 const char *table_proto(const char *proto, char out[static TABLE_CELL]);
+
+/* An array of texts, blanks between them, cut where too long; "-" for none. */
+const char *table_list(const json_t *value, char out[static TABLE_CELL]);
 
 /* A text, "-" for none. */
 const char *table_text(const json_t *value, char out[static TABLE_CELL]);

@@ -86,6 +86,7 @@ const struct command command_top = {
             "  --proto PROTO      tcp, udp, ... only\n"
             "  --port PORT        of one port, such as 23/tcp\n"
             "  --country CC       of one country\n"
+            "  --no-survey        without the packets of survey scanners; --survey only: theirs\n"
             "  --from TIME --to TIME   (without: all that is stored)\n"
             "  --sensor NAME      one sensor (without: all together)\n\n"
             "A row of ports is a (class, protocol, port). Rows and `other` add up to the total.\n"
@@ -93,6 +94,7 @@ const struct command command_top = {
             "Examples:\n"
             "  darkscope top ports --class scan --limit 10\n"
             "  darkscope top countries --port 23/tcp --from 2026-01-01 --to 2026-02-01\n"
+            "  darkscope top ports --no-survey\n"
             "  darkscope top types --format csv\n",
     .table = print_table,
     .csv = print_csv,

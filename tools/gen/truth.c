@@ -91,7 +91,7 @@ static void close_oldest(struct ds_gen_truth *t)
     w.seconds = (uint32_t)(t->window_ns / SECOND_NS);
     w.observed_ns = observed(t, start, start + t->window_ns);
     if (!ds_gen_tally_window(&tally, &w) || (t->windows++ && fputc(',', t->closed) == EOF) ||
-        ds_window_print_json(t->closed, &w, "truth") < 0)
+        ds_window_print_json(t->closed, &w, "truth", false) < 0)
         t->failed = true;
     ds_window_finish(&w);
     ds_gen_tally_clear(&tally);
@@ -176,7 +176,7 @@ int ds_gen_truth_write(struct ds_gen_truth *t, FILE *to, const char *parameters)
     int r = -1;
     errno = ENOMEM;
     if (ds_gen_truth_all(t, &all) && fprintf(to, "{\"parameters\":%s,\"all\":", parameters) > 0 &&
-        ds_window_print_json(to, &all, "truth") == 0 && fputs(",\"windows\":[", to) != EOF &&
+        ds_window_print_json(to, &all, "truth", false) == 0 && fputs(",\"windows\":[", to) != EOF &&
         copy_closed(t, to) == 0 && fputs("]}\n", to) != EOF)
         r = 0;
     ds_window_finish(&all);

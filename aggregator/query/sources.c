@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The sources with most packets: the listed ones of every window of the period, added up by
+ * address. What no sensor listed, and what found no room here, is in "other".
+ */
+#include "answer.h"
+
+#include "darkscope/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SLOTS_MIN 1024
+#define MOMENTS   256 /* parts of a window (ds_source_record.first) */
+
+struct source {
+    uint64_t packets;
+    int64_t first_s, last_s; /* seen not before, not after */
+    uint32_t address;
+    uint32_t windows; /* in which it was listed; 0: the slot is free */
+    uint32_t asn;
+    uint32_t ports_peak;      /* the most in one window */
+    uint32_t seen, confirmed; /* by table.marks */
+    ds_country country;
+    uint8_t classes, survey;
+};
+
+/* Open addressing, at most half full. */
+struct table {
+    const struct ds_filter *filter;
+    struct source *slots;
+    size_t mask, used;
+    bool is_full; /* at DS_QUERY_SOURCES_MAX: later sources were left out */
+    bool no_memory;
+    uint64_t packets; /* of all sources of all windows */
+    char marks[DS_MARKS_MAX][DS_SIGNATURE_ID_MAX + 1];
+    unsigned mark_count;
+};
+
+static struct source *find(const struct table *t, uint32_t address)
+{
+    size_t at = (address * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
+    while (t->slots[at & t->mask].windows && t->slots[at & t->mask].address != address)
+        at++;
+    return &t->slots[at & t->mask];
+}
+
+static bool grow(struct table *t)
+{
+    struct table larger = *t;
+    size_t slots = t->slots ? (t->mask + 1) * 2 : SLOTS_MIN;
+    larger.slots = calloc(slots, sizeof *larger.slots);
+    if (!larger.slots)
+        return false;
+    larger.mask = slots - 1;
+    for (size_t i = 0; t->slots && i <= t->mask; i++)
+        if (t->slots[i].windows)
+            *find(&larger, t->slots[i].address) = t->slots[i];
+    free(t->slots);
+    *t = larger;
+    return true;
+}
+
+/* The bits of a window's signatures in the table's order; what finds no room is left out. */
+static void translate_marks(struct table *t, const struct ds_window *w, uint32_t to[static 32])
+{
+    memset(to, 0, 32 * sizeof *to);
+    for (unsigned i = 0; i < w->mark_count; i++) {
+        unsigned known = 0;
+        while (known < t->mark_count && strcmp(t->marks[known], w->marks[i]) != 0)
+            known++;
+        if (known == DS_MARKS_MAX)
+            continue;
+        if (known == t->mark_count)
+            strcpy(t->marks[t->mark_count++], w->marks[i]);
+        to[i] = UINT32_C(1) << known;
+    }
+}
+
+static uint32_t translate(uint32_t bits, const uint32_t *to)
+{
+    uint32_t translated = 0;
+    for (; bits; bits &= bits - 1)
+        translated |= to[__builtin_ctz(bits)];
+    return translated;
+}
+
+/* A scanner counts as one from the window after it was found on. */
+static bool is_wanted(const struct ds_filter *f, const struct ds_source_record *r)
+{
+    bool is_survey = r->survey == DS_SURVEY_YES;
+    if (f->has_country && r->country != f->country)
+        return false;
+    return f->survey == DS_SURVEY_PART_ALL || is_survey == (f->survey == DS_SURVEY_PART_ONLY);
+}
+
+static void add_record(struct table *t, const struct ds_window *w, const struct ds_source_record *r,
+                       const uint32_t *to)
+{
+    if (t->used * 2 >= (t->slots ? t->mask + 1 : 0) && !grow(t)) {
+        t->no_memory = true;
+        return;
+    }
+    struct source *s = find(t, r->address);
+    if (s->windows == 0) {
+        if (t->used == DS_QUERY_SOURCES_MAX) {
+            t->is_full = true;
+            return;
+        }
+        t->used++;
+        *s = (struct source){.address = r->address, .first_s = INT64_MAX};
+    }
+    int64_t first_s = w->start_s + (int64_t)r->first * w->seconds / MOMENTS;
+    int64_t last_s = w->start_s + ((r->last + INT64_C(1)) * w->seconds + MOMENTS - 1) / MOMENTS;
+    s->windows++;
+    s->packets += r->packets;
+    s->first_s = first_s < s->first_s ? first_s : s->first_s;
+    s->last_s = last_s > s->last_s ? last_s : s->last_s;
+    s->ports_peak = r->ports > s->ports_peak ? r->ports : s->ports_peak;
+    s->seen |= translate(r->seen, to);
+    s->confirmed |= translate(r->confirmed, to);
+    s->classes |= r->classes;
+    s->survey |= r->survey != DS_SURVEY_NO;
+    s->asn = r->asn; /* the latest */
+    s->country = r->country;
+}
+
+static int each_window(void *arg, const char *sensor, const struct ds_window *w,
+                       const struct ds_origin *origin)
+{
+    struct table *t = arg;
+    uint32_t to[32];
+    (void)sensor, (void)origin;
+    t->packets += w->books[DS_BOOK_COUNTED];
+    translate_marks(t, w, to);
+    for (size_t i = 0; i < w->source_record_count && !t->no_memory; i++)
+        if (is_wanted(t->filter, &w->source_records[i]))
+            add_record(t, w, &w->source_records[i], to);
+    return t->no_memory ? -1 : 0;
+}
+
+static int by_packets(const void *left, const void *right)
+{
+    const struct source *a = left, *b = right;
+    if (a->packets != b->packets)
+        return a->packets < b->packets ? 1 : -1;
+    return (a->address > b->address) - (a->address < b->address);
+}
+
+/* Moves the sources to the front, in order of packets. */
+static void sort(struct table *t)
+{
+    size_t count = 0;
+    for (size_t i = 0; t->slots && i <= t->mask; i++)
+        if (t->slots[i].windows)
+            t->slots[count++] = t->slots[i];
+    if (count)
+        qsort(t->slots, count, sizeof *t->slots, by_packets);
+}
+
+static void write_marks(struct answer *a, json_t *row, const char *key, const struct table *t,
+                        uint32_t bits)
+{
+    json_t *array = ds_answer_array(a, row, key);
+    for (unsigned i = 0; i < t->mark_count; i++)
+        if (bits >> i & 1)
+            ds_answer_append(a, array, ds_answer_text(t->marks[i]));
+}
+
+static void write_source(struct answer *a, json_t *rows, const struct table *t,
+                         const struct source *s)
+{
+    char address[DS_ADDRESS_TEXT], country[3];
+    json_t *row = json_object();
+    ds_answer_set(a, row, "rank", json_integer((json_int_t)json_array_size(rows) + 1));
+    ds_answer_set(a, row, "source", json_string(ds_address_print(s->address, address)));
+    ds_answer_set(a, row, "country", json_string(ds_country_name(s->country, country)));
+    ds_answer_set(a, row, "asn", s->asn ? json_integer(s->asn) : json_null());
+    ds_answer_set(a, row, "packets", ds_answer_count(s->packets));
+    ds_answer_set(a, row, "share",
+                  json_real(t->packets ? (double)s->packets / (double)t->packets : 0));
+    ds_answer_set(a, row, "ports_peak", json_integer(s->ports_peak));
+    ds_answer_set(a, row, "survey", json_string(s->survey ? "yes" : "no"));
+    json_t *classes = ds_answer_array(a, row, "classes");
+    for (unsigned i = 0; i < DS_CLASS_COUNT; i++)
+        if (s->classes >> i & 1)
+            ds_answer_append(a, classes, json_string(ds_class_name(i)));
+    write_marks(a, row, "signatures", t, s->seen);
+    write_marks(a, row, "confirmed", t, s->confirmed);
+    ds_answer_set(a, row, "windows", json_integer(s->windows));
+    ds_answer_set(a, row, "first", ds_answer_time(s->first_s));
+    ds_answer_set(a, row, "last", ds_answer_time(s->last_s));
+    ds_answer_append(a, rows, row);
+}
+
+static void write_answer(struct answer *a, const struct table *t, const struct ds_totals *totals)
+{
+    uint64_t shown = 0;
+    json_t *rows = ds_answer_array(a, a->root, "rows");
+    for (size_t i = 0; i < t->used && i < a->query->limit; i++) {
+        write_source(a, rows, t, &t->slots[i]);
+        shown += t->slots[i].packets;
+    }
+    ds_answer_set(a, a->root, "listed", ds_answer_count(t->used));
+    ds_answer_set(a, a->root, "complete", json_boolean(!t->is_full));
+    json_t *other = ds_answer_object(a, a->root, "other");
+    ds_answer_set(a, other, "packets", ds_answer_count(t->packets - shown));
+    json_t *total = ds_answer_object(a, a->root, "total");
+    ds_answer_set(a, total, "packets", totals->windows ? ds_answer_count(t->packets) : json_null());
+    ds_answer_coverage(a, total, totals->observed_ns, totals->sensors,
+                       a->range.to_s - a->range.from_s);
+}
+
+int ds_answer_sources(struct answer *a, struct ds_error *err)
+{
+    struct ds_totals totals;
+    if (a->store->ops->totals(a->store, &a->range, &totals, err) < 0)
+        return -1;
+    struct table *t = calloc(1, sizeof *t);
+    if (!t)
+        return ds_error(err, DS_FAILURE, "out of memory");
+    t->filter = &a->query->filter;
+    ds_answer_head(a);
+    ds_answer_set(a, a->root, "sensors", ds_answer_count(totals.sensors));
+    int result = a->store->ops->windows(a->store, &a->range, UINT64_MAX, true, each_window, t, err);
+    if (result < 0 && t->no_memory)
+        ds_error(err, DS_FAILURE, "out of memory");
+    if (result == 0) {
+        sort(t);
+        write_answer(a, t, &totals);
+    }
+    free(t->slots);
+    free(t);
+    return result;
+}
