@@ -126,6 +126,36 @@ static void add_source(void *into_row, const void *from_row)
         into->country = from->country;
 }
 
+static int compare_attacks(const void *a, const void *b)
+{
+    return compare_numbers(ds_attack_key(a), ds_attack_key(b));
+}
+
+static void raise_u32(uint32_t *into, uint32_t from)
+{
+    if (from > *into)
+        *into = from;
+}
+
+static void add_attack(void *into_row, const void *from_row)
+{
+    struct ds_attack *into = into_row;
+    const struct ds_attack *from = from_row;
+    if (from->window_packets > into->window_packets)
+        into->port = from->port;
+    raise_u32(&into->ports, from->ports);
+    raise_u32(&into->attack_ports, from->attack_ports);
+    raise_u32(&into->addresses, from->addresses);
+    add(&into->window_packets, from->window_packets);
+    add(&into->window_bytes, from->window_bytes);
+    into->start_ms = from->start_ms < into->start_ms ? from->start_ms : into->start_ms;
+    into->last_ms = from->last_ms > into->last_ms ? from->last_ms : into->last_ms;
+    add(&into->packets, from->packets);
+    add(&into->bytes, from->bytes);
+    add(&into->mismatches, from->mismatches);
+    raise_to(&into->max_ppm, from->max_ppm);
+}
+
 static const struct table_ops cell_ops = {
     .row_bytes = sizeof(struct ds_cell),
     .rows_max = DS_CELLS_MAX,
@@ -159,6 +189,13 @@ static const struct table_ops source_ops = {
     .rows_max = DS_SOURCES_MAX,
     .compare = compare_sources,
     .add = add_source,
+};
+
+static const struct table_ops attack_ops = {
+    .row_bytes = sizeof(struct ds_attack),
+    .rows_max = DS_ATTACKS_MAX,
+    .compare = compare_attacks,
+    .add = add_attack,
 };
 
 /* A table that is being built, or one of those it is built from. */
@@ -210,7 +247,7 @@ static int merge_tables(const struct table_ops *ops, struct rows a, struct rows 
 
 /* The tables of both windows. */
 struct tables {
-    struct rows cells, countries, devices, signatures, sources;
+    struct rows cells, countries, devices, signatures, sources, attacks;
 };
 
 static struct tables tables_of(const struct ds_window *w)
@@ -221,6 +258,7 @@ static struct tables tables_of(const struct ds_window *w)
         .devices = {w->devices, w->device_count},
         .signatures = {w->signatures, w->signature_count},
         .sources = {w->source_records, w->source_record_count},
+        .attacks = {w->attacks, w->attack_count},
     };
 }
 
@@ -231,6 +269,7 @@ static void free_tables(struct tables *t)
     free(t->devices.at);
     free(t->signatures.at);
     free(t->sources.at);
+    free(t->attacks.at);
 }
 
 static int build_tables(struct tables *out, const struct tables *a, const struct tables *b)
@@ -244,6 +283,8 @@ static int build_tables(struct tables *out, const struct tables *a, const struct
         result = merge_tables(&signature_ops, a->signatures, b->signatures, &out->signatures);
     if (result == 0)
         result = merge_tables(&source_ops, a->sources, b->sources, &out->sources);
+    if (result == 0)
+        result = merge_tables(&attack_ops, a->attacks, b->attacks, &out->attacks);
     return result;
 }
 
@@ -258,6 +299,8 @@ static void replace_tables(struct ds_window *w, const struct tables *t)
     w->device_count = t->devices.count;
     w->signatures = t->signatures.at;
     w->signature_count = t->signatures.count;
+    w->attacks = t->attacks.at;
+    w->attack_count = t->attacks.count;
     w->source_records = t->sources.at;
     w->source_record_count = t->sources.count;
 }
@@ -321,6 +364,7 @@ static void add_figures(struct ds_window *into, const struct ds_window *from)
     add_all(into->protocols, from->protocols, 256);
     add(&into->bytes, from->bytes);
     raise_to(&into->sources, from->sources);
+    into->attacks_known = into->attacks_known || from->attacks_known;
     for (size_t i = 0; i < DS_CLASS_COUNT; i++)
         add_tally(&into->classes[i], &from->classes[i]);
 }
@@ -373,6 +417,7 @@ static void copy_figures(struct ds_window *into, const struct ds_window *from)
     into->devices = NULL;
     into->signatures = NULL;
     into->source_records = NULL;
+    into->attacks = NULL;
     replace_tables(into, &own);
 }
 

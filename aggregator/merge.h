@@ -6,6 +6,11 @@
  * Packets, bytes, books and overflows add. Additions saturate at UINT64_MAX.
  * Unique sources do not add, since the same source may be in both: the larger count is kept, which
  * is a lower bound of the true one. The caller must not show it as exact.
+ * Attacks on the same victim by the same protocol become one: packets and bytes add, since every
+ * sensor, and every part, counts packets of its own; it lasts from the earliest to the latest; the
+ * highest rate and the unique counts of one of them are kept, lower bounds all; the port is that of
+ * the one with most packets in the window. Below the thresholds of its sensor it is not there at
+ * all, so the sums are lower bounds too.
  *
  *                      of several sensors            parts of one sensor
  *   observed_ns        adds (sensor-seconds)         adds, at most the window's length
@@ -24,7 +29,7 @@
 enum ds_merge { DS_MERGE_SENSORS, DS_MERGE_PARTS };
 
 /* from does not fit: the sum of the tables would pass DS_CELLS_MAX, DS_COUNTRIES_MAX,
- * DS_SIGNATURES_MAX or DS_SOURCES_MAX. */
+ * DS_SIGNATURES_MAX, DS_SOURCES_MAX or DS_ATTACKS_MAX. */
 #define DS_MERGE_FULL 1
 
 /* Adds from into into, which keeps ownership of its own arrays; from is only read. into may be

@@ -12,6 +12,7 @@
  *   windows                  limit                                    from to sensor
  *   window                   at sensor
  *   sources                  limit country survey  from to sensor
+ *   attacks                  limit country                            from to sensor
  *
  * docs/storage.md describes values and answers. Every figure comes with its coverage: null where
  * nobody watched, 0 where somebody watched and saw nothing.
@@ -42,6 +43,7 @@ enum ds_query_kind {
     DS_QUERY_WINDOWS,
     DS_QUERY_WINDOW,
     DS_QUERY_SOURCES,
+    DS_QUERY_ATTACKS,
     DS_QUERY_KIND_COUNT
 };
 

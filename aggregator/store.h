@@ -153,6 +153,14 @@ struct ds_sensor_row {
                         multiple of its window lengths): steps are multiples of it */
 };
 
+/* An attack over a period, as one sensor sees it. */
+struct ds_attack_row {
+    char sensor[DS_NAME_MAX + 1];
+    struct ds_attack attack; /* as of its last window; but ports, attack_ports and addresses are the
+                                most in one window, port and the window's figures of the period */
+    uint64_t windows;        /* of the period that saw it */
+};
+
 /* How a loaded window came about. */
 struct ds_origin {
     uint64_t sensors;
@@ -166,8 +174,9 @@ struct ds_origin {
 typedef int ds_point_fn(void *arg, const struct ds_point *point);
 typedef int ds_top_fn(void *arg, const struct ds_top_row *row);
 typedef int ds_sensor_fn(void *arg, const struct ds_sensor_row *row);
-/* window has all scalar figures and no tables (cells, countries, signatures), but its source
- * records where they were asked for. */
+typedef int ds_attack_fn(void *arg, const struct ds_attack_row *row);
+/* window has all scalar figures and no tables (cells, countries, signatures, attacks), but its
+ * source records where they were asked for. */
 typedef int ds_window_fn(void *arg, const char *sensor, const struct ds_window *window,
                          const struct ds_origin *origin);
 
@@ -215,6 +224,12 @@ struct ds_store_ops {
     /* Walks up to limit windows by start, then sensor; with_sources: with their source records. */
     int (*windows)(struct ds_store *store, const struct ds_range *range, uint64_t limit,
                    bool with_sources, ds_window_fn *each, void *arg, struct ds_error *err);
+
+    /* Walks up to limit attacks that a window saw, those with most packets first (ties by victim).
+     * The filter may name a country, the victim's. */
+    int (*attacks)(struct ds_store *store, const struct ds_range *range,
+                   const struct ds_filter *filter, uint64_t limit, ds_attack_fn *each, void *arg,
+                   struct ds_error *err);
 
     /* Reads the window that starts at start_s, of one sensor or (NULL) of all merged into one.
      * On 0 the caller finishes *out. 1 where there is none (out is empty). */

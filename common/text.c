@@ -67,6 +67,19 @@ const char *ds_time_print(int64_t seconds, char out[static DS_TIME_TEXT])
     return out;
 }
 
+const char *ds_time_print_ms(int64_t ms, char out[static DS_TIME_TEXT])
+{
+    int64_t seconds = ms / 1000, rest = ms % 1000;
+    if (rest < 0) {
+        rest += 1000;
+        seconds--;
+    }
+    ds_time_print(seconds, out);
+    size_t end = strlen(out) - 1; /* the Z */
+    snprintf(out + end, DS_TIME_TEXT - end, ".%03dZ", (int)rest);
+    return out;
+}
+
 /* Reads exactly two digits behind the separator: 0 to limit, else -1. */
 static int read_two(const char **text, char separator, int limit)
 {

@@ -55,7 +55,7 @@ static const char *const malformed_names[DS_MALFORMED_COUNT] = {
 static const char *const overflow_names[DS_OVERFLOW_COUNT] = {
     [DS_OVERFLOW_CELLS] = "cells",           [DS_OVERFLOW_PAIRS] = "pairs",
     [DS_OVERFLOW_SOURCES] = "sources",       [DS_OVERFLOW_DESTINATIONS] = "destinations",
-    [DS_OVERFLOW_SIGNATURES] = "signatures",
+    [DS_OVERFLOW_SIGNATURES] = "signatures", [DS_OVERFLOW_ATTACKS] = "attacks",
 };
 
 static const char *const signature_names[DS_SIGNATURE_COUNT] = {

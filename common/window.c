@@ -16,13 +16,15 @@ void ds_window_finish(struct ds_window *w)
     free(w->devices);
     free(w->signatures);
     free(w->source_records);
+    free(w->attacks);
     w->cells = NULL;
     w->countries = NULL;
     w->devices = NULL;
     w->signatures = NULL;
     w->source_records = NULL;
+    w->attacks = NULL;
     w->cell_count = w->country_count = w->device_count = 0;
-    w->signature_count = w->source_record_count = 0;
+    w->signature_count = w->source_record_count = w->attack_count = 0;
 }
 
 /* Wrapping additions of hostile numbers could balance by accident; that harms nobody but the

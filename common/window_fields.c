@@ -14,7 +14,8 @@
 #include <string.h>
 
 #define DEVICE_NAME_MAX 15
-#define ROW_MAX         16 /* values of a row, with those of later versions */
+#define ROW_MAX         32 /* values of a row, with those of later versions */
+#define ATTACK_VALUES   15
 
 /* Starts a row of which we know so many values; returns how many more there are. */
 static uint32_t open_row(struct ds_cursor *c, uint32_t known)
@@ -152,6 +153,16 @@ static void pack_countries(msgpack_packer *pk, const void *value, const struct d
     }
 }
 
+static ds_country read_country(struct ds_cursor *c)
+{
+    char name[3] = "";
+    ds_read_text(c, name, 2);
+    ds_country country = DS_COUNTRY(name[0], name[1]);
+    if (!ds_country_valid(country))
+        ds_cursor_fail(c, NULL);
+    return country;
+}
+
 static void read_countries(struct ds_cursor *c, void *value, const struct ds_field *f)
 {
     struct ds_window *w = value;
@@ -160,11 +171,8 @@ static void read_countries(struct ds_cursor *c, void *value, const struct ds_fie
     for (; w->country_count < rows && !c->failed; w->country_count++) {
         struct ds_country_tally *row = &w->countries[w->country_count];
         uint32_t more = open_row(c, 4);
-        char name[3] = "";
-        ds_read_text(c, name, 2);
-        row->country = DS_COUNTRY(name[0], name[1]);
-        if (!ds_country_valid(row->country) ||
-            (w->country_count && row->country <= row[-1].country))
+        row->country = read_country(c);
+        if (w->country_count && row->country <= row[-1].country)
             ds_cursor_fail(c, NULL);
         read_tally(c, &row->tally);
         close_row(c, more);
@@ -247,6 +255,82 @@ static void read_signatures(struct ds_cursor *c, void *value, const struct ds_fi
 }
 
 static const struct ds_codec codec_signatures = {.pack = pack_signatures, .read = read_signatures};
+
+/* nil where nobody looked for attacks. */
+static void pack_attacks(msgpack_packer *pk, const void *value, const struct ds_field *f)
+{
+    const struct ds_window *w = value;
+    if (!w->attacks_known) {
+        msgpack_pack_nil(pk);
+        return;
+    }
+    msgpack_pack_array(pk, w->attack_count);
+    for (size_t i = 0; i < w->attack_count; i++) {
+        const struct ds_attack *a = &w->attacks[i];
+        const uint64_t figures[] = {
+            a->port,         a->ports,   a->attack_ports, a->addresses,  a->window_packets,
+            a->window_bytes, a->packets, a->bytes,        a->mismatches, a->max_ppm};
+        char country[3];
+        msgpack_pack_array(pk, ATTACK_VALUES);
+        msgpack_pack_uint32(pk, a->victim);
+        msgpack_pack_uint8(pk, a->proto);
+        ds_pack_text(pk, ds_country_name(a->country, country));
+        msgpack_pack_int64(pk, a->start_ms);
+        msgpack_pack_int64(pk, a->last_ms);
+        for (size_t k = 0; k < sizeof figures / sizeof figures[0]; k++)
+            msgpack_pack_uint64(pk, figures[k]);
+    }
+}
+
+static bool is_plausible(const struct ds_attack *a)
+{
+    bool proto = a->proto == DS_PROTO_TCP || a->proto == DS_PROTO_UDP || a->proto == DS_PROTO_ICMP;
+    return proto && a->start_ms >= 0 && a->start_ms <= a->last_ms &&
+           a->last_ms <= DS_TIME_MAX * 1000 && a->window_packets > 0 &&
+           a->window_packets <= a->packets && a->window_bytes <= a->bytes &&
+           a->mismatches <= a->packets && a->max_ppm <= a->packets;
+}
+
+static void read_attack(struct ds_cursor *c, struct ds_attack *a)
+{
+    uint32_t more = open_row(c, ATTACK_VALUES);
+    a->victim = (uint32_t)ds_cursor_uint(c, UINT32_MAX);
+    a->proto = (uint8_t)ds_cursor_uint(c, UINT8_MAX);
+    a->country = read_country(c);
+    a->start_ms = ds_cursor_int(c);
+    a->last_ms = ds_cursor_int(c);
+    a->port = (uint16_t)ds_cursor_uint(c, UINT16_MAX);
+    a->ports = (uint32_t)ds_cursor_uint(c, UINT16_MAX + 1);
+    a->attack_ports = (uint32_t)ds_cursor_uint(c, UINT16_MAX + 1);
+    a->addresses = (uint32_t)ds_cursor_uint(c, UINT32_MAX);
+    a->window_packets = ds_cursor_uint(c, DS_COUNT_MAX);
+    a->window_bytes = ds_cursor_uint(c, DS_COUNT_MAX);
+    a->packets = ds_cursor_uint(c, DS_COUNT_MAX);
+    a->bytes = ds_cursor_uint(c, DS_COUNT_MAX);
+    a->mismatches = ds_cursor_uint(c, DS_COUNT_MAX);
+    a->max_ppm = ds_cursor_uint(c, DS_COUNT_MAX);
+    close_row(c, more);
+    if (!is_plausible(a))
+        ds_cursor_fail(c, NULL);
+}
+
+static void read_attacks(struct ds_cursor *c, void *value, const struct ds_field *f)
+{
+    struct ds_window *w = value;
+    w->attacks_known = !ds_cursor_nil(c);
+    if (!w->attacks_known)
+        return;
+    uint32_t rows = ds_cursor_array(c, DS_ATTACKS_MAX);
+    w->attacks = allocate(c, rows, sizeof *w->attacks);
+    for (; w->attack_count < rows && !c->failed; w->attack_count++) {
+        struct ds_attack *row = &w->attacks[w->attack_count];
+        read_attack(c, row);
+        if (w->attack_count && ds_attack_key(row) <= ds_attack_key(row - 1))
+            ds_cursor_fail(c, NULL);
+    }
+}
+
+static const struct ds_codec codec_attacks = {.pack = pack_attacks, .read = read_attacks};
 
 static void pack_cells(msgpack_packer *pk, const void *value, const struct ds_field *f)
 {
@@ -360,6 +444,7 @@ static const struct ds_field fields[] = {
     {.key = "cells", .codec = &codec_cells},
     {.key = "marks", .codec = &codec_marks},
     {.key = "source_records", .codec = &codec_sources},
+    {.key = "attacks", .codec = &codec_attacks},
 };
 #define FIELD_COUNT (sizeof fields / sizeof fields[0])
 

@@ -242,6 +242,39 @@ static int print_signatures(FILE *to, const struct ds_window *w)
     return rc;
 }
 
+static json_t *attack_object(const struct ds_attack *a)
+{
+    char victim[DS_ADDRESS_TEXT], country[3], proto[8], start[DS_TIME_TEXT], last[DS_TIME_TEXT];
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:I, s:I}",
+                     "victim", ds_address_print(a->victim, victim),   //
+                     "country", ds_country_name(a->country, country), //
+                     "proto", ds_proto_name(a->proto, proto),         //
+                     "port", (json_int_t)a->port,                     //
+                     "ports", (json_int_t)a->ports,                   //
+                     "attack_ports", (json_int_t)a->attack_ports,     //
+                     "addresses", (json_int_t)a->addresses,           //
+                     "window_packets", integer(a->window_packets),    //
+                     "window_bytes", integer(a->window_bytes),        //
+                     "start", ds_time_print_ms(a->start_ms, start),   //
+                     "last", ds_time_print_ms(a->last_ms, last),      //
+                     "packets", integer(a->packets),                  //
+                     "bytes", integer(a->bytes),                      //
+                     "mismatches", integer(a->mismatches),            //
+                     "max_ppm", integer(a->max_ppm));
+}
+
+static int print_attacks(FILE *to, const struct ds_window *w)
+{
+    int rc = 0;
+    if (!w->attacks_known)
+        return fputs("null", to) < 0 ? -1 : 0;
+    fputc('[', to);
+    for (size_t i = 0; i < w->attack_count && rc == 0; i++)
+        rc = print_row(to, attack_object(&w->attacks[i]), i == 0);
+    fputc(']', to);
+    return rc;
+}
+
 static int compare_sources(const void *left, const void *right)
 {
     const struct ds_source_record *a = left, *b = right;
@@ -333,6 +366,9 @@ int ds_window_print_json(FILE *to, const struct ds_window *w, const char *sensor
     if (!sources)
         fputs("]", to);
     else if (print_sources(to, w))
+        return -1;
+    fputs(",\"attacks\":", to);
+    if (print_attacks(to, w))
         return -1;
     fputs("}\n", to);
     /* Nobody knows whether a line was written before it left the buffer. */

@@ -75,6 +75,37 @@ static inline void send(const struct ds_batch_view *b, struct ds_counts *c,
     ds_count_prefetch_source(h);
 }
 
+/* Backscatter: what of it answers an attack is counted at the end of the batch. A monitored address
+ * is nobody's victim: it would be shown. Parses the packet again, so that the caller can keep its
+ * own in registers: most packets do not come here. */
+static __attribute__((noinline)) void note_echo(const struct ds_batch_view *b, struct ds_counts *c,
+                                                const struct ds_snap *s)
+{
+    struct ds_packet p;
+    struct ds_echo *e = &b->echoes->list[b->echoes->count];
+    ds_parse(s->bytes, s->captured, b->key, &p);
+    if (!ds_echo_read(&p, b->key, e))
+        return;
+    if (!b->monitor->everything && ds_monitor_index4(b->monitor, e->victim) != DS_MONITOR_OUTSIDE)
+        return;
+    e->ms = s->ms;
+    e->victims = &c->victims;
+    ds_victims_prefetch(e);
+    b->echoes->count++;
+}
+
+static void count_echoes(struct ds_echoes *echoes, const struct ds_geo *geo)
+{
+    for (size_t i = 0; i < echoes->count; i++) {
+        struct ds_victim *fresh = ds_victims_find(&echoes->list[i]);
+        if (fresh)
+            fresh->country = ds_geo_find4(geo, echoes->list[i].victim);
+    }
+    for (size_t i = 0; i < echoes->count; i++)
+        ds_victims_count(&echoes->list[i]);
+    echoes->count = 0;
+}
+
 /* Signatures of files, while the snap is in the cache. */
 static inline void examine_rules(const struct ds_batch_view *b, const struct ds_snap *s,
                                  struct ds_counts *c, const struct ds_packet *p)
@@ -108,6 +139,8 @@ static __attribute__((noinline)) bool examine_any(const struct ds_batch_view *b,
     else
         take_destination4(b, &p, c);
     ds_classify(&p, &v);
+    if (v.cls == DS_CLASS_BACKSCATTER)
+        note_echo(b, c, s);
     c->books[DS_BOOK_FRAGMENT] += p.fragment;
     c->books[DS_BOOK_TRUNCATED] += p.truncated;
     h->country = DS_COUNT_COUNTRY_LATER;
@@ -131,10 +164,13 @@ static inline bool examine(const struct ds_batch_view *b, const struct ds_snap *
         c->books[DS_BOOK_OUTSIDE]++;
         return false;
     } else {
-        if (p.proto == DS_PROTO_TCP)
+        if (p.proto == DS_PROTO_TCP) {
             ds_classify_tcp(&p, &v);
-        else
+            if (v.cls == DS_CLASS_BACKSCATTER)
+                note_echo(b, c, s);
+        } else {
             ds_classify_udp(&p, &v);
+        }
         h->country = DS_COUNT_COUNTRY_LATER;
         send(b, c, &p, &v, h);
         examine_rules(b, s, c, &p);
@@ -204,6 +240,7 @@ void BATCH_COUNT(struct ds_batch *batch, const struct ds_snap *snaps, size_t n)
 {
     if (n == 0) {
         finish(batch);
+        count_echoes(&batch->echoes, batch->view.geo);
         return;
     }
     /* Copies, so that the compiler knows that nothing changes them. */
@@ -211,6 +248,7 @@ void BATCH_COUNT(struct ds_batch *batch, const struct ds_snap *snaps, size_t n)
     struct ds_batch_view b = batch->view;
     b.key = &key;
     b.matches = &batch->matches;
+    b.echoes = &batch->echoes;
     struct ds_hit *hits = batch->hits;
     uint64_t at = batch->examined;
     for (const struct ds_snap *end = snaps + n; snaps < end; snaps++) {
@@ -224,4 +262,6 @@ void BATCH_COUNT(struct ds_batch *batch, const struct ds_snap *snaps, size_t n)
     }
     batch->examined = at;
     ds_rules_count(&batch->matches);
+    if (batch->echoes.count > DS_BATCH_ECHOES - DS_BATCH)
+        count_echoes(&batch->echoes, b.geo);
 }

@@ -21,6 +21,15 @@ struct ds_batch_view {
      * two and consecutive; by epoch modulo 2. */
     struct ds_counts *counts[DS_TIMELINE_OPEN_MAX];
     struct ds_rule_pending *matches;
+    struct ds_echoes *echoes;
+};
+
+/* Packets that answer attacks, on their way, too: counted some at a time. Room for those of two
+ * calls, so that one more always finds it. */
+#define DS_BATCH_ECHOES (2 * DS_BATCH)
+struct ds_echoes {
+    struct ds_echo list[DS_BATCH_ECHOES];
+    size_t count;
 };
 
 struct ds_batch {
@@ -29,6 +38,7 @@ struct ds_batch {
     struct ds_hit hits[DS_BATCH_HITS];
     uint64_t first, examined;
     struct ds_rule_pending matches; /* of a call, empty between calls */
+    struct ds_echoes echoes;
 };
 
 /* Counts n <= DS_BATCH snaps, whose epochs have their counts set. The

@@ -44,7 +44,8 @@ int ds_counts_init(struct ds_counts *c, const struct ds_monitor *monitor, unsign
         if (!c->destination_bits)
             return -1;
     }
-    if (init_tables(c, workers, key) == 0 && ds_rule_counts_init(&c->rules, workers, key) == 0)
+    if (init_tables(c, workers, key) == 0 && ds_rule_counts_init(&c->rules, workers, key) == 0 &&
+        ds_victims_init(&c->victims, workers, key) == 0)
         return 0;
     ds_counts_finish(c);
     return -1;
@@ -60,6 +61,7 @@ void ds_counts_finish(struct ds_counts *c)
     ds_table_finish(&c->wide_cells);
     ds_table_finish(&c->destinations);
     ds_rule_counts_finish(&c->rules);
+    ds_victims_finish(&c->victims);
 }
 
 void ds_counts_clear(struct ds_counts *c)
@@ -75,6 +77,7 @@ void ds_counts_clear(struct ds_counts *c)
     ds_table_clear(&c->wide_cells);
     ds_table_clear(&c->destinations);
     ds_rule_counts_clear(&c->rules);
+    ds_victims_clear(&c->victims);
 }
 
 void ds_count_related(struct ds_relation *last, struct ds_hit *h)

@@ -17,6 +17,7 @@
 #include "survey.h"
 #include "table.h"
 #include "timeline.h"
+#include "victims.h"
 
 /* Slots of all workers' tables together, so that memory is bounded whatever arrives: 128 MB each
  * for sources, pairs and cells, and as much for the window before while it is being sent. But each
@@ -109,6 +110,7 @@ struct ds_counts {
     /* Of the window that is being counted. */
     const struct ds_survey_set *survey; /* known scanners; borrowed; NULL: none */
     uint64_t moment_scale; /* (ms * this) >> 40 is the place in the window in 1/256; 0: no length */
+    struct ds_victims victims;
 };
 
 /* A country that is yet to be looked up. */

@@ -100,15 +100,14 @@ static void advance(struct ds_dispatch *d, int64_t time_ns)
         close_window(d, &closed);
 }
 
-/* The window of a packet; closes those that its time is past. */
-static uint32_t find_epoch(struct ds_dispatch *d, int64_t time_ns, bool *late)
+/* The place of a packet; closes the windows that its time is past. */
+static struct ds_schedule_place find_place(struct ds_dispatch *d, int64_t time_ns)
 {
-    uint32_t epoch;
-    *late = false;
-    if (ds_schedule_find(&d->windows, time_ns, &epoch))
-        return epoch;
+    struct ds_schedule_place place;
+    if (ds_schedule_find(&d->windows, time_ns, &place))
+        return place;
     advance(d, time_ns);
-    return ds_schedule_assign(&d->windows, time_ns, late);
+    return ds_schedule_assign(&d->windows, time_ns);
 }
 
 /* Closes the windows that another thread's packets are past. */
@@ -203,8 +202,10 @@ static void dispatch(struct ds_dispatch *d, const struct ds_frame *f)
         .is_packet = malformed == DS_MALFORMED_COUNT,
         .malformed = (uint8_t)malformed,
     };
-    snap.epoch = find_epoch(d, f->time_ns, &snap.late);
-    snap.ms = ds_schedule_ms(&d->windows, f->time_ns, snap.epoch);
+    struct ds_schedule_place place = find_place(d, f->time_ns);
+    snap.epoch = place.epoch;
+    snap.ms = place.ms;
+    snap.late = place.late;
     unsigned worker = snap.is_packet ? worker_of(d, &n) : 0;
     struct ds_close *open = &d->open[snap.epoch % DS_WORKER_SETS];
     if (!d->settings.own) {

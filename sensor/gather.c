@@ -334,9 +334,21 @@ static void gather_destinations(struct ds_set *const *sets, unsigned workers, st
         w->active_addresses += !(d->key >> 63); /* bit 63 marks IPv6 */
 }
 
+/* A victim's routers answer for it, too: several workers may have seen it. */
+static int gather_attacks(struct ds_gather *g, struct ds_set *const *sets, unsigned workers,
+                          struct ds_window *w)
+{
+    struct ds_victims *all = &sets[0]->counts.victims;
+    for (unsigned i = 1; i < workers; i++)
+        if (ds_victims_unite(all, &sets[i]->counts.victims))
+            return -1;
+    return ds_attacks_close(&g->attacks, all, &sets[0]->close.epoch, w);
+}
+
 void ds_gather_finish(struct ds_gather *g)
 {
     free(g->items);
+    ds_attacks_finish(&g->attacks);
     *g = (struct ds_gather){0};
 }
 
@@ -360,7 +372,8 @@ int ds_gather(struct ds_gather *g, struct ds_set *const *sets, unsigned workers,
     out->addresses_known = !ds_monitor_is_everything(monitor);
     out->addresses = ds_monitor_addresses(monitor);
     failed = failed || list_countries(breakdown, out) || list_devices(breakdown, out) ||
-             list_signatures(breakdown, sets, workers, out);
+             list_signatures(breakdown, sets, workers, out) ||
+             gather_attacks(g, sets, workers, out);
     free(breakdown);
     if (failed)
         ds_window_finish(out);

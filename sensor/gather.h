@@ -5,6 +5,7 @@
 #ifndef DARKSCOPE_GATHER_H
 #define DARKSCOPE_GATHER_H
 
+#include "attacks.h"
 #include "darkscope/window.h"
 #include "sort.h"
 #include "worker.h"
@@ -13,6 +14,7 @@
 struct ds_gather {
     struct ds_sort_item *items;
     size_t room; /* there is twice this many */
+    struct ds_attacks attacks;
 };
 
 void ds_gather_finish(struct ds_gather *g);

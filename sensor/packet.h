@@ -72,7 +72,11 @@ struct ds_packet {
     uint8_t icmp_type, icmp_code;
     uint8_t quoted_proto; /* ICMP errors: protocol of the quoted packet, 0 without a usable quote */
     uint16_t quoted_port; /* its destination port, or type*256+code */
-    bool has_addresses;   /* source and destination are set, even if the packet is malformed */
+    uint16_t quoted_source_port;           /* its source port, 0 where there is none */
+    uint32_t quoted_source4, quoted_dest4; /* where has_quote4 */
+    uint8_t quoted_proto4;                 /* likewise: usable or not */
+    bool has_quote4;    /* ICMP errors: the IPv4 header of the quoted packet is there */
+    bool has_addresses; /* source and destination are set, even if the packet is malformed */
     bool is_v6;
     bool fragment;      /* not the first fragment */
     bool truncated;     /* the capture ends before the transport header does */

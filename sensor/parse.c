@@ -127,10 +127,12 @@ static void parse_quoted_port(const struct span *s, uint32_t offset, struct ds_p
     switch (p->quoted_proto) {
     case DS_PROTO_TCP:
     case DS_PROTO_UDP:
-        if (have(s, offset, QUOTE_PORTS) == HAVE)
-            p->quoted_port = ds_load16_be(at + 2);
-        else
+        if (have(s, offset, QUOTE_PORTS) != HAVE) {
             p->quoted_proto = 0;
+            break;
+        }
+        p->quoted_source_port = ds_load16_be(at);
+        p->quoted_port = ds_load16_be(at + 2);
         break;
     case DS_PROTO_ICMP:
     case DS_PROTO_ICMP6:
@@ -150,7 +152,13 @@ static void parse_quote4(const struct span *s, uint32_t offset, struct ds_packet
         return;
     const uint8_t *ip = s->data + offset;
     uint32_t header = (ip[0] & 0x0fu) * 4;
-    if (ip[0] >> 4 != 4 || header < IP4_HEADER || ds_load16_be(ip + 6) & IP4_OFFSET_MASK)
+    if (ip[0] >> 4 != 4 || header < IP4_HEADER)
+        return;
+    p->has_quote4 = true;
+    p->quoted_proto4 = ip[9];
+    p->quoted_source4 = ds_load32_be(ip + 12);
+    p->quoted_dest4 = ds_load32_be(ip + 16);
+    if (ds_load16_be(ip + 6) & IP4_OFFSET_MASK)
         return;
     p->quoted_proto = ip[9];
     parse_quoted_port(s, offset + header, p);

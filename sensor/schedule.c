@@ -42,11 +42,11 @@ static void refresh(const struct ds_schedule *s, struct ds_schedule_member *m)
     if (!m->view.started) {
         m->from_ns = m->next_ns = m->until_ns = 0;
     } else if (m->view.length_ns == 0) {
-        m->from_ns = m->view.first_ns;
-        m->next_ns = m->until_ns = DS_TIMELINE_TIME_MAX_NS;
-        int64_t origin_ns = m->view.origin_ns;
-        m->open[0] =
-            (struct ds_schedule_span){origin_ns, origin_ns + UINT32_MAX * DS_NS_PER_MS, origin_ns};
+        int64_t origin_ns = m->view.origin_ns, last_ns = origin_ns + UINT32_MAX * DS_NS_PER_MS;
+        m->from_ns = m->view.first_ns > origin_ns ? m->view.first_ns : origin_ns;
+        m->next_ns = DS_TIMELINE_TIME_MAX_NS;
+        m->until_ns = last_ns;
+        m->open[0] = (struct ds_schedule_span){origin_ns, last_ns, origin_ns};
     } else {
         m->from_ns = m->view.start_ns;
         m->next_ns = m->from_ns + m->view.length_ns;
@@ -106,13 +106,18 @@ bool ds_schedule_news(struct ds_schedule *s, struct ds_schedule_member *m, struc
     return news;
 }
 
-uint32_t ds_schedule_assign(struct ds_schedule_member *m, int64_t time_ns, bool *late)
+struct ds_schedule_place ds_schedule_assign(struct ds_schedule_member *m, int64_t time_ns)
 {
-    uint32_t epoch = ds_timeline_assign(&m->view, time_ns, late);
+    struct ds_schedule_place p;
+    p.epoch = ds_timeline_assign(&m->view, time_ns, &p.late);
     /* A window that could not be closed in time is not this packet's. */
     if (m->view.length_ns && time_ns >= m->next_ns + m->view.length_ns)
-        *late = true;
-    return epoch;
+        p.late = true;
+    const struct ds_schedule_span *s = &m->open[p.epoch - m->view.oldest];
+    int64_t ns = time_ns < s->from_ns ? s->from_ns : time_ns;
+    ns = ns > s->last_ns ? s->last_ns : ns;
+    p.ms = (uint32_t)((uint64_t)(ns - s->origin_ns) / (uint64_t)DS_NS_PER_MS);
+    return p;
 }
 
 bool ds_schedule_leave(struct ds_schedule *s, struct ds_schedule_member *m, struct ds_epoch *closed)

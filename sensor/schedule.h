@@ -49,27 +49,28 @@ int ds_schedule_init(struct ds_schedule *s, unsigned members, int64_t length_ns,
                      int64_t lateness_ns);
 void ds_schedule_finish(struct ds_schedule *s);
 
-/* The window of a packet, for nearly every packet. False: ask advance and assign. */
-static inline bool ds_schedule_find(struct ds_schedule_member *m, int64_t time_ns, uint32_t *epoch)
+/* Where a packet belongs: for its slot. */
+struct ds_schedule_place {
+    uint32_t epoch;
+    uint32_t ms; /* since that window's origin */
+    bool late;
+};
+
+/* The place of a packet, for nearly every packet. False: ask advance and assign. */
+static inline bool ds_schedule_find(struct ds_schedule_member *m, int64_t time_ns,
+                                    struct ds_schedule_place *place)
 {
     if (time_ns < m->from_ns || time_ns >= m->until_ns)
         return false;
     if (time_ns > m->view.newest_ns)
         m->view.newest_ns = time_ns;
     m->view.behind = 0;
-    *epoch = m->view.oldest + (time_ns >= m->next_ns);
+    bool second = time_ns >= m->next_ns;
+    place->epoch = m->view.oldest + second;
+    place->ms =
+        (uint32_t)((uint64_t)(time_ns - m->open[second].origin_ns) / (uint64_t)DS_NS_PER_MS);
+    place->late = false;
     return true;
-}
-
-/* A packet's time for its slot, after its window was found: milliseconds since that window's
- * origin. What was counted into another window than its own stands at the nearest edge of that. */
-static inline uint32_t ds_schedule_ms(const struct ds_schedule_member *m, int64_t time_ns,
-                                      uint32_t epoch)
-{
-    const struct ds_schedule_span *s = &m->open[epoch != m->view.oldest];
-    int64_t ns = time_ns < s->from_ns ? s->from_ns : time_ns;
-    ns = ns > s->last_ns ? s->last_ns : ns;
-    return (uint32_t)((uint64_t)(ns - s->origin_ns) / (uint64_t)DS_NS_PER_MS);
 }
 
 /* Has a window been closed that this thread was not told of? */
@@ -87,8 +88,9 @@ bool ds_schedule_advance(struct ds_schedule *s, struct ds_schedule_member *m, in
 /* Likewise, for what others have closed. */
 bool ds_schedule_news(struct ds_schedule *s, struct ds_schedule_member *m, struct ds_epoch *closed);
 
-/* After ds_schedule_advance: the window of the packet. */
-uint32_t ds_schedule_assign(struct ds_schedule_member *m, int64_t time_ns, bool *late);
+/* After ds_schedule_advance: the place of the packet. What is counted into another window than its
+ * own stands at the nearest edge of that. */
+struct ds_schedule_place ds_schedule_assign(struct ds_schedule_member *m, int64_t time_ns);
 
 /* The thread reads no more. To be called until it returns false: each true is a window to close.
  * Waits for the other threads to leave, as they may still close windows; then closes the last. */

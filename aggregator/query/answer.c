@@ -114,6 +114,7 @@ void ds_answer_head(struct answer *a)
     ds_answer_set(a, a->root, "to", ds_answer_time(a->range.to_s));
     ds_answer_set(a, a->root, "sensor",
                   a->range.sensor ? ds_answer_text(a->range.sensor) : json_null());
-    if (q->kind == DS_QUERY_SERIES || q->kind == DS_QUERY_TOP || q->kind == DS_QUERY_SOURCES)
+    if (q->kind == DS_QUERY_SERIES || q->kind == DS_QUERY_TOP || q->kind == DS_QUERY_SOURCES ||
+        q->kind == DS_QUERY_ATTACKS)
         answer_filter(a, &q->filter);
 }

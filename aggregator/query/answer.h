@@ -6,6 +6,7 @@
  *   run.c      period, sensors, coverage; dispatch      summary.c  sums
  *   answer.c   JSON building                            list.c     sensors, windows, one window
  *   series.c   points in time                            sources.c  top sources
+ *   series.c   points in time                             attacks.c  attacks
  */
 #ifndef DARKSCOPE_QUERY_ANSWER_H
 #define DARKSCOPE_QUERY_ANSWER_H
@@ -60,6 +61,7 @@ int ds_answer_sensors(struct answer *a, struct ds_error *err);
 int ds_answer_windows(struct answer *a, struct ds_error *err);
 int ds_answer_window(struct answer *a, struct ds_error *err);
 int ds_answer_sources(struct answer *a, struct ds_error *err);
+int ds_answer_attacks(struct answer *a, struct ds_error *err);
 
 /* top.c, also for summary.c: the rows of a top table into a new array under key; the sums of those
  * rows and of all. */

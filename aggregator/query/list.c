@@ -105,7 +105,7 @@ static json_t *window_json(const struct ds_window *w, const char *sensor)
 /* How many its JSON has: the cells of a port, side by side, are one. */
 static size_t count_rows(const struct ds_window *w)
 {
-    size_t rows = w->country_count + w->device_count + w->signature_count;
+    size_t rows = w->country_count + w->device_count + w->signature_count + w->attack_count;
     for (size_t i = 0; i < w->cell_count; i++)
         rows += i == 0 || ds_cell_key(&w->cells[i]) >> 16 != ds_cell_key(&w->cells[i - 1]) >> 16;
     return rows;
@@ -120,29 +120,38 @@ static bool has_overflow(const struct ds_window *w)
 }
 
 /* A count that is only a lower bound moves from sources to sources_peak, as everywhere. */
-static void mark_inexact(struct answer *a, json_t *o)
+static void mark_inexact(struct answer *a, json_t *o, const char *key)
 {
-    static const char *const keys[][2] = {{"sources", "sources_peak"},
-                                          {"confirmed_sources", "confirmed_sources_peak"}};
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        json_t *count = json_object_get(o, keys[i][0]);
-        if (!count)
-            continue;
-        ds_answer_set(a, o, keys[i][1], json_incref(count));
-        ds_answer_set(a, o, keys[i][0], json_null());
-    }
+    char peak[32];
+    json_t *count = json_object_get(o, key);
+    if (!count)
+        return;
+    snprintf(peak, sizeof peak, "%s_peak", key);
+    ds_answer_set(a, o, peak, json_incref(count));
+    ds_answer_set(a, o, key, json_null());
 }
 
 static void mark_all_inexact(struct answer *a, json_t *window)
 {
-    static const char *const tables[] = {"ports", "countries", "devices", "signatures"};
+    static const struct {
+        const char *table, *counts[3];
+    } tables[] = {
+        {"ports", {"sources"}},
+        {"countries", {"sources"}},
+        {"devices", {"sources"}},
+        {"signatures", {"sources", "confirmed_sources"}},
+        {"attacks", {"ports", "attack_ports", "addresses"}},
+    };
     const char *key;
     json_t *row;
     size_t i;
-    mark_inexact(a, window);
-    json_object_foreach(json_object_get(window, "classes"), key, row) mark_inexact(a, row);
+    mark_inexact(a, window, "sources");
+    json_object_foreach(json_object_get(window, "classes"), key, row)
+        mark_inexact(a, row, "sources");
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
-        json_array_foreach(json_object_get(window, tables[t]), i, row) mark_inexact(a, row);
+        json_array_foreach(json_object_get(window, tables[t].table), i,
+                           row) for (size_t c = 0; c < 3 && tables[t].counts[c]; c++)
+            mark_inexact(a, row, tables[t].counts[c]);
 }
 
 static int each_name(void *arg, const char *sensor, const struct ds_window *w,

@@ -16,7 +16,7 @@
 static const char *const kind_names[DS_QUERY_KIND_COUNT] = {
     [DS_QUERY_SERIES] = "query",    [DS_QUERY_TOP] = "top",         [DS_QUERY_SUMMARY] = "summary",
     [DS_QUERY_SENSORS] = "sensors", [DS_QUERY_WINDOWS] = "windows", [DS_QUERY_WINDOW] = "window",
-    [DS_QUERY_SOURCES] = "sources",
+    [DS_QUERY_SOURCES] = "sources", [DS_QUERY_ATTACKS] = "attacks",
 };
 
 static const char *const by_names[DS_BY_COUNT] = {
@@ -220,6 +220,7 @@ static bool set_limit(struct ds_query *q, const char *value)
 #define WINDOWS (1u << DS_QUERY_WINDOWS)
 #define WINDOW  (1u << DS_QUERY_WINDOW)
 #define SOURCES (1u << DS_QUERY_SOURCES)
+#define ATTACKS (1u << DS_QUERY_ATTACKS)
 
 static const struct {
     const char *name;
@@ -229,7 +230,7 @@ static const struct {
 } names[] = {
     {"port", SERIES | TOP, set_port, "a port like 23/tcp, 53/udp or 8/0/icmp (one protocol)"},
     {"proto", SERIES | TOP, set_proto, "tcp, udp, icmp, icmp6 or a number to 255 (one protocol)"},
-    {"country", SERIES | TOP | SOURCES, set_country,
+    {"country", SERIES | TOP | SOURCES | ATTACKS, set_country,
      "a two-letter country code, or ?? for unknown"},
     {"class", SERIES | TOP, set_class, "scan, backscatter or other"},
     {"type", SERIES, set_type,
@@ -238,14 +239,15 @@ static const struct {
     {"survey", SERIES | TOP | SOURCES, set_survey,
      "all, no (without survey scanners) or only (they alone)"},
     {"by", TOP, set_by, "ports, countries, types, classes, protocols, devices or signatures"},
-    {"from", SERIES | TOP | SUMMARY | WINDOWS | SOURCES, set_from,
+    {"from", SERIES | TOP | SUMMARY | WINDOWS | SOURCES | ATTACKS, set_from,
      "a UTC time like 2026-01-31 or 2026-01-31T10:20:00Z"},
-    {"to", SERIES | TOP | SUMMARY | WINDOWS | SOURCES, set_to,
+    {"to", SERIES | TOP | SUMMARY | WINDOWS | SOURCES | ATTACKS, set_to,
      "a UTC time like 2026-01-31 or 2026-01-31T10:20:00Z"},
     {"step", SERIES, set_step, "auto, window, minute, hour, day or a duration like 5m, to 366d"},
     {"at", WINDOW, set_at, "a UTC time like 2026-01-31T10:20:00Z"},
-    {"limit", TOP | SUMMARY | WINDOWS | SOURCES, set_limit, "a number from 1 to 10000"},
-    {"sensor", SERIES | TOP | SUMMARY | WINDOWS | WINDOW | SOURCES, set_sensor, "a sensor's name"},
+    {"limit", TOP | SUMMARY | WINDOWS | SOURCES | ATTACKS, set_limit, "a number from 1 to 10000"},
+    {"sensor", SERIES | TOP | SUMMARY | WINDOWS | WINDOW | SOURCES | ATTACKS, set_sensor,
+     "a sensor's name"},
 };
 
 #define NAME_COUNT (sizeof names / sizeof names[0])

@@ -111,7 +111,7 @@ static answer_fn *const kinds[DS_QUERY_KIND_COUNT] = {
     [DS_QUERY_SERIES] = ds_answer_series,   [DS_QUERY_TOP] = ds_answer_top,
     [DS_QUERY_SUMMARY] = ds_answer_summary, [DS_QUERY_SENSORS] = ds_answer_sensors,
     [DS_QUERY_WINDOWS] = ds_answer_windows, [DS_QUERY_WINDOW] = ds_answer_window,
-    [DS_QUERY_SOURCES] = ds_answer_sources,
+    [DS_QUERY_SOURCES] = ds_answer_sources, [DS_QUERY_ATTACKS] = ds_answer_attacks,
 };
 
 int ds_query_run(const struct ds_query *query, struct ds_store *store, json_t **out,

@@ -134,6 +134,22 @@ static const char *bad_sources(const struct ds_window *w)
     return NULL;
 }
 
+static const char *bad_attacks(const struct ds_window *w)
+{
+    for (size_t i = 0; i < w->attack_count; i++) {
+        const struct ds_attack *a = &w->attacks[i];
+        const uint64_t figures[] = {a->window_packets, a->window_bytes, a->packets,
+                                    a->bytes,          a->mismatches,   a->max_ppm};
+        if (bad_country(a->country) || (i > 0 && ds_attack_key(a) <= ds_attack_key(a - 1)))
+            return "the attacks have a country that is no code or are not in order";
+        if (a->start_ms < 0 || a->last_ms < a->start_ms || a->last_ms >= DS_STORE_TIME_MAX * 1000)
+            return "an attack's times are out of range";
+        if (too_large(figures, sizeof figures / sizeof figures[0]))
+            return "an attack's figure is larger than 2^48";
+    }
+    return NULL;
+}
+
 const char *ds_sqlite_bad_put(const struct ds_store_put *put)
 {
     const struct ds_window *w = put->window;
@@ -147,5 +163,6 @@ const char *ds_sqlite_bad_put(const struct ds_store_put *put)
     why = why ? why : bad_countries(w);
     why = why ? why : bad_devices(w);
     why = why ? why : bad_sources(w);
+    why = why ? why : bad_attacks(w);
     return why ? why : bad_signatures(w);
 }

@@ -94,8 +94,8 @@ static const struct {
      " sum(parts > 1), sum(bytes), max(sources), sum(received), sum(counted), sum(outside),"
      " sum(malformed), sum(late), sum(fragment), sum(truncated), sum(dropped_kernel),"
      " sum(dropped_interface), sum(dropped_ring), sum(overflow_cells), sum(overflow_pairs),"
-     " sum(overflow_sources), sum(overflow_destinations), sum(overflow_signatures) FROM window "
-     "WHERE " STORE_IN_RANGE,
+     " sum(overflow_sources), sum(overflow_destinations), sum(overflow_signatures),"
+     " sum(overflow_attacks) FROM window WHERE " STORE_IN_RANGE,
      add_window},
     {"SELECT sum(most), count(most) = count(*) FROM (SELECT max(addresses) AS most FROM window"
      " WHERE " STORE_IN_RANGE " GROUP BY sensor) HAVING count(*) > 0",

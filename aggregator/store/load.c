@@ -37,6 +37,7 @@ uint64_t ds_sqlite_read_window(sqlite3_stmt *stmt, int first, struct ds_window *
         w->books[b] = ds_sqlite_u64(stmt, i++);
     for (size_t o = 0; o < DS_OVERFLOW_COUNT; o++)
         w->overflow[o] = ds_sqlite_u64(stmt, i++);
+    w->attacks_known = sqlite3_column_type(stmt, i) != SQLITE_NULL;
     return parts;
 }
 
@@ -143,6 +144,36 @@ static int read_signature(struct ds_window *w, sqlite3_stmt *stmt)
     return 0;
 }
 
+void ds_sqlite_read_attack(sqlite3_stmt *stmt, int first, struct ds_attack *out)
+{
+    int i = first;
+    out->victim = (uint32_t)sqlite3_column_int64(stmt, i++);
+    out->proto = (uint8_t)sqlite3_column_int(stmt, i++);
+    out->country = country_at(stmt, i++);
+    out->port = (uint16_t)sqlite3_column_int(stmt, i++);
+    out->ports = (uint32_t)sqlite3_column_int64(stmt, i++);
+    out->attack_ports = (uint32_t)sqlite3_column_int64(stmt, i++);
+    out->addresses = (uint32_t)sqlite3_column_int64(stmt, i++);
+    out->window_packets = ds_sqlite_u64(stmt, i++);
+    out->window_bytes = ds_sqlite_u64(stmt, i++);
+    out->start_ms = sqlite3_column_int64(stmt, i++);
+    out->last_ms = sqlite3_column_int64(stmt, i++);
+    out->packets = ds_sqlite_u64(stmt, i++);
+    out->bytes = ds_sqlite_u64(stmt, i++);
+    out->mismatches = ds_sqlite_u64(stmt, i++);
+    out->max_ppm = ds_sqlite_u64(stmt, i++);
+}
+
+static int read_attack(struct ds_window *w, sqlite3_stmt *stmt)
+{
+    void *rows = grow(w->attacks, w->attack_count, sizeof *w->attacks);
+    if (!rows)
+        return -1;
+    w->attacks = rows;
+    ds_sqlite_read_attack(stmt, 0, &w->attacks[w->attack_count++]);
+    return 0;
+}
+
 static int read_cell(struct ds_window *w, sqlite3_stmt *stmt)
 {
     void *rows = grow(w->cells, w->cell_count, sizeof *w->cells);
@@ -180,6 +211,10 @@ static const struct {
      read_device},
     {"SELECT id, packets, sources, confirmed_sources FROM window_signature " OF_ONE "ORDER BY id",
      read_signature},
+    {"SELECT victim, proto, country, port, ports, attack_ports, addresses, window_packets,"
+     " window_bytes, start_ms, last_ms, packets, bytes, mismatches, max_ppm FROM "
+     "window_attack " OF_ONE "ORDER BY victim, proto",
+     read_attack},
     {"SELECT class, proto, port, country, packets, bytes, sources, survey_packets FROM cell " OF_ONE
      "ORDER BY class, proto, port, country",
      read_cell},

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define APPLICATION_ID 0x646b7363 /* "dksc" */
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 1
 
 #define TEXT_OF(number) #number
 #define TEXT(number)    TEXT_OF(number)
@@ -71,6 +71,8 @@ static const char schema_window[] =
     "  overflow_sources INTEGER NOT NULL, -- above 0: other sources are lower bounds\n"
     "  overflow_destinations INTEGER NOT NULL,\n"
     "  overflow_signatures INTEGER NOT NULL, -- above 0: sources of signatures are lower bounds\n"
+    "  overflow_attacks INTEGER NOT NULL, -- above 0: attacks may be missing or too small\n"
+    "  attacks INTEGER, -- rows of window_attack; NULL: the sensor does not look for them\n"
     "  PRIMARY KEY (start, sensor)\n"
     ") WITHOUT ROWID;";
 
@@ -113,6 +115,33 @@ static const char schema_sources[] =
     "  records BLOB NOT NULL, -- the columns of docs/protocol.md\n"
     "  PRIMARY KEY (start, sensor),\n" OF_WINDOW;
 
+static const char schema_attacks[] =
+    "CREATE TABLE window_attack ( -- an attack again and again, a row for each window it is in\n"
+    "  start INTEGER, sensor INTEGER,\n"
+    "  victim INTEGER, -- IPv4 address\n"
+    "  proto INTEGER, -- of the attack\n"
+    "  country TEXT NOT NULL, -- of the victim\n"
+    "  port INTEGER NOT NULL, -- attacked service; of its ports that with most packets\n"
+    "  ports INTEGER NOT NULL, -- unique in this window, as the next two\n"
+    "  attack_ports INTEGER NOT NULL, -- the other side's\n"
+    "  addresses INTEGER NOT NULL, -- monitored addresses that were answered\n"
+    "  window_packets INTEGER NOT NULL, window_bytes INTEGER NOT NULL,\n"
+    "  start_ms INTEGER NOT NULL, -- the attack's first packet; names the attack\n"
+    "  last_ms INTEGER NOT NULL,\n"
+    "  packets INTEGER NOT NULL, bytes INTEGER NOT NULL, -- since start_ms, as the next two\n"
+    "  mismatches INTEGER NOT NULL, -- packets that quote one not of their destination\n"
+    "  max_ppm INTEGER NOT NULL, -- most packets in a minute\n"
+    "  PRIMARY KEY (start, sensor, victim, proto),\n" OF_WINDOW
+    "CREATE VIEW attacks AS -- the same with names\n"
+    "  SELECT strftime('%Y-%m-%dT%H:%M:%SZ', start, 'unixepoch') AS time, sensor.name AS sensor,\n"
+    "         printf('%d.%d.%d.%d', victim >> 24, victim >> 16 & 255, victim >> 8 & 255,\n"
+    "                victim & 255) AS victim,\n"
+    "         proto, country, port, ports, attack_ports, addresses, window_packets, window_bytes,\n"
+    "         strftime('%Y-%m-%dT%H:%M:%fZ', start_ms / 1000.0, 'unixepoch') AS attack_start,\n"
+    "         strftime('%Y-%m-%dT%H:%M:%fZ', last_ms / 1000.0, 'unixepoch') AS attack_last,\n"
+    "         packets, bytes, mismatches, max_ppm\n"
+    "  FROM window_attack JOIN sensor ON sensor.id = window_attack.sensor;";
+
 /* No foreign key: it would cost a look-up for each of a hundred thousand rows a minute. */
 static const char schema_cells[] =
     "CREATE TABLE cell ( -- the finest figures; other port tables are sums over it\n"
@@ -137,6 +166,7 @@ int ds_sqlite_schema_create(struct sqlite_store *s, struct ds_error *err)
         schema_catalogue,
         schema_window,
         schema_parts,
+        schema_attacks,
         schema_cells,
         schema_sources,
         "PRAGMA application_id = " TEXT(APPLICATION_ID) ";"

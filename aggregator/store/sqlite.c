@@ -138,6 +138,7 @@ static const struct ds_store_ops ops = {
     .totals = ds_sqlite_totals,
     .sensors = ds_sqlite_sensors,
     .windows = ds_sqlite_windows,
+    .attacks = ds_sqlite_attacks,
     .load = ds_sqlite_load,
     .destroy = destroy,
 };

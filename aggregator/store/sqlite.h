@@ -6,6 +6,7 @@
  *   schema.c  the tables and the check of their version   list.c    totals, sensors, windows
  *   check.c   what may be stored                          load.c    one whole window
  *   write.c   put                                        sources.c the listed sources of a window
+ *                                                        attacks.c the list of attacks
  */
 #ifndef DARKSCOPE_STORE_SQLITE_H
 #define DARKSCOPE_STORE_SQLITE_H
@@ -81,6 +82,9 @@ int ds_sqlite_totals(struct ds_store *store, const struct ds_range *range, struc
 int ds_sqlite_sensors(struct ds_store *store, ds_sensor_fn *each, void *arg, struct ds_error *err);
 int ds_sqlite_windows(struct ds_store *store, const struct ds_range *range, uint64_t limit,
                       bool with_sources, ds_window_fn *each, void *arg, struct ds_error *err);
+int ds_sqlite_attacks(struct ds_store *store, const struct ds_range *range,
+                      const struct ds_filter *filter, uint64_t limit, ds_attack_fn *each, void *arg,
+                      struct ds_error *err);
 int ds_sqlite_load(struct ds_store *store, int64_t start_s, const char *sensor,
                    struct ds_window *out, struct ds_origin *origin, struct ds_error *err);
 
@@ -92,11 +96,16 @@ int ds_sqlite_load(struct ds_store *store, int64_t start_s, const char *sensor,
     "start, seconds, observed_ns, parts, addresses, active_addresses, country_db, bytes, sources," \
     " destinations, received, counted, outside, malformed, late, fragment, truncated,"             \
     " dropped_kernel, dropped_interface, dropped_ring, overflow_cells, overflow_pairs,"            \
-    " overflow_sources, overflow_destinations, overflow_signatures"
-#define STORE_WINDOW_COLUMN_COUNT 25
+    " overflow_sources, overflow_destinations, overflow_signatures, overflow_attacks, attacks"
+#define STORE_WINDOW_COLUMN_COUNT 27
 
 /* Reads these columns from column first on into w's scalars. Returns parts. */
 uint64_t ds_sqlite_read_window(sqlite3_stmt *stmt, int first, struct ds_window *w);
+
+/* Reads a row of window_attack from column first on: victim, proto, country, port, ports,
+ * attack_ports, addresses, window_packets, window_bytes, start_ms, last_ms, packets, bytes,
+ * mismatches, max_ppm. */
+void ds_sqlite_read_attack(sqlite3_stmt *stmt, int first, struct ds_attack *out);
 
 /* Reads a sensor's window with its tables into *out, which the caller finishes on 0. 0, 1 where
  * there is none, -1. */

@@ -73,10 +73,10 @@ static int insert_finish(struct insert *in)
 static int insert_scalars(struct sqlite_store *s, int64_t sensor, const struct ds_window *w,
                           uint64_t parts, struct ds_error *err)
 {
-    _Static_assert(STORE_WINDOW_COLUMN_COUNT == 25, "as many values below");
+    _Static_assert(STORE_WINDOW_COLUMN_COUNT == 27, "as many values below");
     struct insert in = insert_begin(s,
                                     "INSERT INTO window (sensor, " STORE_WINDOW_COLUMNS ") VALUES"
-                                    " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                                    " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                                     err);
     value(&in, (uint64_t)sensor);
     value(&in, (uint64_t)w->start_s);
@@ -96,6 +96,8 @@ static int insert_scalars(struct sqlite_store *s, int64_t sensor, const struct d
         value(&in, w->books[i]);
     for (size_t i = 0; i < DS_OVERFLOW_COUNT; i++)
         value(&in, w->overflow[i]);
+    if (w->attacks_known)
+        value(&in, w->attack_count);
     row(&in);
     return insert_finish(&in);
 }
@@ -227,6 +229,29 @@ static int insert_sources(struct sqlite_store *s, int64_t sensor, const struct d
     return result;
 }
 
+static int insert_attacks(struct sqlite_store *s, int64_t sensor, const struct ds_window *w,
+                          struct ds_error *err)
+{
+    struct insert in = insert_begin(
+        s, "INSERT INTO window_attack VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", err);
+    for (size_t i = 0; i < w->attack_count; i++) {
+        const struct ds_attack *a = &w->attacks[i];
+        const uint64_t figures[] = {
+            a->port,           a->ports,        a->attack_ports,       a->addresses,
+            a->window_packets, a->window_bytes, (uint64_t)a->start_ms, (uint64_t)a->last_ms,
+            a->packets,        a->bytes,        a->mismatches,         a->max_ppm};
+        char country[3];
+        row_of(&in, w, sensor);
+        value(&in, a->victim);
+        value(&in, a->proto);
+        text(&in, ds_country_name(a->country, country));
+        for (size_t k = 0; k < sizeof figures / sizeof figures[0]; k++)
+            value(&in, figures[k]);
+        row(&in);
+    }
+    return insert_finish(&in);
+}
+
 static int insert_cells(struct sqlite_store *s, int64_t sensor, const struct ds_window *w,
                         struct ds_error *err)
 {
@@ -258,7 +283,8 @@ static int insert_window(struct sqlite_store *s, int64_t sensor, const struct ds
                      w->types, err) < 0 ||
         insert_protocols(s, sensor, w, err) < 0 || insert_classes(s, sensor, w, err) < 0 ||
         insert_countries(s, sensor, w, err) < 0 || insert_devices(s, sensor, w, err) < 0 ||
-        insert_signatures(s, sensor, w, err) < 0 || insert_sources(s, sensor, w, err) < 0)
+        insert_signatures(s, sensor, w, err) < 0 || insert_sources(s, sensor, w, err) < 0 ||
+        insert_attacks(s, sensor, w, err) < 0)
         return -1;
     return insert_cells(s, sensor, w, err);
 }

@@ -32,6 +32,7 @@
 #define DS_SIGNATURES_MAX 1024u
 #define DS_SOURCES_MAX    (1u << 20) /* records; sensors send fewer, see docs/statistics.md */
 #define DS_MARKS_MAX      31u        /* signatures that a source record can tell apart */
+#define DS_ATTACKS_MAX    16384u     /* at most 110 B each */
 
 /* Messages. A window of DS_CELLS_MAX cells at the measured ~2.5 B a cell is ~20 MB. */
 #define DS_MESSAGE_MAX       (24u << 20)  /* bytes of one ZeroMQ message */

@@ -15,6 +15,9 @@
 /* Seconds since 1970 as "2026-01-01T00:00:00Z"; any int64 is safe. Returns out. */
 const char *ds_time_print(int64_t seconds, char out[static DS_TIME_TEXT]);
 
+/* Milliseconds since 1970 as "2026-01-01T00:00:00.000Z"; likewise. */
+const char *ds_time_print_ms(int64_t ms, char out[static DS_TIME_TEXT]);
+
 /* ISO 8601 in UTC: "2026-01-01", "2026-01-01T10:20", "2026-01-01T10:20:30", each with or without
  * "Z". False where it is anything else. */
 bool ds_time_parse(const char *text, int64_t *seconds);

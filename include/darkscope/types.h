@@ -74,6 +74,7 @@ enum ds_overflow {
     DS_OVERFLOW_SOURCES,      /* unique sources per window, country, class are lower bounds */
     DS_OVERFLOW_DESTINATIONS, /* unique destinations are a lower bound */
     DS_OVERFLOW_SIGNATURES,   /* a file signature's unique sources are a lower bound */
+    DS_OVERFLOW_ATTACKS,      /* attacks may be missing, and their figures are lower bounds */
     DS_OVERFLOW_COUNT
 };
 

@@ -69,6 +69,27 @@ struct ds_source_record {
     uint8_t first, last; /* when it was seen, in 1/256 of the window from its start */
 };
 
+/* An attack with spoofed sources, seen by what its victim sends back: a vector of CAIDA's RSDoS
+ * detection that passes the thresholds (docs/statistics.md) and answered in this window. IPv4. */
+struct ds_attack {
+    uint32_t victim; /* never a monitored address */
+    uint8_t proto;   /* of the attack: TCP, UDP or ICMP */
+    ds_country country;
+
+    /* In this window. */
+    uint16_t port;  /* attacked service: of its ports that with most packets; 0 if ports is */
+    uint32_t ports; /* unique, as the following */
+    uint32_t attack_ports; /* the other side's */
+    uint32_t addresses;    /* monitored ones that were answered */
+    uint64_t window_packets, window_bytes;
+
+    /* Since the attack began. */
+    int64_t start_ms, last_ms; /* first and last packet; since 1970, UTC */
+    uint64_t packets, bytes;
+    uint64_t mismatches; /* packets that quote one not sent in their destination's name */
+    uint64_t max_ppm;    /* most packets in a minute, by steps of 10 s */
+};
+
 struct ds_window {
     int64_t start_s;      /* UTC, seconds since 1970 */
     uint32_t seconds;     /* length; for `--window all` that of the capture */
@@ -105,6 +126,10 @@ struct ds_window {
     size_t source_record_count;
     char marks[DS_MARKS_MAX][DS_SIGNATURE_ID_MAX + 1]; /* ids of the bits of seen and confirmed */
     unsigned mark_count;
+
+    bool attacks_known;        /* false: who made the window does not look for attacks */
+    struct ds_attack *attacks; /* sorted by ds_attack_key, none twice */
+    size_t attack_count;
 };
 
 /* The order of cells: class, protocol, port, country. */
@@ -117,6 +142,12 @@ static inline uint64_t ds_cell_key(const struct ds_cell *c)
 static inline uint32_t ds_device_key(const struct ds_device_tally *d)
 {
     return (uint32_t)d->country << 8 | d->device;
+}
+
+/* The order of attacks: victim, protocol. */
+static inline uint64_t ds_attack_key(const struct ds_attack *a)
+{
+    return (uint64_t)a->victim << 8 | a->proto;
 }
 
 /* All zero: no time, no tables. */

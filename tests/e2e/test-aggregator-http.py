@@ -80,7 +80,8 @@ class Http(unittest.TestCase):
             self.assertEqual(reply.getheader("cache-control"), "no-store")
 
     def test_questions_are_answered(self):
-        for path in ("sensors", "summary", "windows", "top?by=ports", "top?by=countries&limit=5"):
+        for path in ("sensors", "summary", "windows", "top?by=ports", "top?by=countries&limit=5",
+                     "attacks?limit=5"):
             self.assert_understood("/api/v1/" + path)
 
     def test_bad_questions_are_400(self):

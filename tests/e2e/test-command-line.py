@@ -20,7 +20,8 @@ QUESTIONS = ["query --port 23/tcp", "query --step 2m --class scan", "query --typ
              "query --country ??", "top", "top countries --port 23/tcp --limit 3",
              "top types", "top protocols", "top signatures", "summary", "sensors", "windows",
              "window --at 2026-01-01T00:01:00Z", "sources",
-             "sources --limit 3 --survey no", "top ports --no-survey"]
+             "sources --limit 3 --survey no", "top ports --no-survey", "attacks",
+             "attacks --country ?? --limit 1"]
 
 
 def run(program, *arguments, env=None, **options):
@@ -39,7 +40,8 @@ class CommandLine(unittest.TestCase):
         directory = cls.enterClassContext(tempfile.TemporaryDirectory())
         capture = os.path.join(directory, "capture.pcap")
         sensor = os.environ["DARKSCOPE_SENSOR"]
-        made = run(os.environ["DARKSCOPE_GEN"], "-o", capture, "-d", "3m", "-r", "50")
+        made = run(os.environ["DARKSCOPE_GEN"], "-o", capture, "-d", "3m", "-r", "50",
+                   "--sources", "60")
         assert made.returncode == 0, made.stderr
         cls.direct = [json.loads(line) for line in
                       run(sensor, "-r", capture, "--json", *MONITOR).stdout.splitlines()]
@@ -93,6 +95,18 @@ class CommandLine(unittest.TestCase):
         few = self.ask("top", "--limit", "3")
         self.assertEqual(sum(r["packets"] for r in few["rows"]) + few["other"]["packets"],
                          summary["packets"]["counted"])
+
+    def test_attacks_are_those_of_the_sensor(self):
+        attacks = {}
+        for window in self.direct:
+            for row in window["attacks"]:
+                attacks[row["victim"], row["proto"], row["start"]] = row
+        self.assertGreater(len(attacks), 0)
+        listed = self.ask("attacks")
+        self.assertEqual({(r["victim"], r["proto"], r["start"]): (r["packets"], r["last"])
+                          for r in listed["attacks"]},
+                         {key: (r["packets"], r["last"]) for key, r in attacks.items()})
+        self.assertEqual((listed["more"], listed["overflow"]), (False, 0))
 
     def test_csv_has_units_and_all_rows(self):
         rows = list(csv.DictReader(io.StringIO(self.ask("query", "--port", "23/tcp", form="csv"))))

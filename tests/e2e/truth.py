@@ -83,6 +83,7 @@ def check_windows(seen, true, what):
         check(off <= TOLERANCE_S, f"{what}: window {ours['start']} was observed {off} s too long "
               "or too short")
         del ours["sensor"], theirs["sensor"]
+        del ours["attacks"], theirs["attacks"]  # the sidecar has none; see attacks.py
         check_equal(ours, theirs, f"{what}: sensor and truth of window {ours['start']}")
 
 

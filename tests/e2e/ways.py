@@ -116,7 +116,8 @@ def send(near, where, *more):
 
 
 def timeless(window):
-    return {k: v for k, v in window.items() if k not in (*TIME_FIELDS, "sensor")}
+    """Without what depends on when, and the attacks, which the generator does not look for."""
+    return {k: v for k, v in window.items() if k not in (*TIME_FIELDS, "sensor", "attacks")}
 
 
 def check_all_arrived(far, truth):

@@ -37,16 +37,17 @@ KNOWS = {
         "tunnel": {"link"},
         "asn": {"mmdb"},
         "geo": {"mmdb"},
-        "count": {"geo", "monitor", "rules", "survey", "timeline"},
+        "count": {"geo", "monitor", "rules", "survey", "timeline", "victims"},
         "survey": {"monitor"},
         "survey_file": {"monitor", "survey"},
+        "attacks": {"geo", "timeline", "victims"},
         # Those that know the order of the stages: frame to ring, ring to tables, tables to window.
         "dispatch": {"capture", "link", "ring", "schedule", "worker"},
         "schedule": {"timeline"},
         "batch": {"classify", "count", "parse"},
         "batch_choose": {"batch"},
         "worker": {"batch", "capture", "count", "ring"},
-        "gather": {"sources", "worker"},
+        "gather": {"attacks", "sources", "worker"},
         "sources": {"asn", "survey", "worker"},
         "signatures": {"parse", "rules"},
         "pipeline": {"asn", "capture", "dispatch", "gather", "geo", "memory", "monitor", "rules",
@@ -76,7 +77,7 @@ PURE = {
     "common": {"columns", "cursor", "fields", "frame", "message", "source_columns",
                "text", "types", "window", "window_fields"},
     "sensor": {"link", "tunnel", "timeline", "parse", "classify", "count", "batch", "gather",
-               "monitor", "rules", "sources", "survey"},
+               "monitor", "rules", "sources", "survey", "victims", "attacks"},
     "aggregator": {"merge", "session"},
 }
 IMPURE = re.compile(r"^(fcntl|unistd|time|poll|pthread|threads|signal|syslog|pcap|zmq|sqlite3"

@@ -49,6 +49,36 @@ void sample_small(struct ds_window *w)
         {0xc0000201, 64496, 4, 2, 1, 1, DS_COUNTRY('C', 'N'), 1, DS_SURVEY_NO, 0, 255},
         {0xc0000202, 0, 2, 1, 5, 4, DS_COUNTRY('N', 'L'), 1, DS_SURVEY_YES, 17, 17},
     };
+    static const struct ds_attack attacks[] = {
+        {.victim = 0xc6336407, /* 198.51.100.7 */
+         .proto = DS_PROTO_TCP,
+         .country = DS_COUNTRY('N', 'L'),
+         .port = 443,
+         .ports = 2,
+         .attack_ports = 61,
+         .addresses = 59,
+         .window_packets = 62,
+         .window_bytes = 2480,
+         .start_ms = 1767225461250,
+         .last_ms = 1767225659999,
+         .packets = 180,
+         .bytes = 7200,
+         .mismatches = 1,
+         .max_ppm = 64},
+        {.victim = 0xcb007109, /* 203.0.113.9 */
+         .proto = DS_PROTO_ICMP,
+         .country = DS_COUNTRY_UNKNOWN,
+         .port = 0x0800,
+         .ports = 1,
+         .addresses = 30,
+         .window_packets = 31,
+         .window_bytes = 1736,
+         .start_ms = 1767225599000,
+         .last_ms = 1767225659000,
+         .packets = 32,
+         .bytes = 1792,
+         .max_ppm = 32},
+    };
     *w = (struct ds_window){
         .start_s = 1767225600,
         .seconds = 60,
@@ -78,6 +108,9 @@ void sample_small(struct ds_window *w)
         .source_record_count = sizeof sources / sizeof sources[0],
         .marks = {"mirai", "masscan", "zmap"},
         .mark_count = 3,
+        .attacks_known = true,
+        .attacks = copy(attacks, sizeof attacks),
+        .attack_count = sizeof attacks / sizeof attacks[0],
     };
 }
 
@@ -237,6 +270,24 @@ static void assert_same_source(const struct ds_source_record *a, const struct ds
     assert_int_equal(a->last, b->last);
 }
 
+static void assert_same_attack(const struct ds_attack *a, const struct ds_attack *b)
+{
+    assert_true(ds_attack_key(a) == ds_attack_key(b));
+    assert_int_equal(a->country, b->country);
+    assert_int_equal(a->port, b->port);
+    assert_int_equal(a->ports, b->ports);
+    assert_int_equal(a->attack_ports, b->attack_ports);
+    assert_int_equal(a->addresses, b->addresses);
+    assert_true(a->window_packets == b->window_packets);
+    assert_true(a->window_bytes == b->window_bytes);
+    assert_true(a->start_ms == b->start_ms);
+    assert_true(a->last_ms == b->last_ms);
+    assert_true(a->packets == b->packets);
+    assert_true(a->bytes == b->bytes);
+    assert_true(a->mismatches == b->mismatches);
+    assert_true(a->max_ppm == b->max_ppm);
+}
+
 void sample_assert_equal(const struct ds_window *a, const struct ds_window *b)
 {
     assert_true(a->start_s == b->start_s);
@@ -284,4 +335,8 @@ void sample_assert_equal(const struct ds_window *a, const struct ds_window *b)
         assert_true(s->sources == t->sources);
         assert_true(s->confirmed_sources == t->confirmed_sources);
     }
+    assert_int_equal(a->attacks_known, b->attacks_known);
+    assert_int_equal(a->attack_count, b->attack_count);
+    for (size_t i = 0; i < a->attack_count; i++)
+        assert_same_attack(&a->attacks[i], &b->attacks[i]);
 }

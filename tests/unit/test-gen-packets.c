@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #define PACKETS 1500
-#define GOLDEN  UINT64_C(0x45af53c01e5d778e)
+#define GOLDEN  UINT64_C(0xcc706f2d98c14beb)
 
 /* A generator of the command line `darkscope-gen --output unused` and these arguments. */
 struct run {
@@ -228,6 +228,8 @@ static void populations_are_what_they_say(void **state)
         {"backscatter-synack", DS_TYPE_TCP_SYNACK, DS_CLASS_BACKSCATTER, NULL},
         {"backscatter-rst", DS_TYPE_TCP_RST, DS_CLASS_BACKSCATTER, NULL},
         {"backscatter-icmp", DS_TYPE_ICMP, DS_CLASS_BACKSCATTER, NULL},
+        {"attack", DS_TYPE_TCP_SYNACK, DS_CLASS_BACKSCATTER, NULL},
+        {"attack-routed", DS_TYPE_ICMP, DS_CLASS_BACKSCATTER, NULL},
         {"amplification", DS_TYPE_UDP, DS_CLASS_SCAN, NULL},
         {"icmp-echo", DS_TYPE_ICMP, DS_CLASS_SCAN, NULL},
     };

@@ -167,6 +167,63 @@ static void sensors_and_parts_differ(void **state)
     ds_window_finish(&parts);
 }
 
+/* Two views of one attack, and one that only one of the two has. */
+static void attacks_become_one(void **state)
+{
+    struct ds_attack here[] = {{.victim = 1,
+                                .proto = 6,
+                                .port = 80,
+                                .ports = 3,
+                                .attack_ports = 9,
+                                .addresses = 20,
+                                .window_packets = 30,
+                                .window_bytes = 1200,
+                                .start_ms = 5000,
+                                .last_ms = 70000,
+                                .packets = 90,
+                                .bytes = 3600,
+                                .mismatches = 1,
+                                .max_ppm = 40}};
+    struct ds_attack there[] = {{.victim = 1,
+                                 .proto = 6,
+                                 .port = 443,
+                                 .ports = 1,
+                                 .attack_ports = 11,
+                                 .addresses = 25,
+                                 .window_packets = 40,
+                                 .window_bytes = 1600,
+                                 .start_ms = 4000,
+                                 .last_ms = 69000,
+                                 .packets = 100,
+                                 .bytes = 4000,
+                                 .mismatches = 2,
+                                 .max_ppm = 50},
+                                {.victim = 1, .proto = 17, .window_packets = 7}};
+    struct ds_window b = {
+        .seconds = 60, .attacks_known = true, .attacks = there, .attack_count = 2};
+    struct ds_window a = {.seconds = 60, .attacks_known = true, .attack_count = 1};
+    a.attacks = malloc(sizeof here);
+    assert_non_null(a.attacks);
+    memcpy(a.attacks, here, sizeof here);
+    assert_int_equal(ds_merge_window(&a, &b, DS_MERGE_SENSORS), 0);
+    assert_int_equal(a.attack_count, 2);
+    const struct ds_attack *r = a.attacks;
+    assert_int_equal(r->port, 443);
+    assert_int_equal(r->ports, 3);
+    assert_int_equal(r->attack_ports, 11);
+    assert_int_equal(r->addresses, 25);
+    assert_int_equal(r->window_packets, 70);
+    assert_int_equal(r->window_bytes, 2800);
+    assert_int_equal(r->start_ms, 4000);
+    assert_int_equal(r->last_ms, 70000);
+    assert_int_equal(r->packets, 190);
+    assert_int_equal(r->bytes, 7600);
+    assert_int_equal(r->mismatches, 3);
+    assert_int_equal(r->max_ppm, 50);
+    assert_int_equal(a.attacks[1].window_packets, 7);
+    ds_window_finish(&a);
+}
+
 static void unknown_addresses_and_databases(void **state)
 {
     struct ds_window a = {.seconds = 60, .addresses_known = true, .addresses = 5},
@@ -231,6 +288,7 @@ int main(void)
         cmocka_unit_test(adds_source_records),
         cmocka_unit_test(order_does_not_matter),
         cmocka_unit_test(sensors_and_parts_differ),
+        cmocka_unit_test(attacks_become_one),
         cmocka_unit_test(unknown_addresses_and_databases),
         cmocka_unit_test(saturates),
         cmocka_unit_test(is_bounded),

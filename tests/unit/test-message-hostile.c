@@ -373,6 +373,41 @@ static void break_signature_name(struct ds_window *w)
     strcpy(w->signatures[0].id, "mi\033ai");
 }
 
+static void unsort_attacks(struct ds_window *w)
+{
+    w->attacks[0].victim = UINT32_MAX;
+}
+
+static void attack_by_gre(struct ds_window *w)
+{
+    w->attacks[0].proto = 47;
+}
+
+static void attack_from_nowhere(struct ds_window *w)
+{
+    w->attacks[0].country = DS_COUNTRY('z', '9');
+}
+
+static void end_before_it_begins(struct ds_window *w)
+{
+    w->attacks[0].start_ms = w->attacks[0].last_ms + 1;
+}
+
+static void attack_for_ever(struct ds_window *w)
+{
+    w->attacks[0].last_ms = INT64_MAX;
+}
+
+static void exceed_the_attack(struct ds_window *w)
+{
+    w->attacks[0].window_packets = w->attacks[0].packets + 1;
+}
+
+static void attack_too_many_ports(struct ds_window *w)
+{
+    w->attacks[0].ports = UINT16_MAX + 2;
+}
+
 static void start_between_minutes(struct ds_window *w)
 {
     w->start_s++;
@@ -444,6 +479,13 @@ static void refuses_windows_that_cannot_be(void **state)
         {overcount_devices, "devices"},
         {unsort_signatures, "signatures"},
         {break_signature_name, "signatures"},
+        {unsort_attacks, "attacks"},
+        {attack_by_gre, "attacks"},
+        {attack_from_nowhere, "attacks"},
+        {end_before_it_begins, "attacks"},
+        {attack_for_ever, "attacks"},
+        {exceed_the_attack, "attacks"},
+        {attack_too_many_ports, "attacks"},
         {start_between_minutes, "start"},
         {start_before_1970, "start"},
         {start_after_9999, "start"},

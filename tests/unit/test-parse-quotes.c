@@ -79,6 +79,17 @@ static void expect(const struct quote *q, uint32_t bytes, const struct ds_packet
     if (p->quoted_proto != proto || p->quoted_port != port)
         fail_msg("%s, %u bytes: %u/%u, not %u/%u", q->name, bytes, p->quoted_proto, p->quoted_port,
                  proto, port);
+    assert_int_equal(p->quoted_source_port, proto == 6 || proto == 17 ? 0xc000 : 0);
+}
+
+/* The addresses are there as soon as the header is, used or not. */
+static void expect_header(const struct quote *q, uint32_t bytes, const struct ds_packet *p)
+{
+    bool there = p->proto == 1 && bytes >= 20 && q->quoted[0] == '4' && q->quoted[1] >= '5';
+    assert_int_equal(p->has_quote4, there);
+    assert_int_equal(p->quoted_source4, there ? 0x0a000001 : 0);
+    assert_int_equal(p->quoted_dest4, there ? 0x05060708 : 0);
+    assert_true(!there || p->quoted_proto == 0 || p->quoted_proto4 == q->proto);
 }
 
 /* The error quotes less and less, and the capture keeps less and less of it. */
@@ -91,9 +102,11 @@ static void check_quotes(bool v6, const struct quote *quotes, size_t count)
             struct bytes b = wrap(v6, v6 ? 1 : 3, &quoted, bytes);
             struct ds_packet p = parse(&b, b.count);
             expect(&quotes[i], bytes, &p);
+            expect_header(&quotes[i], bytes, &p);
             b = wrap(v6, v6 ? 1 : 3, &quoted, quoted.count);
             p = parse(&b, b.count - (quoted.count - bytes));
             expect(&quotes[i], bytes, &p);
+            expect_header(&quotes[i], bytes, &p);
         }
     }
 }

@@ -50,6 +50,21 @@ static void prints_a_window(void **state)
         {DS_COUNTRY('C', 'N'), DS_DEVICE_EMBEDDED, 3, 3},
         {DS_COUNTRY('D', 'E'), DS_DEVICE_WINDOWS, 5, 1},
     };
+    struct ds_attack attacks[] = {{.victim = 0xcb007109,
+                                   .proto = DS_PROTO_TCP,
+                                   .country = DS_COUNTRY('D', 'E'),
+                                   .port = 80,
+                                   .ports = 2,
+                                   .attack_ports = 61,
+                                   .addresses = 59,
+                                   .window_packets = 62,
+                                   .window_bytes = 2480,
+                                   .start_ms = 1767225599250,
+                                   .last_ms = 1767225659999,
+                                   .packets = 63,
+                                   .bytes = 2520,
+                                   .mismatches = 1,
+                                   .max_ppm = 61}};
     struct ds_signature_tally signatures[] = {{"mirai", 4, 3, 1}, {"zmap", 1, 1, 0}};
     struct ds_window w = {
         .start_s = 1767225600,
@@ -76,6 +91,9 @@ static void prints_a_window(void **state)
         .device_count = 3,
         .signatures = signatures,
         .signature_count = 2,
+        .attacks_known = true,
+        .attacks = attacks,
+        .attack_count = 1,
     };
     assert_null(ds_window_imbalance(&w));
     char *line = print(&w);
@@ -88,7 +106,8 @@ static void prints_a_window(void **state)
         "\"fragment\":1,\"truncated\":1,\"dropped_kernel\":7,\"dropped_interface\":8,"
         "\"dropped_ring\":9},"
         "\"malformed\":{\"ip_short\":2},"
-        "\"overflow\":{\"cells\":0,\"pairs\":5,\"sources\":0,\"destinations\":0,\"signatures\":0},"
+        "\"overflow\":{\"cells\":0,\"pairs\":5,\"sources\":0,\"destinations\":0,\"signatures\":0,"
+        "\"attacks\":0},"
         "\"bytes\":1968,\"sources\":7,\"destinations\":10,"
         "\"types\":{\"tcp_syn\":7,\"tcp_synack\":0,\"tcp_ack\":0,\"tcp_push\":0,\"tcp_fin\":0,"
         "\"tcp_rst\":0,\"tcp_other\":0,\"udp\":0,\"icmp\":3,\"other\":1},"
@@ -115,7 +134,13 @@ static void prints_a_window(void **state)
         "{\"country\":\"DE\",\"device\":\"windows\",\"packets\":5,\"sources\":1}],"
         "\"signatures\":["
         "{\"id\":\"mirai\",\"packets\":4,\"sources\":3,\"confirmed_sources\":1},"
-        "{\"id\":\"zmap\",\"packets\":1,\"sources\":1,\"confirmed_sources\":0}]}\n");
+        "{\"id\":\"zmap\",\"packets\":1,\"sources\":1,\"confirmed_sources\":0}],"
+        "\"attacks\":["
+        "{\"victim\":\"203.0.113.9\",\"country\":\"DE\",\"proto\":\"tcp\",\"port\":80,"
+        "\"ports\":2,\"attack_ports\":61,\"addresses\":59,\"window_packets\":62,"
+        "\"window_bytes\":2480,\"start\":\"2025-12-31T23:59:59.250Z\","
+        "\"last\":\"2026-01-01T00:00:59.999Z\",\"packets\":63,\"bytes\":2520,"
+        "\"mismatches\":1,\"max_ppm\":61}]}\n");
     free(line);
 }
 
@@ -131,7 +156,7 @@ static void prints_what_is_unknown_as_null(void **state)
                                  "\"observed_seconds\":60.0,"));
     assert_non_null(strstr(line, "\"malformed\":{},\"overflow\":{\"cells\":0,"));
     assert_non_null(strstr(line, "\"protocols\":{},\"ports\":[],\"countries\":[],"
-                                 "\"devices\":[],\"signatures\":[]}\n"));
+                                 "\"devices\":[],\"signatures\":[],\"attacks\":null}\n"));
     free(line);
 }
 

@@ -13,8 +13,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_query,   &command_top,    &command_summary, &command_sensors,
-    &command_windows, &command_window, &command_sources, &command_signatures,
+    &command_query,  &command_top,     &command_summary,    &command_sensors, &command_windows,
+    &command_window, &command_sources, &command_signatures, &command_attacks,
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])

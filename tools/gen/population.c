@@ -51,6 +51,10 @@ static const struct ds_gen_population populations[] = {
     {"malformed", "every defect that the link type can carry", ds_gen_build_malformed, 3, 1, 0},
     {"outside", "to addresses that are not monitored", ds_gen_build_outside, 2, 1, 0},
     {"late", "time stamps out of order by 0.1 to 30 s", ds_gen_build_late, 2, 1, DS_GEN_NEEDS_FILE},
+    /* Last, and not in the default mix: its bytes stay as they were. */
+    {"attack", "SYN-ACK of few victims, one service each", ds_gen_build_attack, 0, 1, 0},
+    {"attack-routed", "routers' errors that quote attacks on few victims",
+     ds_gen_build_attack_routed, 0, 1, 0},
 };
 _Static_assert(sizeof populations / sizeof populations[0] <= DS_GEN_POPULATIONS_MAX,
                "the mix has room for every population");

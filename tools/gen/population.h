@@ -53,6 +53,8 @@ void ds_gen_build_flood(struct ds_gen_world *w, struct ds_gen_packet *p);
 void ds_gen_build_backscatter_synack(struct ds_gen_world *w, struct ds_gen_packet *p);
 void ds_gen_build_backscatter_rst(struct ds_gen_world *w, struct ds_gen_packet *p);
 void ds_gen_build_backscatter_icmp(struct ds_gen_world *w, struct ds_gen_packet *p);
+void ds_gen_build_attack(struct ds_gen_world *w, struct ds_gen_packet *p);
+void ds_gen_build_attack_routed(struct ds_gen_world *w, struct ds_gen_packet *p);
 
 /* population_udp.c */
 void ds_gen_build_amplification(struct ds_gen_world *w, struct ds_gen_packet *p);

@@ -19,20 +19,40 @@ static uint16_t spoofed_port(struct ds_gen_world *w)
     return (uint16_t)(1024 + ds_gen_below(&w->random, 64512));
 }
 
-void ds_gen_build_backscatter_synack(struct ds_gen_world *w, struct ds_gen_packet *p)
+static void build_synack(struct ds_gen_world *w, struct ds_gen_packet *p, struct ds_gen_ip *ip,
+                         uint16_t port)
 {
     static const uint8_t mss[] = {2, 4, 0x05, 0xb4};
-    struct ds_gen_ip ip = ds_gen_route4(w, 64);
-    ip.id = 0;
-    ip.flags_offset = DS_GEN_DF;
-    struct ds_gen_tcp tcp = {
-        .flags = DS_GEN_SYN | DS_GEN_ACK, .window = 29200, .options = DS_GEN_BYTES(mss)};
-    tcp.source_port = attacked_port(w);
+    ip->id = 0;
+    ip->flags_offset = DS_GEN_DF;
+    struct ds_gen_tcp tcp = {.source_port = port,
+                             .flags = DS_GEN_SYN | DS_GEN_ACK,
+                             .window = 29200,
+                             .options = DS_GEN_BYTES(mss)};
     tcp.dest_port = spoofed_port(w);
     tcp.seq = ds_gen_random32(&w->random);
     tcp.ack = ds_gen_random32(&w->random);
-    ds_gen_build_tcp(p, &ip, &tcp);
-    ds_gen_claim(p, DS_TYPE_TCP_SYNACK, DS_CLASS_BACKSCATTER, tcp.source_port);
+    ds_gen_build_tcp(p, ip, &tcp);
+    ds_gen_claim(p, DS_TYPE_TCP_SYNACK, DS_CLASS_BACKSCATTER, port);
+}
+
+void ds_gen_build_backscatter_synack(struct ds_gen_world *w, struct ds_gen_packet *p)
+{
+    struct ds_gen_ip ip = ds_gen_route4(w, 64);
+    build_synack(w, p, &ip, attacked_port(w));
+}
+
+/* The one service of a victim that is attacked. */
+static uint16_t port_of(struct ds_gen_world *w, const struct ds_gen_address *victim)
+{
+    return attacked_ports[ds_gen_trait(w, ds_gen_address4(victim), 1,
+                                       DS_GEN_COUNT(attacked_ports))];
+}
+
+void ds_gen_build_attack(struct ds_gen_world *w, struct ds_gen_packet *p)
+{
+    struct ds_gen_ip ip = ds_gen_route4(w, 64);
+    build_synack(w, p, &ip, port_of(w, &ip.source));
 }
 
 /* RST-ACK where the port is closed, bare RST where a stack dislikes an ACK. */
@@ -154,4 +174,22 @@ void ds_gen_build_backscatter_icmp(struct ds_gen_world *w, struct ds_gen_packet 
     struct ds_gen_ip ip = ds_gen_route4(w, 128);
     uint8_t type = replies[ds_gen_below(&w->random, DS_GEN_COUNT(replies))];
     ds_gen_build_plain_icmp(w, p, &ip, type, 0, DS_CLASS_BACKSCATTER);
+}
+
+/* Routers anywhere say that the victim cannot be reached; one error in 20 quotes a packet that was
+ * sent by somebody else. */
+void ds_gen_build_attack_routed(struct ds_gen_world *w, struct ds_gen_packet *p)
+{
+    struct ds_gen_packet quoted;
+    struct ds_gen_ip ip = ds_gen_route4(w, 255);
+    struct ds_gen_ip attack = {
+        .source = ip.dest, .dest = ip.source, .ttl = 1, .id = ds_gen_random16(&w->random)};
+    if (ds_gen_chance(&w->random, 5))
+        attack.source = ds_gen_from4(ds_gen_anywhere(w));
+    struct ds_gen_tcp syn = {
+        .dest_port = port_of(w, &ip.source), .flags = DS_GEN_SYN, .window = 8192};
+    syn.source_port = spoofed_port(w);
+    ds_gen_build_tcp(&quoted, &attack, &syn);
+    ip.source = ds_gen_from4(ds_gen_anywhere(w));
+    ds_gen_build_error(p, &ip, 3, 1, &quoted, quoted.fact.header_bytes + 8u, syn.dest_port);
 }
