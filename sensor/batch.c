@@ -60,7 +60,7 @@ static inline void send(const struct ds_batch_view *b, struct ds_counts *c,
     uint32_t signatures = v->signatures;
     if (b->experimental && v->type == DS_TYPE_TCP_SYN)
         signatures |= ds_syn_experimental(p, signatures);
-    ds_count_signatures(c, signatures & ~DS_SIGNATURES_RELATED);
+    ds_count_signatures(c, signatures);
     h->counts = c;
     h->source_key = p->source_key | DS_COUNT_KEY_SET;
     h->source_hash = ds_hash(b->key, h->source_key);

@@ -88,16 +88,17 @@ void ds_count_related(struct ds_relation *last, struct ds_hit *h)
     *last = h->relation;
     stands &= h->signatures;
     for (uint32_t left = stands; left; left &= left - 1)
-        h->counts->signature_packets[__builtin_ctz(left)]++;
+        h->counts->related[__builtin_ctz(left)]++;
     h->signatures = (uint16_t)((h->signatures & ~DS_SIGNATURES_RELATED) | stands);
 }
 
-void ds_count_lanes_empty(struct ds_counts *c)
+void ds_count_signature_packets(const struct ds_counts *c,
+                                uint64_t packets[static DS_SIGNATURE_COUNT])
 {
-    for (unsigned i = 0; i < DS_SIGNATURE_COUNT; i++)
-        c->signature_packets[i] += c->signature_lanes[i];
-    c->signature_lanes = (ds_count_lanes){0};
-    c->signature_rounds = 0;
+    memcpy(packets, c->related, sizeof c->related);
+    for (unsigned set = 0; set < DS_COUNT_SIGNATURE_SETS; set++)
+        for (unsigned left = c->signature_sets[set] ? set : 0; left; left &= left - 1)
+            packets[__builtin_ctz(left)] += c->signature_sets[set];
 }
 
 /* The wide cell of a key, or without memory of its class. */

@@ -84,9 +84,9 @@ _Static_assert(sizeof(struct ds_source) == 32 && sizeof(struct ds_wide_cell) == 
                    sizeof(struct ds_count_cell) == 16,
                "whole entries in a cache line");
 
-/* A small counter for each signature, counted side by side in one vector: a packet's bits, with one
- * loop round each, would be as many mispredicted branches. */
-typedef uint16_t ds_count_lanes __attribute__((vector_size(32), aligned(2)));
+/* Sets of signatures that one packet can prove. Packets are counted by set, one addition each: a
+ * round of a loop for each of their signatures would be as many mispredicted branches. */
+#define DS_COUNT_SIGNATURE_SETS (1u << DS_SIGNATURE_NMAP)
 
 /* Packets and bytes, counted ones, classes and countries are sums over the cells (gather.h). */
 struct ds_counts {
@@ -95,12 +95,11 @@ struct ds_counts {
     uint64_t overflow[DS_OVERFLOW_COUNT];
     uint64_t types[DS_TYPE_COUNT];
     uint64_t protocols[256];
-    uint64_t signature_packets[DS_SIGNATURE_COUNT];
-    ds_count_lanes signature_lanes;                  /* those not yet in signature_packets */
-    unsigned signature_rounds;                       /* packets since these were */
-    struct ds_tally rest[DS_GEO_COUNT];              /* by country: what the cells under ** hold */
-    struct ds_wide_cell spare_cells[DS_CLASS_COUNT]; /* where memory ran out: of no port */
-    struct ds_table sources, pairs, cells;           /* pairs: and DS_COUNT_PAIR_KNOWN */
+    uint64_t signature_sets[DS_COUNT_SIGNATURE_SETS]; /* by the bits of enum ds_signature */
+    uint64_t related[DS_SIGNATURE_COUNT];             /* packets of those in none of these sets */
+    struct ds_tally rest[DS_GEO_COUNT];               /* by country: what the cells under ** hold */
+    struct ds_wide_cell spare_cells[DS_CLASS_COUNT];  /* where memory ran out: of no port */
+    struct ds_table sources, pairs, cells;            /* pairs: and DS_COUNT_PAIR_KNOWN */
     struct ds_table wide_cells;   /* rests of ports, and what cells had too much of */
     struct ds_table destinations; /* those without a bit */
     struct ds_rule_counts rules;  /* signatures of files */
@@ -212,19 +211,15 @@ static inline void ds_count_prefetch_cell(const struct ds_hit *h)
     ds_table_prefetch(&h->counts->cells, h->cell_hash, sizeof(struct ds_count_cell));
 }
 
-/* Adds up the lanes. */
-void ds_count_lanes_empty(struct ds_counts *c);
-
-/* But for related ones, which the source's record decides about. */
+/* But for the related ones, which the source's record decides about. */
 static inline void ds_count_signatures(struct ds_counts *c, uint32_t signatures)
 {
-    static const ds_count_lanes bits = {1 << 0,  1 << 1,  1 << 2,  1 << 3, 1 << 4,  1 << 5,
-                                        1 << 6,  1 << 7,  1 << 8,  1 << 9, 1 << 10, 1 << 11,
-                                        1 << 12, 1 << 13, 1 << 14, 1 << 15};
-    c->signature_lanes -= (ds_count_lanes)((bits & (uint16_t)signatures) != 0);
-    if (++c->signature_rounds == UINT16_MAX)
-        ds_count_lanes_empty(c);
+    c->signature_sets[signatures % DS_COUNT_SIGNATURE_SETS]++;
 }
+
+/* Packets of each signature. */
+void ds_count_signature_packets(const struct ds_counts *c,
+                                uint64_t packets[static DS_SIGNATURE_COUNT]);
 
 /* Takes the related signatures off a hit that do not stand once it is compared with the source's
  * packet before, counts those that do, and remembers this one. */

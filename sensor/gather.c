@@ -39,7 +39,7 @@ struct breakdown {
     struct ds_signature_tally signatures[DS_SIGNATURE_COUNT];
 };
 
-static void gather_sources(struct ds_counts *c, struct breakdown *out, struct ds_window *w)
+static void gather_sources(const struct ds_counts *c, struct breakdown *out, struct ds_window *w)
 {
     size_t i = 0;
     for (const struct ds_source *s; (s = ds_table_next(&c->sources, &i));) {
@@ -55,9 +55,10 @@ static void gather_sources(struct ds_counts *c, struct breakdown *out, struct ds
             out->signatures[signature].confirmed_sources += s->confirmed >> signature & 1;
         }
     }
-    ds_count_lanes_empty(c);
+    uint64_t packets[DS_SIGNATURE_COUNT];
+    ds_count_signature_packets(c, packets);
     for (int signature = 0; signature < DS_SIGNATURE_COUNT; signature++)
-        out->signatures[signature].packets += c->signature_packets[signature];
+        out->signatures[signature].packets += packets[signature];
 }
 
 static int by_country(const void *a, const void *b)

@@ -88,15 +88,15 @@ enum ds_signature {
     DS_SIGNATURE_ZMAP,         /* up to 4.0 */
     DS_SIGNATURE_ZMAP_MODERN,
     DS_SIGNATURE_ZMAP_MODERN_OTHER, /* with other options than the default ones */
-    DS_SIGNATURE_NMAP,
-    DS_SIGNATURE_UNICORNSCAN,
-    DS_SIGNATURE_IRREGULAR, /* for one of the three reasons that follow */
+    DS_SIGNATURE_IRREGULAR,         /* for one of the three reasons that follow */
     DS_SIGNATURE_IRREGULAR_TTL,
     DS_SIGNATURE_IRREGULAR_NO_OPTIONS,
     DS_SIGNATURE_IRREGULAR_ID,
-    DS_SIGNATURE_HAJIME, /* from here on experimental: only where asked for */
+    DS_SIGNATURE_HAJIME, /* this and the next two are experimental: only where asked for */
     DS_SIGNATURE_ADB_MINER,
     DS_SIGNATURE_SATORI,
+    DS_SIGNATURE_NMAP, /* this and the next say how two packets are related: they come last */
+    DS_SIGNATURE_UNICORNSCAN,
     DS_SIGNATURE_COUNT
 };
 

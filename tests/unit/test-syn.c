@@ -263,7 +263,7 @@ static uint32_t relate(struct ds_relation *last, uint32_t signature, uint32_t se
     assert_true(h.signatures & BIT(IRREGULAR)); /* the others are left alone */
     uint32_t stands = h.signatures & ~BIT(IRREGULAR);
     for (unsigned i = 0; i < DS_SIGNATURE_COUNT; i++)
-        assert_int_equal(c->signature_packets[i], stands >> i & 1);
+        assert_int_equal(c->related[i], stands >> i & 1);
     free(c);
     return stands;
 }
