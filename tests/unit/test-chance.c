@@ -68,8 +68,8 @@ static struct result run(const struct syn *shape)
     for (uint64_t i = 0; i < r.packets; i++)
         count_random(c, &random, (uint32_t)(i % r.sources), shape);
     ds_count_signature_packets(c, r.matches);
-    size_t at = 0;
-    for (const struct ds_source *s; (s = ds_table_next(&c->sources, &at));)
+    struct ds_table_walk walk = {0};
+    for (const struct ds_source *s; (s = ds_table_next(&c->sources, &walk));)
         for (unsigned i = 0; i < DS_SIGNATURE_COUNT; i++)
             r.confirmed[i] += s->confirmed >> i & 1;
     ds_counts_finish(c);
