@@ -73,8 +73,8 @@ static struct file *find_file(struct ds_spool *s, uint64_t number)
 
 /* ---- files on disk ---- */
 
-/* The last file is complete. What of it is not on the disk yet is brought there, unless nobody needs
- * it any more. */
+/* The last file is complete. What of it is not on the disk yet is brought there, unless nobody
+ * needs it any more. */
 static int end_file(struct ds_spool *s)
 {
     if (s->fd < 0)
