@@ -56,7 +56,8 @@ static enum ds_step refuse(struct ds_message *answer, enum ds_refusal refusal, u
 
 static bool is_same_peer(const struct ds_peer *a, const struct ds_peer *b)
 {
-    return a->bytes == b->bytes && memcmp(a->id, b->id, a->bytes) == 0;
+    return a->bytes == b->bytes && memcmp(a->id, b->id, a->bytes) == 0 &&
+           strcmp(a->user, b->user) == 0;
 }
 
 static struct session *find_peer(struct ds_sessions *s, const struct ds_peer *peer)
@@ -94,19 +95,29 @@ static struct session *find_place(struct ds_sessions *s, int64_t now_ns)
     return oldest;
 }
 
+static enum ds_step refuse_name(struct ds_message *answer, const char *user)
+{
+    refuse(answer, DS_REFUSAL_NAME, 0, "");
+    snprintf(answer->reason, sizeof answer->reason,
+             "this key is that of sensor %s, and good for no other name", user);
+    return DS_STEP_ANSWER;
+}
+
 static enum ds_step greet(struct ds_sessions *s, const struct ds_peer *from,
                           const struct ds_hello *hello, int64_t now_ns, struct ds_message *answer)
 {
     if (!ds_name_valid(hello->sensor))
         return refuse(answer, DS_REFUSAL_NAME, 0,
                       "a sensor's name is letters, digits, '.', '_' and '-'");
+    if (*from->user && strcmp(hello->sensor, from->user) != 0)
+        return refuse_name(answer, from->user);
     struct session *mine = find_peer(s, from);
     struct session *named = find_sensor(s, hello->sensor);
     bool is_restart = named && named->boot != hello->boot;
     /* The same connection may restart itself; another must wait until the name is free. */
     if (is_restart && named != mine && is_live(named, now_ns))
         return refuse(answer, DS_REFUSAL_NAME, 0,
-                      "another running sensor has this name: give each sensor its own "
+                      "another running sensor has this name or key: give each sensor its own "
                       "(after a crash the name is free again in half a minute)");
     if (mine && mine != named)
         mine->is_used = false; /* it changed its name, or takes over its earlier connection */

@@ -3,8 +3,9 @@
  * Who the sensors are and what is answered to each message. Pure state: no sockets, no clock, no
  * log; time is passed in and may stand still.
  *
- * A peer is where a message came from (the ROUTER's routing id). It proves nothing: a session is
- * found by it, but belongs to a sensor's name and boot. One thread uses a ds_sessions.
+ * A peer is where a message came from: the ROUTER's routing id, which anybody may choose and proves
+ * nothing, and with keys the name of the key that the connection has shown, which decides. A
+ * session is found by both, and belongs to a sensor's name and boot. One thread uses a ds_sessions.
  */
 #ifndef DARKSCOPE_SESSION_H
 #define DARKSCOPE_SESSION_H
@@ -21,6 +22,7 @@
 struct ds_peer {
     uint8_t bytes;
     uint8_t id[DS_PEER_ID_MAX];
+    char user[DS_NAME_MAX + 1]; /* whose key it has shown; empty without keys */
 };
 
 /* Travels with a window to the store and back, so that its answer finds the sensor even if that

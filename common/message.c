@@ -20,8 +20,11 @@ static const char *const kind_names[DS_MESSAGE_KIND_COUNT] = {
 };
 
 static const char *const refusal_names[DS_REFUSAL_COUNT] = {
-    [DS_REFUSAL_VERSION] = "version",     [DS_REFUSAL_NAME] = "name",
-    [DS_REFUSAL_MALFORMED] = "malformed", [DS_REFUSAL_ORDER] = "order",
+    [DS_REFUSAL_VERSION] = "version",
+    [DS_REFUSAL_NAME] = "name",
+    [DS_REFUSAL_MALFORMED] = "malformed",
+    [DS_REFUSAL_ORDER] = "order",
+    [DS_REFUSAL_KEY] = "key",
     [DS_REFUSAL_BUSY] = "busy",
 };
 

@@ -30,6 +30,7 @@ enum ds_refusal {
     DS_REFUSAL_NAME,      /* name not acceptable, or in use by another live sensor */
     DS_REFUSAL_MALFORMED, /* message could not be decoded or its books do not balance */
     DS_REFUSAL_ORDER,     /* window before hello */
+    DS_REFUSAL_KEY,       /* the sensor's key is not listed any more */
     DS_REFUSAL_BUSY,      /* cannot commit now: keep it and try later */
     DS_REFUSAL_COUNT
 };
