@@ -22,9 +22,10 @@
 
 #define BATCH         64                  /* messages of one service round ... */
 #define ROUND_NS      (20 * DS_NS_PER_MS) /* ... of which none begins after so long */
-/* Messages that libzmq holds of one peer: each may be the largest. With 1 a handshake that waits
- * for its key's judgement never ends (libzmq 4.3.4). */
-#define RECEIVE_HWM   2
+/* Messages that libzmq holds of one peer, 1 MB. With 1 a handshake that waits for its key's
+ * judgement never ends (libzmq 4.3.4). */
+#define RECEIVE_HWM   64
+#define CURVE_BYTES   128  /* what encryption adds to a message, at most */
 #define SEND_HWM      1000 /* answers that it holds for one peer */
 #define LINGER_MS     1000 /* for the last answers at the end */
 #define BACKLOG       128
@@ -33,6 +34,13 @@
 #define KEEPALIVES    3              /* ... and drops it when so many had no answer */
 #define ENDPOINT_ROOM 256
 #define ZAP_DOMAIN    "darkscope"
+
+/* A message that was received, borrowed. */
+struct bytes {
+    const void *data;
+    size_t size;
+    bool is_whole; /* put together from pieces */
+};
 
 struct ds_receive {
     void *context, *socket;
@@ -79,7 +87,7 @@ static int set_options(void *socket, const char *endpoint)
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
         if (zmq_setsockopt(socket, options[i].name, &options[i].value, sizeof(int)) < 0)
             return -1;
-    int64_t message_max = DS_MESSAGE_MAX;
+    int64_t message_max = DS_PIECE_MAX + CURVE_BYTES;
     return zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof message_max);
 }
 
@@ -254,34 +262,66 @@ static void log_malformed(struct ds_receive *r, const char *why, int64_t now_ns)
                r->endpoint, why, unsaid);
 }
 
+static void take_piece(struct ds_receive *r, const struct ds_peer *from,
+                       const struct ds_piece *piece, int64_t now_ns);
+
 /* A window is the only message that costs much to read: strangers cannot make us. */
-static enum ds_decode decode(struct ds_receive *r, const struct ds_peer *from, zmq_msg_t *payload,
+static enum ds_decode decode(struct ds_receive *r, const struct ds_peer *from, struct bytes in,
                              struct ds_message *m, const char **why)
 {
-    const void *bytes = zmq_msg_data(payload);
-    size_t size = zmq_msg_size(payload);
-    enum ds_decode decoded = ds_message_decode_head(m, bytes, size, why);
+    enum ds_decode decoded = ds_message_decode_head(m, in.data, in.size, why);
     if (decoded != DS_DECODE_OK || !ds_sessions_wants(r->sessions, from, m->kind))
         return decoded;
-    return ds_message_decode(m, bytes, size, why);
+    return ds_message_decode(m, in.data, in.size, why);
 }
 
-static void take_message(struct ds_receive *r, const struct ds_peer *from, zmq_msg_t *payload,
-                         int64_t now_ns)
+static void judge(struct ds_receive *r, const struct ds_peer *from, enum ds_decode decoded,
+                  struct ds_message *m, int64_t now_ns)
 {
-    struct ds_message m = {.kind = DS_MESSAGE_KIND_COUNT}, answer;
+    struct ds_message answer;
     struct ds_ticket ticket;
-    const char *why = "number of parts";
-    enum ds_decode decoded = payload ? decode(r, from, payload, &m, &why) : DS_DECODE_MALFORMED;
-    if (decoded == DS_DECODE_MALFORMED)
-        log_malformed(r, why, now_ns);
     enum ds_step step =
-        ds_sessions_message(r->sessions, from, decoded, &m, now_ns, &answer, &ticket);
+        ds_sessions_message(r->sessions, from, decoded, m, now_ns, &answer, &ticket);
     if (step == DS_STEP_ANSWER)
         answer_peer(r, from, &answer);
     if (step == DS_STEP_STORE)
-        pass_on(r, &ticket, &m);
+        pass_on(r, &ticket, m);
+}
+
+/* in.data is NULL for what is not of one part. A message that came in pieces is no piece. */
+static void take_message(struct ds_receive *r, const struct ds_peer *from, struct bytes in,
+                         int64_t now_ns)
+{
+    struct ds_message m = {.kind = DS_MESSAGE_KIND_COUNT};
+    const char *why = "number of parts";
+    enum ds_decode decoded = in.data ? decode(r, from, in, &m, &why) : DS_DECODE_MALFORMED;
+    if (decoded == DS_DECODE_MALFORMED)
+        log_malformed(r, why, now_ns);
+    if (decoded == DS_DECODE_OK && m.kind == DS_MESSAGE_PIECE && !in.is_whole)
+        take_piece(r, from, &m.piece, now_ns);
+    else
+        judge(r, from, decoded, &m, now_ns);
     ds_message_finish(&m);
+}
+
+static void take_piece(struct ds_receive *r, const struct ds_peer *from,
+                       const struct ds_piece *piece, int64_t now_ns)
+{
+    struct ds_message answer;
+    unsigned char *whole;
+    struct bytes in = {.is_whole = true};
+    switch (ds_sessions_piece(r->sessions, from, piece, now_ns, &answer, &whole, &in.size)) {
+    case DS_STEP_ANSWER:
+        answer_peer(r, from, &answer);
+        break;
+    case DS_STEP_WHOLE:
+        in.data = whole;
+        take_message(r, from, in, now_ns);
+        free(whole);
+        break;
+    default:
+        break;
+    }
 }
 
 /* Who has sent it? libzmq hangs the shown key on every message of a connection; without keys a peer
@@ -325,8 +365,10 @@ static bool receive_one(struct ds_receive *r, int64_t now_ns)
     while (zmq_msg_more(&payload) && zmq_msg_recv(&payload, r->socket, ZMQ_DONTWAIT) >= 0)
         ;
     r->stats.received++;
+    struct bytes in = {.data = is_single ? zmq_msg_data(&payload) : NULL,
+                       .size = zmq_msg_size(&payload)};
     if (is_known)
-        take_message(r, &from, is_single ? &payload : NULL, now_ns);
+        take_message(r, &from, in, now_ns);
     else
         refuse_revoked(r, &from);
     zmq_msg_close(&payload);

@@ -14,8 +14,10 @@
 
 #define DS_SESSIONS_MAX          256
 #define DS_SESSION_IN_FLIGHT_MAX 8 /* windows of one sensor on their way to the store */
-/* Bytes of all windows on their way, as decoded: a bound on memory. A single window always fits
- * where no other is on its way (DS_CELLS_MAX cells are 320 MB). */
+/* Bytes of all windows on their way, as decoded, and of messages that arrive in pieces: a bound on
+ * memory, for one sensor and for all together. A single window always fits where no other is on its
+ * way (DS_CELLS_MAX cells are 320 MB). */
+#define DS_SESSION_HELD_MAX      ((size_t)384 << 20)
 #define DS_SESSIONS_HELD_MAX     ((size_t)512 << 20)
 #define DS_PEER_ID_MAX           255 /* libzmq's bound of a routing id */
 
@@ -47,6 +49,7 @@ enum ds_step {
     DS_STEP_SILENT, /* nothing to do */
     DS_STEP_ANSWER, /* send the answer */
     DS_STEP_STORE,  /* hand the window to the store; then ds_sessions_settle with the ticket */
+    DS_STEP_WHOLE,  /* of pieces only: the message is complete */
 };
 
 struct ds_sessions;
@@ -65,6 +68,13 @@ bool ds_sessions_wants(struct ds_sessions *s, const struct ds_peer *from,
 enum ds_step ds_sessions_message(struct ds_sessions *s, const struct ds_peer *from,
                                  enum ds_decode decoded, const struct ds_message *m, int64_t now_ns,
                                  struct ds_message *answer, struct ds_ticket *ticket);
+
+/* A piece arrived. Its whole length is charged to its sensor before memory is taken; of others
+ * than greeted sensors nothing is kept. WHOLE with *bytes, for the caller to free, and *size;
+ * ANSWER with a refusal; SILENT where more is to come, or the piece follows none that was taken. */
+enum ds_step ds_sessions_piece(struct ds_sessions *s, const struct ds_peer *from,
+                               const struct ds_piece *piece, int64_t now_ns,
+                               struct ds_message *answer, unsigned char **bytes, size_t *size);
 
 /* A window's fate is known: exactly once for each STORE. why is for a person, or NULL. ANSWER with
  * to and answer filled, or SILENT where its sensor is gone. */

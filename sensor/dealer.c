@@ -2,13 +2,17 @@
 #include "dealer.h"
 
 #include "darkscope/clock.h"
+#include "darkscope/message.h"
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
 
-#define SEND_HWM     16   /* more than the uplink ever has in flight */
+/* More than the uplink ever has in flight: its windows, each as long as can be. */
+#define SEND_HWM     (16 * (DS_MESSAGE_MAX / PIECE_BYTES + 1))
+#define PIECE_BYTES  (DS_PIECE_MAX - DS_PIECE_HEAD)
 #define ANSWER_BYTES 4096 /* of a message from the aggregator, at most */
 #define NOT_LET_IN   (ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
 #define CUT_SHORT    ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
@@ -110,9 +114,32 @@ void ds_dealer_close(struct ds_dealer *d, int linger_ms)
     d->socket = d->monitor = NULL;
 }
 
+static bool send_piece(struct ds_dealer *d, const struct ds_piece *piece)
+{
+    const struct ds_message m = {.kind = DS_MESSAGE_PIECE, .piece = *piece};
+    unsigned char *bytes;
+    size_t size;
+    if (ds_message_encode(&m, &bytes, &size) < 0)
+        return false;
+    bool is_sent = zmq_send(d->socket, bytes, size, ZMQ_DONTWAIT) >= 0;
+    free(bytes);
+    return is_sent;
+}
+
 bool ds_dealer_send(struct ds_dealer *d, const void *data, size_t size)
 {
-    return d->socket && zmq_send(d->socket, data, size, ZMQ_DONTWAIT) >= 0;
+    if (!d->socket)
+        return false;
+    if (size <= DS_PIECE_MAX)
+        return zmq_send(d->socket, data, size, ZMQ_DONTWAIT) >= 0;
+    struct ds_piece piece = {.of = size, .bytes = data};
+    for (; piece.at < size; piece.at += piece.size, piece.bytes += piece.size) {
+        size_t left = size - piece.at;
+        piece.size = left < PIECE_BYTES ? left : PIECE_BYTES;
+        if (!send_piece(d, &piece))
+            return false;
+    }
+    return true;
 }
 
 void ds_dealer_wait(struct ds_dealer *d, bool wants_peer, int64_t timeout_ns)

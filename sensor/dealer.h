@@ -52,7 +52,8 @@ bool ds_dealer_is_open(const struct ds_dealer *d);
 /* Closes; what is not sent yet may still go for so long, in the background and in finish. */
 void ds_dealer_close(struct ds_dealer *d, int linger_ms);
 
-/* False where no peer takes it now. */
+/* Sends a message, in pieces if it is longer than DS_PIECE_MAX. False where no peer takes it now;
+ * of pieces some may be on their way then, and the whole is to be sent again. */
 bool ds_dealer_send(struct ds_dealer *d, const void *data, size_t size);
 
 /* Waits for a message, a broken connection or, with wants_peer, a peer. Works while closed. */

@@ -129,6 +129,25 @@ static void listed_sensors_deliver_under_their_names(void **state)
     assert_string_equal(f->store.committed[10].sensor, "osaka");
 }
 
+/* Longer than a ZeroMQ message may be, between short ones. */
+static void long_windows_arrive_in_pieces(void **state)
+{
+    struct fixture *f = *state;
+    struct ds_uplink *u = connect_as(f, TOKYO, "tokyo", AGGREGATOR);
+    for (int i = 0; i < 12; i++) {
+        struct ds_window w;
+        if (i % 3 == 0)
+            sample_small(&w);
+        else
+            sample_traffic(&w, (uint64_t)i, 100000);
+        assert_int_equal(ds_uplink_send(u, &w), 0);
+    }
+    assert_int_equal(ds_uplink_finish(u, PATIENCE_MS), 0);
+    assert_int_equal(stats_of(u).acknowledged, 12);
+    ds_uplink_destroy(u);
+    assert_int_equal(fake_store_count(&f->store), 12);
+}
+
 /* Nothing of theirs is stored while a listed sensor, no sooner there than they, delivers. */
 static void others_do_not_get_in(void **state)
 {
@@ -268,6 +287,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(listed_sensors_deliver_under_their_names),
+        TEST(long_windows_arrive_in_pieces),
         TEST(others_do_not_get_in),
         TEST(key_is_good_for_its_own_name_only),
         TEST(second_sensor_with_a_key_is_refused_with_the_reason),
