@@ -16,16 +16,15 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define COLUMNS 6
+enum column { KEY, PACKETS, BYTES, REMAINDER, REPEATS, SURVEY, COLUMNS };
 
 static_assert(DS_COUNT_MAX < UINT64_C(1) << (7 * DS_VARINT_BYTES_MAX), "a count fits a varint");
 static_assert((uint64_t)DS_CELLS_MAX * COLUMNS * DS_VARINT_BYTES_MAX + DS_VARINT_BYTES_MAX <=
                   DS_MESSAGE_UNPACKED,
               "the largest table fits its bound");
 
-static size_t put_columns(uint8_t *to, const struct ds_cell *cells, size_t n)
+static uint8_t *put_keys(uint8_t *at, const struct ds_cell *cells, size_t n)
 {
-    uint8_t *at = ds_varint_put(to, n);
     uint64_t next_key = 0;
     for (size_t i = 0; i < n; i++) {
         uint64_t key = ds_cell_key(&cells[i]);
@@ -33,26 +32,44 @@ static size_t put_columns(uint8_t *to, const struct ds_cell *cells, size_t n)
         at = ds_varint_put(at, key - next_key);
         next_key = key + 1;
     }
-    for (size_t i = 0; i < n; i++)
-        at = ds_varint_put(at, cells[i].packets);
-    for (size_t i = 0; i < n; i++)
-        at = ds_varint_put(at, cells[i].bytes / cells[i].packets);
-    for (size_t i = 0; i < n; i++)
-        at = ds_varint_put(at, cells[i].bytes % cells[i].packets);
-    for (size_t i = 0; i < n; i++)
-        at = ds_varint_put(at, cells[i].packets - cells[i].sources);
-    for (size_t i = 0; i < n; i++)
-        at = ds_varint_put(at, cells[i].survey_packets);
-    return (size_t)(at - to);
+    return at;
+}
+
+static uint8_t *put_column(uint8_t *at, const void *rows, size_t n, unsigned column)
+{
+    const struct ds_cell *cells = rows;
+    switch ((enum column)column) {
+    case KEY:
+        return put_keys(at, cells, n);
+    case PACKETS:
+        for (size_t i = 0; i < n; i++)
+            at = ds_varint_put(at, cells[i].packets);
+        return at;
+    case BYTES:
+        for (size_t i = 0; i < n; i++)
+            at = ds_varint_put(at, cells[i].bytes / cells[i].packets);
+        return at;
+    case REMAINDER:
+        for (size_t i = 0; i < n; i++)
+            at = ds_varint_put(at, cells[i].bytes % cells[i].packets);
+        return at;
+    case REPEATS:
+        for (size_t i = 0; i < n; i++)
+            at = ds_varint_put(at, cells[i].packets - cells[i].sources);
+        return at;
+    case SURVEY:
+        for (size_t i = 0; i < n; i++)
+            at = ds_varint_put(at, cells[i].survey_packets);
+        return at;
+    case COLUMNS:
+        break;
+    }
+    return at;
 }
 
 int ds_columns_pack(const struct ds_cell *cells, size_t n, unsigned char **out, size_t *out_bytes)
 {
-    /* Only the pages that are written cost memory: about 6 bytes a cell. */
-    uint8_t *raw = malloc((n * COLUMNS + 1) * DS_VARINT_BYTES_MAX);
-    int failed = raw ? ds_frame_pack(raw, put_columns(raw, cells, n), out, out_bytes) : -1;
-    free(raw);
-    return failed;
+    return ds_frame_pack(put_column, cells, n, COLUMNS, out, out_bytes);
 }
 
 /* Like DS_COUNT_MAX for the single count: a sum over all cells stays below it too. */

@@ -10,12 +10,35 @@
 static const char not_acceptable[] = "columns: not a zstd frame of an acceptable size";
 static const char damaged[] = "columns: damaged zstd frame";
 
-int ds_frame_pack(const uint8_t *raw, size_t raw_bytes, unsigned char **out, size_t *out_bytes)
+/* The integers, for the caller to free; NULL without memory. Room is made for one column at a time:
+ * nearly all values are of one byte, so most of the room for a whole table would be left unused. */
+static uint8_t *put_table(ds_frame_put_fn *put, const void *rows, size_t row_count,
+                          unsigned columns, size_t *bytes)
 {
+    uint8_t *raw = malloc(DS_VARINT_BYTES_MAX);
+    size_t used = raw ? (size_t)(ds_varint_put(raw, row_count) - raw) : 0;
+    for (unsigned column = 0; raw && column < columns; column++) {
+        uint8_t *larger = realloc(raw, used + row_count * DS_VARINT_BYTES_MAX);
+        if (larger)
+            used = (size_t)(put(larger + used, rows, row_count, column) - larger);
+        else
+            free(raw);
+        raw = larger;
+    }
+    *bytes = used;
+    return raw;
+}
+
+int ds_frame_pack(ds_frame_put_fn *put, const void *rows, size_t row_count, unsigned columns,
+                  unsigned char **out, size_t *out_bytes)
+{
+    size_t raw_bytes;
+    uint8_t *raw = put_table(put, rows, row_count, columns, &raw_bytes);
     size_t room = ZSTD_compressBound(raw_bytes);
-    unsigned char *packed = malloc(room);
+    unsigned char *packed = raw ? malloc(room) : NULL;
     size_t packed_bytes =
         packed ? ZSTD_compress(packed, room, raw, raw_bytes, COMPRESSION_LEVEL) : 0;
+    free(raw);
     if (!packed || ZSTD_isError(packed_bytes)) { /* with enough room, only memory can fail */
         free(packed);
         return -1;

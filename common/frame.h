@@ -23,8 +23,13 @@ static inline uint8_t *ds_varint_put(uint8_t *to, uint64_t value)
     return to;
 }
 
-/* Compresses raw; the caller frees *out. 0, or -1 without memory. */
-int ds_frame_pack(const uint8_t *raw, size_t raw_bytes, unsigned char **out, size_t *out_bytes);
+/* Writes a column of a table, a value of each row, and returns where the next one goes. to has room
+ * for DS_VARINT_BYTES_MAX bytes a row. */
+typedef uint8_t *ds_frame_put_fn(uint8_t *to, const void *rows, size_t row_count, unsigned column);
+
+/* Makes a frame of a table; the caller frees *out. 0, or -1 without memory. */
+int ds_frame_pack(ds_frame_put_fn *put, const void *rows, size_t row_count, unsigned columns,
+                  unsigned char **out, size_t *out_bytes);
 
 /* A bounded reader of the integers in a frame, which it unpacks piece by piece: what is no table is
  * refused before the rest of it costs anything. The first fault sticks and makes every later value

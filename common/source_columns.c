@@ -20,65 +20,85 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define COLUMNS     10
 #define CLASS_BITS  DS_CLASS_COUNT
 #define ADDRESSES   (UINT64_C(1) << 32)
 #define MOMENTS_MAX UINT8_MAX
+
+enum column { ADDRESS, PACKETS, REPEATS, KIND, FIRST, STAY, COUNTRY, ASN, SEEN, MISSING, COLUMNS };
 
 static_assert((uint64_t)DS_SOURCES_MAX * COLUMNS * DS_VARINT_BYTES_MAX + DS_VARINT_BYTES_MAX <=
                   DS_MESSAGE_UNPACKED,
               "the largest table fits its bound");
 
-/* Neighbours by address often belong to one network. */
-static uint8_t *put_changes(uint8_t *at, const struct ds_source_record *r, size_t n)
+static uint8_t *put_addresses(uint8_t *at, const struct ds_source_record *r, size_t n)
 {
-    uint64_t before = 0;
-    for (size_t i = 0; i < n; i++) {
-        at = ds_varint_put(at, r[i].country == before ? 0 : r[i].country + UINT64_C(1));
-        before = r[i].country;
-    }
-    before = 0;
-    for (size_t i = 0; i < n; i++) {
-        at = ds_varint_put(at, r[i].asn == before ? 0 : r[i].asn + UINT64_C(1));
-        before = r[i].asn;
-    }
-    return at;
-}
-
-static size_t put_columns(uint8_t *to, const struct ds_source_record *r, size_t n)
-{
-    uint8_t *at = ds_varint_put(to, n);
     uint64_t next = 0;
     for (size_t i = 0; i < n; i++) {
         assert(r[i].address >= next && r[i].packets >= r[i].ports && r[i].last >= r[i].first);
         at = ds_varint_put(at, r[i].address - next);
         next = r[i].address + UINT64_C(1);
     }
-    for (size_t i = 0; i < n; i++)
-        at = ds_varint_put(at, r[i].packets);
-    for (size_t i = 0; i < n; i++)
-        at = ds_varint_put(at, r[i].packets - r[i].ports);
-    for (size_t i = 0; i < n; i++)
-        at = ds_varint_put(at, r[i].classes | (unsigned)r[i].survey << CLASS_BITS);
-    for (size_t i = 0; i < n; i++)
-        at = ds_varint_put(at, r[i].first);
-    for (size_t i = 0; i < n; i++)
-        at = ds_varint_put(at, (uint64_t)(r[i].last - r[i].first));
-    at = put_changes(at, r, n);
-    for (size_t i = 0; i < n; i++)
-        at = ds_varint_put(at, r[i].seen);
-    for (size_t i = 0; i < n; i++)
-        at = ds_varint_put(at, r[i].seen ^ r[i].confirmed);
-    return (size_t)(at - to);
+    return at;
+}
+
+/* Neighbours by address often belong to one network. */
+static uint64_t change(uint64_t before, uint64_t now)
+{
+    return now == before ? 0 : now + 1;
+}
+
+static uint8_t *put_column(uint8_t *at, const void *rows, size_t n, unsigned column)
+{
+    const struct ds_source_record *r = rows;
+    switch ((enum column)column) {
+    case ADDRESS:
+        return put_addresses(at, r, n);
+    case PACKETS:
+        for (size_t i = 0; i < n; i++)
+            at = ds_varint_put(at, r[i].packets);
+        return at;
+    case REPEATS:
+        for (size_t i = 0; i < n; i++)
+            at = ds_varint_put(at, r[i].packets - r[i].ports);
+        return at;
+    case KIND:
+        for (size_t i = 0; i < n; i++)
+            at = ds_varint_put(at, r[i].classes | (unsigned)r[i].survey << CLASS_BITS);
+        return at;
+    case FIRST:
+        for (size_t i = 0; i < n; i++)
+            at = ds_varint_put(at, r[i].first);
+        return at;
+    case STAY:
+        for (size_t i = 0; i < n; i++)
+            at = ds_varint_put(at, (uint64_t)(r[i].last - r[i].first));
+        return at;
+    case COUNTRY:
+        for (size_t i = 0; i < n; i++)
+            at = ds_varint_put(at, change(i ? r[i - 1].country : 0, r[i].country));
+        return at;
+    case ASN:
+        for (size_t i = 0; i < n; i++)
+            at = ds_varint_put(at, change(i ? r[i - 1].asn : 0, r[i].asn));
+        return at;
+    case SEEN:
+        for (size_t i = 0; i < n; i++)
+            at = ds_varint_put(at, r[i].seen);
+        return at;
+    case MISSING:
+        for (size_t i = 0; i < n; i++)
+            at = ds_varint_put(at, r[i].seen ^ r[i].confirmed);
+        return at;
+    case COLUMNS:
+        break;
+    }
+    return at;
 }
 
 int ds_source_columns_pack(const struct ds_source_record *records, size_t n, unsigned char **out,
                            size_t *out_bytes)
 {
-    uint8_t *raw = malloc((n * COLUMNS + 1) * DS_VARINT_BYTES_MAX);
-    int failed = raw ? ds_frame_pack(raw, put_columns(raw, records, n), out, out_bytes) : -1;
-    free(raw);
-    return failed;
+    return ds_frame_pack(put_column, records, n, COLUMNS, out, out_bytes);
 }
 
 static void get_addresses(struct ds_frame *f, struct ds_source_record *r, size_t n)

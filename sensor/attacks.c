@@ -64,7 +64,8 @@ static void sort_list(struct list *l)
 {
     for (unsigned bit = 0; bit <= DS_SORT_BITS; bit += DS_SORT_BITS) {
         struct ds_sort_item *other = l->memory + (l->items == l->memory ? l->room : 0);
-        l->items = ds_sort(l->items, other, l->count, bit);
+        ds_sort(l->items, other, l->count, bit);
+        l->items = other;
     }
 }
 

@@ -10,24 +10,34 @@ static void enter_known_pair(struct ds_counts *c)
                     &is_new);
 }
 
+/* A worker's part of a bound. */
+static size_t share_of(size_t slots, unsigned workers)
+{
+    size_t share = DS_TABLE_SLOTS_MIN;
+    while (share * 2 <= slots / workers)
+        share *= 2;
+    return share;
+}
+
 static int init_tables(struct ds_counts *c, unsigned workers, const struct ds_hash_key *key)
 {
+    /* Every worker may see any port, and one's table has to hold everybody's destinations. */
     const struct {
         struct ds_table *table;
         uint32_t entry_bytes;
         size_t slots;
     } tables[] = {
-        {&c->sources, sizeof(struct ds_source), DS_COUNT_SOURCES_MAX},
-        {&c->pairs, sizeof(struct ds_pair), DS_COUNT_PAIRS_MAX},
-        {&c->cells, sizeof(struct ds_count_cell), DS_COUNT_CELLS_MAX},
-        {&c->destinations, sizeof(struct ds_destination),
-         (size_t)DS_COUNT_DESTINATIONS_MAX * workers},
-        {&c->wide_cells, sizeof(struct ds_wide_cell), (size_t)DS_COUNT_REST_MAX * workers},
+        {&c->sources, sizeof(struct ds_source), DS_COUNT_SOURCES_MAX / workers},
+        {&c->pairs, sizeof(struct ds_pair), DS_COUNT_PAIRS_MAX / workers},
+        {&c->cells, sizeof(struct ds_count_cell), DS_COUNT_CELLS_MAX / workers},
+        {&c->destinations, sizeof(struct ds_destination), DS_COUNT_DESTINATIONS_MAX},
+        {&c->wide_cells, sizeof(struct ds_wide_cell), DS_COUNT_REST_MAX},
     };
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
-        if (ds_table_init(tables[i].table, tables[i].entry_bytes, tables[i].slots / workers, key))
+        if (ds_table_init(tables[i].table, tables[i].entry_bytes, tables[i].slots, key))
             return -1;
     c->cells.key_mask = DS_CELL_KEY_MASK;
+    c->destinations.slots_max = share_of(DS_COUNT_DESTINATIONS_MAX, workers);
     c->known_pair_hash = ds_hash(key, DS_COUNT_PAIR_KNOWN);
     enter_known_pair(c);
     return 0;
@@ -51,33 +61,57 @@ int ds_counts_init(struct ds_counts *c, const struct ds_monitor *monitor, unsign
     return -1;
 }
 
-void ds_counts_finish(struct ds_counts *c)
+#define TABLES 7
+static void list_tables(struct ds_counts *c, struct ds_table *tables[static TABLES])
 {
-    free(c->destination_bits);
-    c->destination_bits = NULL;
-    ds_table_finish(&c->sources);
-    ds_table_finish(&c->pairs);
-    ds_table_finish(&c->cells);
-    ds_table_finish(&c->wide_cells);
-    ds_table_finish(&c->destinations);
-    ds_rule_counts_finish(&c->rules);
-    ds_victims_finish(&c->victims);
+    struct ds_table *const all[TABLES] = {&c->sources,      &c->pairs,        &c->cells,
+                                          &c->wide_cells,   &c->destinations, &c->victims.victims,
+                                          &c->victims.parts};
+    memcpy(tables, all, sizeof all);
 }
 
-void ds_counts_clear(struct ds_counts *c)
+void ds_counts_finish(struct ds_counts *c)
 {
+    struct ds_table *tables[TABLES];
+    list_tables(c, tables);
+    for (int i = 0; i < TABLES; i++)
+        ds_table_finish(tables[i]);
+    free(c->destination_bits);
+    c->destination_bits = NULL;
+    ds_rule_counts_finish(&c->rules);
+}
+
+void ds_counts_limit(struct ds_counts *c, atomic_size_t *allowance)
+{
+    struct ds_table *tables[TABLES];
+    list_tables(c, tables);
+    for (int i = 0; i < TABLES; i++)
+        tables[i]->allowance = allowance;
+}
+
+static void empty(struct ds_counts *c, void (*empty_table)(struct ds_table *))
+{
+    struct ds_table *tables[TABLES];
+    list_tables(c, tables);
+    for (int i = 0; i < TABLES; i++)
+        empty_table(tables[i]);
     /* The plain counters stand before the tables. */
     memset(c, 0, offsetof(struct ds_counts, sources));
     if (c->destination_bits)
         memset(c->destination_bits, 0, c->destination_words * sizeof *c->destination_bits);
-    ds_table_clear(&c->sources);
-    ds_table_clear(&c->pairs);
     enter_known_pair(c);
-    ds_table_clear(&c->cells);
-    ds_table_clear(&c->wide_cells);
-    ds_table_clear(&c->destinations);
     ds_rule_counts_clear(&c->rules);
-    ds_victims_clear(&c->victims);
+    c->victims.overflow = 0;
+}
+
+void ds_counts_clear(struct ds_counts *c)
+{
+    empty(c, ds_table_clear);
+}
+
+void ds_counts_release(struct ds_counts *c)
+{
+    empty(c, ds_table_release);
 }
 
 /* The wide cell of a key, or without memory of its class. */

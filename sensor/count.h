@@ -18,18 +18,19 @@
 #include "timeline.h"
 #include "victims.h"
 
-/* Slots of all workers' tables together, so that memory is bounded whatever arrives: 128 MB each
- * for sources, pairs and cells, and as much for the window before while it is being sent. But each
- * worker has room for all destinations, 32 MB: they are not divided among the workers. */
-#define DS_COUNT_SOURCES_MAX      (UINT32_C(1) << 22)
-#define DS_COUNT_PAIRS_MAX        (UINT32_C(1) << 24)
-#define DS_COUNT_CELLS_MAX        (UINT32_C(1) << 22)
-#define DS_COUNT_DESTINATIONS_MAX (UINT32_C(1) << 22)
+/* Slots of all workers' tables of one window together, so that memory is bounded whatever arrives;
+ * three quarters of them can be used. All tables of all windows share another bound
+ * (DS_WORKER_TABLES_MAX). */
+#define DS_COUNT_SOURCES_MAX      (UINT32_C(1) << 22) /* 128 MB */
+#define DS_COUNT_PAIRS_MAX        (UINT32_C(1) << 24) /* 128 MB */
+#define DS_COUNT_CELLS_MAX        (UINT32_C(1) << 22) /* 64 MB */
+#define DS_COUNT_DESTINATIONS_MAX (UINT32_C(1) << 22) /* 32 MB */
 /* Monitored IPv4 addresses that have a bit each, 2 MB in every set. In larger sets only those that
  * are hit are kept, in the table. */
 #define DS_COUNT_BITMAP_MAX       (UINT32_C(1) << 24)
-/* One for every (class, protocol, port) there is: cells under DS_COUNTRY_REST always find room. */
-#define DS_COUNT_REST_MAX         (UINT32_C(1) << 21)
+/* Of each worker, as any of them may see any port: for all that random protocols and ports bring, a
+ * third of a million, and more. 32 MB, of which such a flood takes half. */
+#define DS_COUNT_REST_MAX         (UINT32_C(1) << 20)
 
 /* Table entries; their sizes are the tables' entry sizes. */
 struct ds_source {
@@ -129,9 +130,13 @@ static inline uint64_t ds_count_moment_scale(int64_t window_ns)
  * memory. */
 int ds_counts_init(struct ds_counts *c, const struct ds_monitor *monitor, unsigned workers,
                    const struct ds_hash_key *key);
+/* From now on its tables grow by this allowance (table.h) and those that share it. */
+void ds_counts_limit(struct ds_counts *c, atomic_size_t *allowance);
 void ds_counts_finish(struct ds_counts *c);
 /* Empty again, memory kept. */
 void ds_counts_clear(struct ds_counts *c);
+/* Empty again, memory given back. */
+void ds_counts_release(struct ds_counts *c);
 
 #define DS_COUNT_KEY_SET    (UINT64_C(1) << 62)
 #define DS_COUNT_KEY_IP6    (UINT64_C(1) << 63) /* of sources, destinations and pairs */

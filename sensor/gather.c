@@ -40,8 +40,8 @@ struct breakdown {
 
 static void gather_sources(const struct ds_counts *c, struct breakdown *out, struct ds_window *w)
 {
-    size_t i = 0;
-    for (const struct ds_source *s; (s = ds_table_next(&c->sources, &i));) {
+    struct ds_table_walk walk = {0};
+    for (const struct ds_source *s; (s = ds_table_next(&c->sources, &walk));) {
         out->countries[s->country].sources++;
         for (int cls = 0; cls < DS_CLASS_COUNT; cls++)
             w->classes[cls].sources += s->classes >> cls & 1;
@@ -220,8 +220,9 @@ static size_t pack(const struct ds_wide_cell *wide, struct ds_sort_item *items)
 /* Those of the wide table and the spare ones. */
 static size_t pack_all(const struct ds_counts *from, struct ds_sort_item *items)
 {
-    size_t i = 0, n = 0;
-    for (const struct ds_wide_cell *c; (c = ds_table_next(&from->wide_cells, &i));)
+    size_t n = 0;
+    struct ds_table_walk walk = {0};
+    for (const struct ds_wide_cell *c; (c = ds_table_next(&from->wide_cells, &walk));)
         n += pack(c, items ? items + n : NULL);
     for (int cls = 0; cls < DS_CLASS_COUNT; cls++)
         n += pack(&from->spare_cells[cls], items ? items + n : NULL);
@@ -230,11 +231,18 @@ static size_t pack_all(const struct ds_counts *from, struct ds_sort_item *items)
 
 static size_t collect_cells(const struct ds_counts *from, struct ds_sort_item *items)
 {
-    size_t i = 0, n = 0;
-    for (const struct ds_count_cell *c; (c = ds_table_next(&from->cells, &i)); n++)
+    size_t n = 0;
+    struct ds_table_walk walk = {0};
+    for (const struct ds_count_cell *c; (c = ds_table_next(&from->cells, &walk)); n++)
         items[n] = (struct ds_sort_item){sortable(c->key_packets), c->bytes_sources};
     return n + pack_all(from, items + n);
 }
+
+/* Cells are allocated in such steps, so that a window's fit where those of the window before were:
+ * what is freed is kept (memory.h). What is not used costs no memory. */
+#define CELLS_STEP 65536
+
+_Static_assert(sizeof(struct ds_sort_item) <= sizeof(struct ds_cell), "items fit where cells do");
 
 /* Adds up those that several workers have, and those of survey scanners. */
 static void merge_cells(const struct ds_sort_item *items, size_t count, struct ds_window *w)
@@ -251,31 +259,36 @@ static void merge_cells(const struct ds_sort_item *items, size_t count, struct d
     }
 }
 
-/* Room for count items and as many to sort with; kept from window to window. */
+/* Room for count sorted items; kept from window to window. */
 static bool make_room(struct ds_gather *g, size_t count)
 {
     if (g->room >= count)
         return true;
     free(g->items);
     g->room = 0;
-    g->items = malloc(count * 2 * sizeof *g->items);
+    g->items = malloc(count * sizeof *g->items);
     if (g->items)
         g->room = count;
     return g->items;
 }
 
+/* The items stand where the cells will be until they are sorted: a large window has many of both.
+ */
 static int gather_cells(struct ds_gather *g, struct ds_set *const *sets, unsigned workers,
                         struct ds_window *w)
 {
     size_t most = 1, count = 0;
     for (unsigned i = 0; i < workers; i++)
         most += sets[i]->counts.cells.used + pack_all(&sets[i]->counts, NULL);
+    most = (most + CELLS_STEP - 1) / CELLS_STEP * CELLS_STEP;
     w->cells = malloc(most * sizeof *w->cells);
     if (!w->cells || !make_room(g, most))
         return -1;
+    struct ds_sort_item *items = (void *)w->cells;
     for (unsigned i = 0; i < workers; i++)
-        count += collect_cells(&sets[i]->counts, g->items + count);
-    merge_cells(ds_sort(g->items, g->items + g->room, count, DS_CELL_COUNTRY_SHIFT), count, w);
+        count += collect_cells(&sets[i]->counts, items + count);
+    ds_sort(items, g->items, count, DS_CELL_COUNTRY_SHIFT);
+    merge_cells(g->items, count, w);
     return 0;
 }
 
@@ -285,9 +298,9 @@ static void unite_destinations(struct ds_counts *into, const struct ds_counts *f
     for (size_t i = 0; i < into->destination_words; i++)
         into->destination_bits[i] |= from->destination_bits[i];
     struct ds_table *t = &into->destinations;
-    size_t i = 0;
+    struct ds_table_walk walk = {0};
     bool is_new;
-    for (const struct ds_destination *d; (d = ds_table_next(&from->destinations, &i));)
+    for (const struct ds_destination *d; (d = ds_table_next(&from->destinations, &walk));)
         if (!ds_table_upsert(t, d->key, ds_hash(t->key, d->key), sizeof *d, &is_new))
             into->overflow[DS_OVERFLOW_DESTINATIONS]++;
 }
@@ -295,13 +308,16 @@ static void unite_destinations(struct ds_counts *into, const struct ds_counts *f
 static void gather_destinations(struct ds_set *const *sets, unsigned workers, struct ds_window *w)
 {
     struct ds_counts *all = &sets[0]->counts;
+    size_t share = all->destinations.slots_max;
+    all->destinations.slots_max = all->destinations.slots_reserved; /* room for everybody's */
     for (unsigned i = 1; i < workers; i++)
         unite_destinations(all, &sets[i]->counts);
+    all->destinations.slots_max = share;
     for (size_t i = 0; i < all->destination_words; i++)
         w->active_addresses += (unsigned)__builtin_popcountll(all->destination_bits[i]);
     w->destinations = w->active_addresses + all->destinations.used;
-    size_t i = 0;
-    for (const struct ds_destination *d; (d = ds_table_next(&all->destinations, &i));)
+    struct ds_table_walk walk = {0};
+    for (const struct ds_destination *d; (d = ds_table_next(&all->destinations, &walk));)
         w->active_addresses += !(d->key >> 63); /* bit 63 marks IPv6 */
 }
 

@@ -13,7 +13,7 @@
 /* What is kept from window to window. All zero to begin with. */
 struct ds_gather {
     struct ds_sort_item *items;
-    size_t room; /* there is twice this many */
+    size_t room; /* for so many */
     struct ds_attacks attacks;
 };
 

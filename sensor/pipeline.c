@@ -89,6 +89,12 @@ static unsigned ring_count(const struct ds_pipeline *p)
     return p->settings.split ? 0 : p->settings.capture_count;
 }
 
+/* Reads a file, and no worker has to wait for the slower of several captures. */
+static bool can_wait(const struct ds_pipeline *p)
+{
+    return !p->settings.captures[0]->ops->is_live && ring_count(p) <= 1;
+}
+
 static int create_rings(struct ds_pipeline *p)
 {
     unsigned captures = ring_count(p), workers = p->settings.workers;
@@ -149,6 +155,8 @@ int ds_pipeline_create(const struct ds_pipeline_settings *s, struct ds_pipeline 
     p->shared = (struct ds_worker_shared){
         .monitor = s->monitor,
         .key = &p->key,
+        .sets = can_wait(p) ? DS_TIMELINE_OPEN_MAX : DS_WORKER_SETS,
+        .allowance = DS_WORKER_TABLES_MAX,
         .geo = s->geo,
         .rules = s->rules,
         .surveys = &p->surveys,

@@ -3,7 +3,8 @@
 
 #define DIGIT_BITS 12
 #define BUCKETS    (1u << DIGIT_BITS)
-_Static_assert(DS_SORT_BITS % DIGIT_BITS == 0, "whole digits");
+_Static_assert(DS_SORT_BITS % DIGIT_BITS == 0 && DS_SORT_BITS / DIGIT_BITS % 2 == 1,
+               "whole digits, and the last of them is sorted into the other array");
 
 static void sort_by_digit(const struct ds_sort_item *from, struct ds_sort_item *to, size_t count,
                           unsigned shift)
@@ -20,14 +21,13 @@ static void sort_by_digit(const struct ds_sort_item *from, struct ds_sort_item *
         to[start[from[i].key >> shift & (BUCKETS - 1)]++] = from[i];
 }
 
-struct ds_sort_item *ds_sort(struct ds_sort_item *items, struct ds_sort_item *scratch, size_t count,
-                             unsigned first_bit)
+void ds_sort(struct ds_sort_item *items, struct ds_sort_item *sorted, size_t count,
+             unsigned first_bit)
 {
     for (unsigned bit = 0; bit < DS_SORT_BITS; bit += DIGIT_BITS) {
-        sort_by_digit(items, scratch, count, first_bit + bit);
-        struct ds_sort_item *sorted = scratch;
-        scratch = items;
+        sort_by_digit(items, sorted, count, first_bit + bit);
+        struct ds_sort_item *next = items;
         items = sorted;
+        sorted = next;
     }
-    return items;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The ports of a source are counted here, from the exact set of (source, service) pairs that the
- * workers keep for the unique sources of cells: so a packet costs nothing for it.
+ * workers keep for the unique sources of cells: so a packet costs nothing for it. And only for the
+ * sources whose ports somebody asks for: finding the record of every pair's source would take
+ * longer than all the rest of the gathering.
  */
 #include "sources.h"
 
@@ -9,14 +11,60 @@
 
 #include <stdlib.h>
 
-/* Pairs whose source's lines are fetched ahead of being looked at. */
+/* Records whose lines are fetched ahead of being looked at. */
 #define AHEAD 16
 
 /* In ds_source.ports: this one is a candidate of the survey that needs more ports; its number is
- * in place of `unscanned`, which is read by then. */
+ * in place of `unscanned`, which is read by then. No service has this bit. */
 #define IS_CANDIDATE (UINT32_C(1) << 31)
 
-/* ---- the survey ---- */
+/* A bit for every hash of a source whose ports are wanted: 64 KB stay in the cache. That a source
+ * shares another's bit does no harm but that its ports are counted, too. */
+#define WANTED_BITS (UINT32_C(1) << 19)
+
+/* Pairs whose source's ports are wanted are collected and counted so many at a time. */
+#define PAIRS_COLLECTED 256
+
+/* Which sources are listed: those with more packets, and of those with just so many the ones whose
+ * place is higher. */
+struct choice {
+    uint32_t packets, place;
+    size_t count; /* of those that are listed */
+};
+
+struct gathering {
+    struct ds_set *const *sets;
+    unsigned workers;
+    const struct ds_hash_key *key; /* of the tables */
+    struct ds_survey *survey;      /* NULL: nobody is judged */
+    struct choice choice;
+    struct ds_sort_item *listed; /* address and record */
+    size_t listed_count;
+    uint64_t wanted[WANTED_BITS / 64];
+};
+
+/* Goes through the IPv4 sources of a window. */
+struct walk {
+    struct ds_set *const *sets; /* from the one that it is in */
+    unsigned workers;           /* so many are left */
+    struct ds_table_walk slots;
+};
+
+static struct walk walk_all(const struct gathering *g)
+{
+    return (struct walk){.sets = g->sets, .workers = g->workers};
+}
+
+static struct ds_source *next_source(struct walk *w)
+{
+    for (; w->workers > 0; w->workers--, w->sets++, w->slots = (struct ds_table_walk){0})
+        for (struct ds_source *s; (s = ds_table_next(&(*w->sets)->counts.sources, &w->slots));)
+            if (!(s->key & DS_COUNT_KEY_IP6))
+                return s;
+    return NULL;
+}
+
+/* ---- who is asked for ---- */
 
 /* Where more than the field can hold is no scan, nothing is known of the rest: it is not judged. */
 static uint64_t scan_packets(const struct ds_source *s)
@@ -24,37 +72,136 @@ static uint64_t scan_packets(const struct ds_source *s)
     return s->unscanned == UINT16_MAX ? 0 : s->packets - s->unscanned;
 }
 
-static void take_census(const struct ds_table *sources, struct ds_survey_census *census)
+/* Lower addresses have higher places, and no two the same. */
+static uint32_t place_of(const struct ds_source *s)
 {
-    size_t i = 0;
-    for (const struct ds_source *s; (s = ds_table_next(sources, &i));)
-        if (!(s->key & DS_COUNT_KEY_IP6))
-            ds_survey_census_add(census, scan_packets(s));
+    return ~(uint32_t)s->key;
 }
 
-/* From here on a source's ports stand where its last service was. */
-static void tell_sources(const struct ds_table *sources, struct ds_survey *survey)
+static bool is_listed(const struct gathering *g, const struct ds_source *s)
 {
-    size_t i = 0;
-    for (struct ds_source *s; (s = ds_table_next(sources, &i));) {
-        s->ports = 0;
-        if (!survey || s->key & DS_COUNT_KEY_IP6)
-            continue;
-        uint32_t candidate = ds_survey_source(survey, (uint32_t)s->key, scan_packets(s));
-        if (candidate != DS_SURVEY_NOBODY) {
-            s->ports = IS_CANDIDATE;
-            s->unscanned = (uint16_t)candidate;
-        }
+    return s->packets > g->choice.packets ||
+           (s->packets == g->choice.packets && place_of(s) > g->choice.place);
+}
+
+static size_t count_above(const uint32_t *values, size_t count, uint32_t threshold)
+{
+    size_t above = 0;
+    for (size_t i = 0; i < count; i++)
+        above += values[i] > threshold;
+    return above;
+}
+
+/* The least that at most `limit` values are above. */
+static uint32_t find_threshold(const uint32_t *values, size_t count, size_t limit)
+{
+    uint32_t low = 0, high = count <= limit ? 0 : UINT32_MAX;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (count_above(values, count, middle) <= limit)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+/* The choice, and the census meanwhile. values: room for one of each source. */
+static struct choice choose(const struct gathering *g, size_t limit, uint32_t *values,
+                            struct ds_survey_census *census)
+{
+    struct choice out;
+    size_t count = 0;
+    struct walk w = walk_all(g);
+    for (const struct ds_source *s; (s = next_source(&w));) {
+        ds_survey_census_add(census, scan_packets(s));
+        values[count++] = s->packets;
+    }
+    out.count = count < limit ? count : limit;
+    out.packets = find_threshold(values, count, limit);
+    limit -= count_above(values, count, out.packets);
+    count = 0;
+    w = walk_all(g);
+    for (const struct ds_source *s; (s = next_source(&w));)
+        if (s->packets == out.packets)
+            values[count++] = place_of(s);
+    out.place = find_threshold(values, count, limit);
+    return out;
+}
+
+static void want(struct gathering *g, const struct ds_source *s)
+{
+    uint64_t bit = ds_hash(g->key, s->key) % WANTED_BITS;
+    g->wanted[bit / 64] |= UINT64_C(1) << bit % 64;
+}
+
+/* From here on the ports of those that are wanted stand where their last service was. */
+static void tell_survey(struct gathering *g, struct ds_source *s)
+{
+    uint32_t candidate = ds_survey_source(g->survey, (uint32_t)s->key, scan_packets(s));
+    if (candidate == DS_SURVEY_NOBODY)
+        return;
+    s->ports = IS_CANDIDATE;
+    s->unscanned = (uint16_t)candidate;
+    want(g, s);
+}
+
+/* The candidates of earlier windows are looked for among the sources, and not the other way round:
+ * they are few. */
+static void find_candidates(struct gathering *g, const struct ds_table *sources, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t key = ds_survey_candidate(g->survey, i)->address | DS_COUNT_KEY_SET;
+        struct ds_source *s = ds_table_find(sources, key, ds_hash(g->key, key), sizeof *s);
+        if (s)
+            tell_survey(g, s);
     }
 }
 
-static void begin_survey(struct ds_survey *survey, struct ds_set *const *sets, unsigned workers,
-                         int64_t day, uint32_t seconds)
+static void list(struct gathering *g, struct ds_source *s)
+{
+    g->listed[g->listed_count++] = (struct ds_sort_item){(uint32_t)s->key, (uintptr_t)s};
+    if (!(s->ports & IS_CANDIDATE))
+        s->ports = 0;
+    want(g, s);
+}
+
+/* Tells the survey of its candidates, old and new, and lists the sources chosen. */
+static void ask(struct gathering *g)
+{
+    uint64_t hurdle = g->survey ? g->survey->hurdle : UINT64_MAX;
+    uint32_t followed = g->survey ? g->survey->candidate_count : 0;
+    for (unsigned i = 0; i < g->workers; i++)
+        find_candidates(g, &g->sets[i]->counts.sources, followed);
+    struct walk w = walk_all(g);
+    for (struct ds_source *s; (s = next_source(&w));) {
+        if (s->packets < hurdle && s->packets < g->choice.packets)
+            continue; /* most of them */
+        if (s->packets >= hurdle && !(s->ports & IS_CANDIDATE))
+            tell_survey(g, s);
+        if (is_listed(g, s))
+            list(g, s);
+    }
+}
+
+static int ask_for_ports(struct gathering *g, size_t limit, int64_t day, uint32_t seconds)
 {
     struct ds_survey_census census = {0};
-    for (unsigned i = 0; i < workers; i++)
-        take_census(&sets[i]->counts.sources, &census);
-    ds_survey_begin(survey, day, seconds, &census);
+    size_t most = 0;
+    for (unsigned i = 0; i < g->workers; i++)
+        most += g->sets[i]->counts.sources.used;
+    uint32_t *values = malloc((most + 1) * sizeof *values);
+    if (!values)
+        return -1;
+    g->choice = choose(g, limit, values, &census);
+    free(values);
+    g->listed = malloc((g->choice.count * 2 + 1) * sizeof *g->listed);
+    if (!g->listed)
+        return -1;
+    if (g->survey)
+        ds_survey_begin(g->survey, day, seconds, &census);
+    ask(g);
+    return 0;
 }
 
 /* ---- ports ---- */
@@ -86,89 +233,41 @@ static void count_port(const struct ds_table *sources, const struct pair *p,
 }
 
 /* Their sources lie in another order: fetched early, most of the waiting is saved. */
-static void count_ports(const struct ds_counts *c, struct ds_survey *survey)
+static void count_collected(const struct ds_table *sources, const struct pair *pairs, size_t count,
+                            struct ds_survey *survey)
 {
-    struct pair waiting[AHEAD];
-    size_t count = 0, i = 0;
-    for (const struct ds_pair *entry; (entry = ds_table_next(&c->pairs, &i));) {
-        if (entry->key & DS_COUNT_KEY_IP6 || entry->key == DS_COUNT_PAIR_KNOWN)
-            continue;
-        struct pair *place = &waiting[count % AHEAD];
-        if (count++ >= AHEAD)
-            count_port(&c->sources, place, survey);
-        *place = pair_of(entry, c->sources.key);
-        ds_table_prefetch(&c->sources, place->hash, sizeof(struct ds_source));
+    for (size_t i = 0; i < count + AHEAD; i++) {
+        if (i < count)
+            ds_table_prefetch(sources, pairs[i].hash, sizeof(struct ds_source));
+        if (i >= AHEAD)
+            count_port(sources, &pairs[i - AHEAD], survey);
     }
-    for (size_t n = count < AHEAD ? count : AHEAD; n > 0; n--)
-        count_port(&c->sources, &waiting[(count - n) % AHEAD], survey);
+}
+
+/* Whether a pair is wanted decides no branch. */
+static void count_ports(const struct gathering *g, const struct ds_counts *c)
+{
+    struct pair wanted[PAIRS_COLLECTED];
+    size_t count = 0;
+    struct ds_table_walk walk = {0};
+    for (const struct ds_pair *entry; (entry = ds_table_next(&c->pairs, &walk));) {
+        wanted[count] = pair_of(entry, g->key);
+        uint64_t bit = wanted[count].hash % WANTED_BITS;
+        bool is_ip4 = (entry->key & (DS_COUNT_KEY_SET | DS_COUNT_KEY_IP6)) == DS_COUNT_KEY_SET;
+        count += g->wanted[bit / 64] >> bit % 64 & is_ip4;
+        if (count == PAIRS_COLLECTED) {
+            count_collected(&c->sources, wanted, count, g->survey);
+            count = 0;
+        }
+    }
+    count_collected(&c->sources, wanted, count, g->survey);
 }
 
 /* ---- records ---- */
 
-/* Which sources are listed: all with more packets, and as many with just so many as there is room
- * for, by address. */
-struct threshold {
-    uint32_t packets;
-    size_t equal;
-};
-
-static size_t count_above(const uint32_t *packets, size_t count, uint32_t threshold)
+static const struct ds_source *source_of(const struct ds_sort_item *item)
 {
-    size_t above = 0;
-    for (size_t i = 0; i < count; i++)
-        above += packets[i] > threshold;
-    return above;
-}
-
-/* packets: of all sources. */
-static struct threshold find_threshold(const uint32_t *packets, size_t count, size_t limit)
-{
-    if (count <= limit)
-        return (struct threshold){0, 0};
-    uint32_t low = 0, high = UINT32_MAX; /* the least that at most `limit` sources are above */
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (count_above(packets, count, middle) <= limit)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return (struct threshold){low, limit - count_above(packets, count, low)};
-}
-
-static int choose(struct ds_set *const *sets, unsigned workers, size_t limit, struct threshold *out)
-{
-    size_t most = 0, count = 0;
-    for (unsigned w = 0; w < workers; w++)
-        most += sets[w]->counts.sources.used;
-    uint32_t *packets = malloc((most + 1) * sizeof *packets);
-    if (!packets)
-        return -1;
-    for (unsigned w = 0; w < workers; w++) {
-        size_t i = 0;
-        for (const struct ds_source *s; (s = ds_table_next(&sets[w]->counts.sources, &i));)
-            if (!(s->key & DS_COUNT_KEY_IP6))
-                packets[count++] = s->packets;
-    }
-    *out = find_threshold(packets, count, limit);
-    free(packets);
-    return 0;
-}
-
-static size_t collect(struct ds_set *const *sets, unsigned workers, uint32_t packets,
-                      struct ds_sort_item *items)
-{
-    size_t count = 0;
-    for (unsigned w = 0; w < workers; w++) {
-        size_t i = 0;
-        for (const struct ds_source *s; (s = ds_table_next(&sets[w]->counts.sources, &i));)
-            if (!(s->key & DS_COUNT_KEY_IP6) && s->packets >= packets) {
-                if (items)
-                    items[count] = (struct ds_sort_item){(uint32_t)s->key, (uintptr_t)s};
-                count++;
-            }
-    }
-    return count;
+    return (const void *)item->value;
 }
 
 static struct ds_source_record record_of(const struct ds_source *s, bool moments_known)
@@ -215,62 +314,60 @@ static void name_marks(struct ds_window *w)
     w->mark_count = DS_SIGNATURE_COUNT;
 }
 
-/* Items in order of address. */
-static int make_records(const struct ds_sort_item *items, size_t count, struct threshold t,
-                        bool moments_known, struct ds_window *w)
+static int make_records(const struct gathering *g, struct ds_window *w)
 {
-    enum { FAR = 16 }; /* sources lie in the order of their hashes */
-    w->source_records = malloc((count + 1) * sizeof *w->source_records);
+    struct ds_sort_item *sorted = g->listed + g->listed_count;
+    bool moments_known = g->sets[0]->counts.moment_scale != 0;
+    w->source_records = malloc((g->listed_count + 1) * sizeof *w->source_records);
     if (!w->source_records)
         return -1;
-    for (size_t i = 0; i < count; i++) {
-        const struct ds_source *s = (const void *)items[i].value;
-        if (i + FAR < count)
-            __builtin_prefetch((const void *)items[i + FAR].value);
-        if (s->packets == t.packets && t.equal == 0)
-            continue;
-        t.equal -= s->packets == t.packets;
-        w->source_records[w->source_record_count++] = record_of(s, moments_known);
+    ds_sort(g->listed, sorted, g->listed_count, 0);
+    for (size_t i = 0; i < g->listed_count; i++) {
+        if (i + AHEAD < g->listed_count)
+            __builtin_prefetch(source_of(&sorted[i + AHEAD]));
+        w->source_records[i] = record_of(source_of(&sorted[i]), moments_known);
     }
+    w->source_record_count = g->listed_count;
     return 0;
 }
 
-static int list_sources(struct ds_set *const *sets, unsigned workers, size_t limit,
-                        struct ds_window *w)
+static int add_records(const struct gathering *g, struct ds_asn *asn, struct ds_window *w)
 {
-    struct threshold t;
-    if (choose(sets, workers, limit, &t))
+    if (make_records(g, w))
         return -1;
-    size_t count = collect(sets, workers, t.packets, NULL);
-    struct ds_sort_item *items = malloc((count * 2 + 1) * sizeof *items);
-    if (!items)
-        return -1;
-    collect(sets, workers, t.packets, items);
-    const struct ds_sort_item *sorted = ds_sort(items, items + count, count, 0);
-    int failed = make_records(sorted, count, t, sets[0]->counts.moment_scale != 0, w);
-    free(items);
-    return failed;
+    name_marks(w);
+    if (g->survey)
+        mark_found(g->survey, w);
+    if (asn)
+        ds_asn_fill(asn, w->source_records, w->source_record_count);
+    return 0;
 }
 
-int ds_sources_gather(const struct ds_sources *g, struct ds_set *const *sets, unsigned workers,
+static void finish(struct gathering *g)
+{
+    free(g->listed);
+    free(g);
+}
+
+int ds_sources_gather(const struct ds_sources *s, struct ds_set *const *sets, unsigned workers,
                       int64_t day, struct ds_window *out)
 {
-    if (g->survey)
-        begin_survey(g->survey, sets, workers, day, out->seconds);
-    for (unsigned i = 0; i < workers; i++) {
-        tell_sources(&sets[i]->counts.sources, g->survey);
-        count_ports(&sets[i]->counts, g->survey);
-    }
-    if (g->survey)
-        ds_survey_end(g->survey);
-    if (g->limit == 0)
+    if (!s->survey && s->limit == 0)
         return 0;
-    if (list_sources(sets, workers, g->limit, out))
+    struct gathering *g = calloc(1, sizeof *g);
+    if (!g)
         return -1;
-    name_marks(out);
-    if (g->survey)
-        mark_found(g->survey, out);
-    if (g->asn)
-        ds_asn_fill(g->asn, out->source_records, out->source_record_count);
-    return 0;
+    g->sets = sets;
+    g->workers = workers;
+    g->key = sets[0]->counts.sources.key;
+    g->survey = s->survey;
+    int failed = ask_for_ports(g, s->limit, day, out->seconds);
+    for (unsigned i = 0; !failed && i < workers; i++)
+        count_ports(g, &sets[i]->counts);
+    if (!failed && g->survey)
+        ds_survey_end(g->survey);
+    if (!failed && s->limit)
+        failed = add_records(g, s->asn, out);
+    finish(g);
+    return failed;
 }

@@ -20,7 +20,7 @@ struct ds_sources {
 /* sets: the closed sets of one window, one a worker; uses their sources up: they may only be
  * cleared afterwards. day: that of the window's start (zone.h). Fills out's source records and
  * marks, and tells the survey. 0, or -1 without memory. */
-int ds_sources_gather(const struct ds_sources *g, struct ds_set *const *sets, unsigned workers,
+int ds_sources_gather(const struct ds_sources *s, struct ds_set *const *sets, unsigned workers,
                       int64_t day, struct ds_window *out);
 
 #endif

@@ -111,11 +111,12 @@ static bool is_current(const struct ds_survey *s, int64_t day)
 /* Those of the day before yesterday are known no more. */
 static void expire(struct ds_survey *s)
 {
-    size_t count = 0, i = 0;
+    size_t count = 0;
+    struct ds_table_walk walk = {0};
     struct ds_survey_known *left = malloc((s->known.used + 1) * sizeof *left);
     if (!left)
         return; /* they are not taken for known in any case */
-    for (const struct ds_survey_known *k; (k = ds_table_next(&s->known, &i));)
+    for (const struct ds_survey_known *k; (k = ds_table_next(&s->known, &walk));)
         if (is_current(s, k->day))
             left[count++] = *k;
     ds_table_clear(&s->known);
@@ -273,8 +274,8 @@ static struct ds_survey_set *make_set(const struct ds_survey *s, bool *failed)
     set->acknowledged = s->settings.acknowledged;
     set->key = s->key;
     set->mask = slots - 1;
-    size_t i = 0;
-    for (const struct ds_survey_known *k; (k = ds_table_next(&s->known, &i));) {
+    struct ds_table_walk walk = {0};
+    for (const struct ds_survey_known *k; (k = ds_table_next(&s->known, &walk));) {
         if (!is_current(s, k->day))
             continue;
         uint64_t at = ds_hash(&s->key, (uint32_t)k->key);

@@ -70,8 +70,8 @@ static void encode(const struct ds_survey *s, uint8_t *to, size_t size)
     put(&at, (uint64_t)s->day, 8);
     put(&at, s->known.used, 4);
     put(&at, s->candidate_count, 4);
-    size_t i = 0;
-    for (const struct ds_survey_known *k; (k = ds_table_next(&s->known, &i));) {
+    struct ds_table_walk walk = {0};
+    for (const struct ds_survey_known *k; (k = ds_table_next(&s->known, &walk));) {
         put(&at, (uint32_t)k->key, 4);
         put(&at, (uint64_t)k->day, 8);
     }

@@ -10,6 +10,10 @@
  * The load guard keeps a quarter of the slots free: the table grows to its limit and then refuses,
  * so that a probe always ends.
  *
+ * It grows where it is: the address space of the largest size is reserved at once, memory is used
+ * as far as the table has come. So no second copy stands beside it, and what it was on huge pages
+ * stays there.
+ *
  * One thread at a time.
  */
 #ifndef DARKSCOPE_TABLE_H
@@ -17,6 +21,7 @@
 
 #include "hash.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -26,10 +31,13 @@ struct ds_table {
     uint8_t *entries;
     size_t mask; /* slots - 1, slots a power of two */
     size_t used;
-    size_t guard; /* at this many entries it grows or refuses */
-    size_t slots_max;
+    size_t guard;                  /* at this many entries it grows or refuses */
+    size_t slots_max;              /* it grows to these: what it was made for, or less */
+    size_t slots_reserved;         /* what it was made for */
     uint64_t key_mask;             /* which bits of an entry's first member are its key */
     const struct ds_hash_key *key; /* borrowed */
+    /* Bytes by which all tables that share it may still grow; borrowed. NULL: without bound. */
+    atomic_size_t *allowance;
     uint32_t entry_bytes;
 };
 
@@ -38,14 +46,16 @@ struct ds_table {
 /* Slots of a new table, and those below which none shrinks. */
 #define DS_TABLE_SLOTS_MIN 4096
 
-/* slots_max is rounded down to a power of two; the key mask is DS_TABLE_WHOLE_KEY until the caller
- * sets another one. 0, or -1 without memory. */
+/* slots_max is rounded down to a power of two. The key mask is DS_TABLE_WHOLE_KEY, and there is no
+ * allowance, until the caller sets others. 0, or -1 without memory. */
 int ds_table_init(struct ds_table *t, uint32_t entry_bytes, size_t slots_max,
                   const struct ds_hash_key *key);
 void ds_table_finish(struct ds_table *t);
-/* Empties it. Keeps the size it needed, gives back what was far too much. */
+/* Empties it. Keeps the size it needed, gives back what was far too much or beyond slots_max. */
 void ds_table_clear(struct ds_table *t);
-/* Makes it larger. False at the limit or without memory. */
+/* Empties it and gives back all but the smallest size. */
+void ds_table_release(struct ds_table *t);
+/* Makes it larger. False at its limit, without allowance or without memory. */
 bool ds_table_grow(struct ds_table *t);
 
 static inline void ds_table_prefetch(const struct ds_table *t, uint64_t hash, uint32_t entry_bytes)
@@ -97,19 +107,20 @@ static inline void *ds_table_upsert_masked(struct ds_table *t, uint64_t key, uin
     size_t per_line = DS_TABLE_LINE / entry_bytes;
     for (size_t at = hash & t->mask & ~(per_line - 1);; at = (at + per_line) & t->mask) {
         uint8_t *line = t->entries + at * entry_bytes;
-        unsigned match = ds_table_match(line, key, entry_bytes, mask);
-        unsigned room = ds_table_match(line, 0, entry_bytes, mask);
-        unsigned either = match ? match : room;
-        if (__builtin_expect(!either, 0))
+        /* The key's own place before the first free one: no selection, which would be a branch. */
+        unsigned places = ds_table_match(line, key, entry_bytes, mask) |
+                          ds_table_match(line, 0, entry_bytes, mask) << per_line;
+        if (__builtin_expect(!places, 0))
             continue;
+        unsigned place = (unsigned)__builtin_ctz(places);
         *is_new = false;
-        if (__builtin_expect(t->used + !match > t->guard, 0))
+        if (__builtin_expect(t->used + place / per_line > t->guard, 0))
             return ds_table_grow(t)
                        ? ds_table_upsert_masked(t, key, hash, entry_bytes, mask, is_new)
                        : NULL;
-        *is_new = !match;
-        t->used += !match;
-        uint8_t *entry = line + (unsigned)__builtin_ctz(either) * entry_bytes;
+        *is_new = place / per_line;
+        t->used += place / per_line;
+        uint8_t *entry = line + place % per_line * entry_bytes;
         *(uint64_t *)(void *)entry |= key;
         return entry;
     }
@@ -137,15 +148,25 @@ static inline void *ds_table_find(const struct ds_table *t, uint64_t key, uint64
     }
 }
 
-/* Iterates: start with *i = 0; NULL at the end. */
-static inline void *ds_table_next(const struct ds_table *t, size_t *i)
+/* A walk through a table, a stretch at a time: its entries are picked out of the free slots first,
+ * without a branch, for half of the slots are free and no predictor can know which. Begins as {0};
+ * the table stays as it is meanwhile. */
+#define DS_TABLE_STRETCH 256
+struct ds_table_walk {
+    size_t start, end; /* of the stretch */
+    uint32_t at, count;
+    uint8_t entries[DS_TABLE_STRETCH]; /* from its start */
+};
+/* The next stretch. False behind the last. */
+bool ds_table_advance(const struct ds_table *t, struct ds_table_walk *walk);
+
+/* The next entry, NULL at the end. */
+static inline void *ds_table_next(const struct ds_table *t, struct ds_table_walk *walk)
 {
-    while (*i <= t->mask) {
-        void *entry = t->entries + (*i)++ * t->entry_bytes;
-        if (*(uint64_t *)entry)
-            return entry;
-    }
-    return NULL;
+    while (walk->at == walk->count)
+        if (!ds_table_advance(t, walk))
+            return NULL;
+    return t->entries + (walk->start + walk->entries[walk->at++]) * t->entry_bytes;
 }
 
 #endif

@@ -78,13 +78,6 @@ void ds_victims_finish(struct ds_victims *v)
     ds_table_finish(&v->parts);
 }
 
-void ds_victims_clear(struct ds_victims *v)
-{
-    ds_table_clear(&v->victims);
-    ds_table_clear(&v->parts);
-    v->overflow = 0;
-}
-
 /* False where there is no room. */
 static bool add_part(struct ds_victims *v, uint64_t key, uint64_t hash, uint64_t packets)
 {
@@ -153,8 +146,8 @@ void ds_victims_count(const struct ds_echo *e)
 static void unite_victims(struct ds_victims *into, const struct ds_victims *from, uint32_t *ids)
 {
     bool is_new;
-    size_t i = 0;
-    for (const struct ds_victim *v; (v = ds_table_next(&from->victims, &i));) {
+    struct ds_table_walk walk = {0};
+    for (const struct ds_victim *v; (v = ds_table_next(&from->victims, &walk));) {
         struct ds_victim *to =
             find_victim(into, v->key, ds_hash(into->victims.key, v->key), &is_new);
         ids[v->id] = to ? to->id : UINT32_MAX;
@@ -175,8 +168,8 @@ int ds_victims_unite(struct ds_victims *into, const struct ds_victims *from)
     if (!ids)
         return -1;
     unite_victims(into, from, ids);
-    size_t i = 0;
-    for (const struct ds_victim_part *p; (p = ds_table_next(&from->parts, &i));) {
+    struct ds_table_walk walk = {0};
+    for (const struct ds_victim_part *p; (p = ds_table_next(&from->parts, &walk));) {
         uint32_t id = ids[ds_victim_part_id(p->key)];
         uint64_t key = ds_victim_part_key(id, ds_victim_part_kind(p->key), (uint32_t)p->key);
         if (id == UINT32_MAX || !add_part(into, key, ds_hash(into->parts.key, key), p->packets))

@@ -95,11 +95,10 @@ struct ds_victims {
     uint64_t overflow; /* packets for which something found no room */
 };
 
-/* Each worker gets its share of the bounds. The key is borrowed. 0, or -1 without memory. */
+/* Each worker gets its share of the bounds. The key is borrowed. 0, or -1 without memory. Who holds
+ * it empties the tables. */
 int ds_victims_init(struct ds_victims *v, unsigned workers, const struct ds_hash_key *key);
 void ds_victims_finish(struct ds_victims *v);
-/* Empty again, memory kept. */
-void ds_victims_clear(struct ds_victims *v);
 
 static inline void ds_victims_prefetch(const struct ds_echo *e)
 {

@@ -16,15 +16,18 @@ int ds_worker_init(struct ds_worker *w, struct ds_worker_shared *shared, struct 
     w->batch.view.key = shared->key;
     if (ds_gate_init(&w->data) || ds_gate_init(&w->freed))
         return -1;
-    for (int i = 0; i < DS_WORKER_SETS; i++)
-        if (ds_counts_init(&w->sets[i].counts, shared->monitor, workers, shared->key))
+    for (unsigned i = 0; i < shared->sets; i++) {
+        struct ds_counts *c = &w->sets[i].counts;
+        if (ds_counts_init(c, shared->monitor, workers, shared->key))
             return -1;
+        ds_counts_limit(c, &shared->allowance);
+    }
     return 0;
 }
 
 void ds_worker_finish(struct ds_worker *w)
 {
-    for (int i = 0; i < DS_WORKER_SETS; i++)
+    for (unsigned i = 0; i < w->shared->sets; i++)
         ds_counts_finish(&w->sets[i].counts);
     ds_gate_finish(&w->data);
     ds_gate_finish(&w->freed);
@@ -32,7 +35,7 @@ void ds_worker_finish(struct ds_worker *w)
 
 static struct ds_set *find_set(struct ds_worker *w, int state, uint32_t epoch)
 {
-    for (int i = 0; i < DS_WORKER_SETS; i++) {
+    for (unsigned i = 0; i < w->shared->sets; i++) {
         struct ds_set *set = &w->sets[i];
         if (atomic_load(&set->state) == state && (state == DS_SET_FREE || set->epoch == epoch))
             return set;
@@ -40,7 +43,7 @@ static struct ds_set *find_set(struct ds_worker *w, int state, uint32_t epoch)
     return NULL;
 }
 
-/* The first free set: so that in the long run two take turns and the others stay small. */
+/* The first free set: so that in the long run as many take turns as can be open at once. */
 static struct ds_set *wait_free_set(struct ds_worker *w)
 {
     struct ds_set *set;
@@ -254,7 +257,8 @@ struct ds_set *ds_worker_closed(struct ds_worker *w, uint32_t epoch)
 
 void ds_worker_free_set(struct ds_worker *w, struct ds_set *set)
 {
-    ds_counts_clear(&set->counts);
+    bool is_spare = set - w->sets >= DS_TIMELINE_OPEN_MAX;
+    (is_spare ? ds_counts_release : ds_counts_clear)(&set->counts);
     atomic_store(&set->state, DS_SET_FREE);
     ds_gate_signal(&w->freed);
 }

@@ -5,9 +5,10 @@
  *
  * Counts live in DS_WORKER_SETS sets: at most two are open (timeline.h), one is being gathered by
  * the uplink thread, one is spare, so counting pauses only where the uplink thread is two whole
- * windows behind. With several capture threads the spare one may be open, too, for the thread that
- * is first: one whose ring has brought two marks more than the slowest ring's must wait, so that
- * there is always a set for the slowest.
+ * windows behind. A file can wait: for it there are no more than can be open, and so half of the
+ * memory where it is read faster than windows are gathered. With several capture threads the spare
+ * one may be open, too, for the thread that is first: one whose ring has brought two marks more
+ * than the slowest ring's must wait, so that there is always a set for the slowest.
  */
 #ifndef DARKSCOPE_WORKER_H
 #define DARKSCOPE_WORKER_H
@@ -19,6 +20,11 @@
 #include <pthread.h>
 
 #define DS_WORKER_SETS 4
+
+/* Bytes by which the tables of all workers and sets may grow together: two windows whose sources,
+ * pairs and cells are at their bounds. What else a flood fills, and further windows while the
+ * uplink thread is behind, then leave less room for those; what finds none is counted. */
+#define DS_WORKER_TABLES_MAX ((size_t)640 << 20)
 
 /* What a capture thread says of a window when it closes it, of its own packets; travels in the
  * CLOSE slot. */
@@ -48,6 +54,8 @@ struct ds_set {
 struct ds_worker_shared {
     const struct ds_monitor *monitor;
     const struct ds_hash_key *key;
+    unsigned sets;                          /* how many of each worker's are used */
+    atomic_size_t allowance;                /* DS_WORKER_TABLES_MAX at first */
     _Atomic(const struct ds_geo *) geo;     /* NULL: none */
     _Atomic(const struct ds_rules *) rules; /* NULL: none; for windows that are opened from now */
     struct ds_survey_ring *surveys;         /* known scanners by window */

@@ -68,7 +68,7 @@ static void check(int failed, const char *what)
 
 static void flush(struct bench *b, unsigned worker)
 {
-    ds_batch_choose()(&b->workers[worker].batch, b->snaps[worker], b->filled[worker]);
+    b->workers[worker].count(&b->workers[worker].batch, b->snaps[worker], b->filled[worker]);
     b->filled[worker] = 0;
 }
 
@@ -181,8 +181,12 @@ static void close_window(struct bench *b, const struct size *size, double ms[PAR
 
 static void init_workers(struct bench *b, unsigned workers)
 {
-    b->shared = (struct ds_worker_shared){
-        .monitor = b->monitor, .key = &b->key, .geo = b->geo, .closed = &b->closed};
+    b->shared = (struct ds_worker_shared){.monitor = b->monitor,
+                                          .key = &b->key,
+                                          .sets = 1,
+                                          .allowance = DS_WORKER_TABLES_MAX,
+                                          .geo = b->geo,
+                                          .closed = &b->closed};
     for (unsigned w = 0; w < workers; w++) {
         check(ds_worker_init(&b->workers[w], &b->shared, NULL, 1, workers), "no memory");
         b->workers[w].batch.view.geo = b->geo;

@@ -25,6 +25,12 @@ static void free_victims(struct ds_victims *v)
     free(v);
 }
 
+static void empty(struct ds_victims *v)
+{
+    ds_victims_finish(v);
+    assert_int_equal(ds_victims_init(v, 1, &key), 0);
+}
+
 static struct ds_echo echo(struct ds_victims *v, uint32_t victim, uint32_t ms, uint32_t address)
 {
     struct ds_echo e = {.victims = v,
@@ -105,8 +111,8 @@ static void test_full_tables(void **state)
         count(v, i, 0, 1);
     assert_int_equal(v->victims.used, TABLE_ROOM);
     uint64_t steps = 0;
-    size_t at = 0;
-    for (const struct ds_victim_part *p; (p = ds_table_next(&v->parts, &at));)
+    struct ds_table_walk walk = {0};
+    for (const struct ds_victim_part *p; (p = ds_table_next(&v->parts, &walk));)
         steps += ds_victim_part_kind(p->key) == DS_VICTIM_STEP;
     /* A packet is missing where its victim or its step is, or a part of it. */
     assert_true(steps < TABLE_ROOM);
@@ -142,7 +148,7 @@ static void test_too_many_attacks(void **state)
 
 static void count_attack(struct ds_victims *v)
 {
-    ds_victims_clear(v);
+    empty(v);
     for (uint32_t i = 0; i < 100; i++)
         count(v, 7, i * 1000, i);
 }
@@ -164,7 +170,7 @@ static void test_time_jumps(void **state)
         assert_int_equal(w.attacks[0].packets, hours[i].packets);
         ds_window_finish(&w);
     }
-    ds_victims_clear(v);
+    empty(v);
     struct ds_window w = close_hour(&attacks, v, 39600);
     assert_int_equal(w.attack_count, 0);
     assert_int_equal(attacks.count, 0);

@@ -233,8 +233,8 @@ static void test_wide_cells(void **state)
         struct ds_counts *c = &f->sets[worker].counts;
         count(f, worker, &scans[0]);
         count(f, worker, &scans[1]);
-        size_t i = 0;
-        for (struct ds_count_cell *cell; (cell = ds_table_next(&c->cells, &i));) {
+        struct ds_table_walk walk = {0};
+        for (struct ds_count_cell *cell; (cell = ds_table_next(&c->cells, &walk));) {
             bool is_first = (cell->key_packets >> DS_CELL_PORT_SHIFT & UINT16_MAX) == 23;
             cell->key_packets += is_first ? DS_CELL_FULL_PACKETS - 2 : 0;
             cell->bytes_sources += is_first ? 0 : DS_CELL_FULL_BYTES - 81;
@@ -266,10 +266,10 @@ static void test_very_wide_cell(void **state)
     struct fixture *f = make(1, 1, NULL);
     struct ds_counts *c = &f->sets[0].counts;
     count(f, 0, &(struct packet){1, 1, 23, 9, 0, 6, 0});
-    size_t i = 0;
-    ds_count_widen(c, ds_table_next(&c->cells, &i));
-    i = 0;
-    struct ds_wide_cell *wide = ds_table_next(&c->wide_cells, &i);
+    struct ds_table_walk walk = {0};
+    ds_count_widen(c, ds_table_next(&c->cells, &walk));
+    walk = (struct ds_table_walk){0};
+    struct ds_wide_cell *wide = ds_table_next(&c->wide_cells, &walk);
     const uint64_t more = UINT64_C(5000000000), bytes = UINT64_C(1) << 50;
     wide->packets += more;
     wide->bytes += bytes;
@@ -286,16 +286,21 @@ static void test_very_wide_cell(void **state)
     finish(f);
 }
 
-/* Every worker may see all destinations, so none has less room for them than one alone. */
-static void test_destinations_are_not_divided(void **state)
+/* Workers share the bound of the destinations, but the first one's table holds what all saw. */
+static void test_destinations_are_divided(void **state)
 {
-    struct fixture *f = make(2, MANY_WORKERS, NULL);
-    for (uint32_t i = 0; i < 4 * TABLE_ROOM; i++)
-        count(f, i / (3 * TABLE_ROOM), &(struct packet){.source = 1, .dest = i});
+    struct fixture *f = make(3, MANY_WORKERS, NULL);
+    for (uint32_t i = 0; i < 3 * TABLE_ROOM; i++)
+        count(f, i / TABLE_ROOM, &(struct packet){.source = 1, .dest = i});
+    count(f, 0, &(struct packet){.source = 1, .dest = UINT32_MAX});
     struct ds_window w = gather(f);
-    assert_int_equal(w.destinations, 4 * TABLE_ROOM);
-    assert_int_equal(w.overflow[DS_OVERFLOW_DESTINATIONS], 0);
+    assert_int_equal(w.destinations, 3 * TABLE_ROOM);
+    assert_int_equal(w.overflow[DS_OVERFLOW_DESTINATIONS], 1);
     ds_window_finish(&w);
+    for (unsigned i = 0; i < 3; i++) {
+        ds_counts_clear(&f->sets[i].counts);
+        assert_int_equal(f->sets[i].counts.destinations.mask + 1, DS_TABLE_SLOTS_MIN);
+    }
     finish(f);
 }
 
@@ -397,7 +402,7 @@ int main(void)
         cmocka_unit_test(test_no_memory_for_rest),
         cmocka_unit_test(test_wide_cells),
         cmocka_unit_test(test_very_wide_cell),
-        cmocka_unit_test(test_destinations_are_not_divided),
+        cmocka_unit_test(test_destinations_are_divided),
         cmocka_unit_test(test_large_monitored_set),
         cmocka_unit_test(test_clear),
         cmocka_unit_test(test_cell_keys),

@@ -217,8 +217,8 @@ static void test_marked(void **state)
     count(f, &(struct packet){4, 23, DS_CLASS_SCAN, DS_PROTO_TCP, 0, 0, false});
     count(f, &(struct packet){2, 23, DS_CLASS_SCAN, DS_PROTO_TCP, 0, 0, true});
     uint64_t packets[2] = {0};
-    size_t i = 0;
-    for (const struct ds_count_cell *c; (c = ds_table_next(&f->sets[0].counts.cells, &i));)
+    struct ds_table_walk walk = {0};
+    for (const struct ds_count_cell *c; (c = ds_table_next(&f->sets[0].counts.cells, &walk));)
         packets[c->key_packets >> DS_CELL_SURVEY_SHIFT] += c->key_packets & ~DS_CELL_KEY_MASK;
     assert_int_equal(packets[false], 2);
     assert_int_equal(packets[true], 3);
@@ -251,8 +251,8 @@ static void test_saturation(void **state)
     struct packet p = {2, 1, DS_CLASS_OTHER, 47, 0, 0, false};
     for (int i = 0; i < 70000; i++)
         count(f, &p);
-    size_t i = 0;
-    struct ds_source *s = ds_table_next(&f->sets[0].counts.sources, &i);
+    struct ds_table_walk walk = {0};
+    struct ds_source *s = ds_table_next(&f->sets[0].counts.sources, &walk);
     assert_int_equal(s->unscanned, UINT16_MAX);
     s->packets = UINT32_MAX - 1;
     count(f, &p);
