@@ -43,10 +43,10 @@ def giant(number):
     """Commands of a size between what passes and what no computer has, and as much of them as is
     taken."""
     yield GREETING
-    size = (16 << 10, 20 << 20, 1 << 40, (1 << 64) - 1)[number % 4]
+    size = (16 << 10, 20 << 20, 24 << 20, (1 << 64) - 1)[number // len(KINDS) % 4]
     yield LONG_COMMAND + size.to_bytes(8, "big")
-    for _ in range(min(size, 20 << 20) // (16 << 10)):
-        yield bytes(16 << 10)
+    for _ in range(64):
+        yield bytes(min(size - 1, 1 << 20))  # as much as the connection takes at once
 
 
 def slow(_):
