@@ -45,6 +45,20 @@ static json_t *describe_network(const struct aggregator *a)
                      "limited", (json_int_t)s.handshakes.limited);
 }
 
+static void add_clock(void *arg, const char *sensor, int64_t ahead_ns)
+{
+    json_array_append_new(arg, json_pack("{s:s, s:f}", "sensor", sensor, "ahead_s",
+                                         (double)ahead_ns / (double)DS_NS_PER_S));
+}
+
+/* Sensors whose clocks are off. */
+static json_t *describe_clocks(const struct aggregator *a, int64_t now_ns)
+{
+    json_t *clocks = json_array();
+    ds_receive_each_skewed(a->receive, now_ns, add_clock, clocks);
+    return clocks;
+}
+
 static json_t *health(void *arg, bool *is_well)
 {
     const struct aggregator *a = arg;
@@ -56,14 +70,15 @@ static json_t *health(void *arg, bool *is_well)
     if (h.last_commit_s)
         ds_time_print(h.last_commit_s, commit);
     return json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:o, s:s?, s:{s:I, s:I}, s:{s:I, s:I, s:I, s:I}}", "status",
+        "{s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:s?, s:{s:I, s:I}, s:{s:I, s:I, s:I, s:I}}", "status",
         h.is_failing ? "degraded" : "ok", "store", h.is_failing ? "failing" : "ok", "version",
         DARKSCOPE_VERSION, "uptime_s", (json_int_t)((now_ns - a->started_ns) / DS_NS_PER_S),
         "sensors_connected", (json_int_t)ds_receive_count_sensors(a->receive, now_ns), "network",
-        describe_network(a), "last_commit", h.last_commit_s ? commit : NULL, "queue", "depth",
-        (json_int_t)h.depth, "limit", (json_int_t)DS_INGEST_QUEUE_MAX, "windows", "committed",
-        (json_int_t)h.committed, "duplicates", (json_int_t)h.duplicates, "refused",
-        (json_int_t)h.refused, "failures", (json_int_t)h.failures);
+        describe_network(a), "clocks", describe_clocks(a, now_ns), "last_commit",
+        h.last_commit_s ? commit : NULL, "queue", "depth", (json_int_t)h.depth, "limit",
+        (json_int_t)DS_INGEST_QUEUE_MAX, "windows", "committed", (json_int_t)h.committed,
+        "duplicates", (json_int_t)h.duplicates, "refused", (json_int_t)h.refused, "failures",
+        (json_int_t)h.failures);
 }
 
 /* Before the first thread, so that no other thread is interrupted. */

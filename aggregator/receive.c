@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,7 @@ struct ds_receive {
     char endpoint[ENDPOINT_ROOM];
     struct ds_sessions *sessions;
     struct ds_ingest *ingest;
-    struct ds_quiet malformed;
+    struct ds_quiet malformed, skewed;
     struct ds_receive_stats stats;
 };
 
@@ -275,6 +276,21 @@ static enum ds_decode decode(struct ds_receive *r, const struct ds_peer *from, s
     return ds_message_decode(m, in.data, in.size, why);
 }
 
+/* Windows carry their sensor's time: where it is wrong, so are all series. */
+static void compare_clocks(struct ds_receive *r, const struct ds_peer *from,
+                           const struct ds_hello *hello, int64_t now_ns)
+{
+    uint64_t unsaid;
+    int64_t ahead_ns = ds_clock_ahead_ns(hello->clock_ns, ds_clock_utc_ns());
+    ds_sessions_note_clock(r->sessions, from, ahead_ns);
+    if (ds_clock_is_skewed(ahead_ns) && ds_quiet_allows(&r->skewed, now_ns, &unsaid))
+        ds_log(DS_LOG_WARNING,
+               "the clock of sensor %s is %.1f s %s ours, and its windows with it: check that both "
+               "machines run NTP (%" PRIu64 " more not logged)",
+               hello->sensor, fabs((double)ahead_ns / DS_NS_PER_S),
+               ahead_ns > 0 ? "ahead of" : "behind", unsaid);
+}
+
 static void judge(struct ds_receive *r, const struct ds_peer *from, enum ds_decode decoded,
                   struct ds_message *m, int64_t now_ns)
 {
@@ -282,6 +298,8 @@ static void judge(struct ds_receive *r, const struct ds_peer *from, enum ds_deco
     struct ds_ticket ticket;
     enum ds_step step =
         ds_sessions_message(r->sessions, from, decoded, m, now_ns, &answer, &ticket);
+    if (step == DS_STEP_ANSWER && answer.kind == DS_MESSAGE_WELCOME)
+        compare_clocks(r, from, &m->hello, now_ns);
     if (step == DS_STEP_ANSWER)
         answer_peer(r, from, &answer);
     if (step == DS_STEP_STORE)
@@ -384,6 +402,12 @@ bool ds_receive_service(struct ds_receive *r, int64_t now_ns)
         if (!receive_one(r, now_ns))
             return is_busy;
     return true;
+}
+
+void ds_receive_each_skewed(const struct ds_receive *r, int64_t now_ns, ds_sessions_clock_fn *each,
+                            void *arg)
+{
+    ds_sessions_each_skewed(r->sessions, now_ns, each, arg);
 }
 
 size_t ds_receive_count_sensors(const struct ds_receive *r, int64_t now_ns)

@@ -56,6 +56,9 @@ bool ds_receive_service(struct ds_receive *r, int64_t now_ns);
 /* Gives the answers of the store thread only: the last ones, after ds_ingest_stop. */
 void ds_receive_settle(struct ds_receive *r);
 
+/* Sensors whose clocks are off, as ds_sessions_each_skewed. */
+void ds_receive_each_skewed(const struct ds_receive *r, int64_t now_ns, ds_sessions_clock_fn *each,
+                            void *arg);
 size_t ds_receive_count_sensors(const struct ds_receive *r, int64_t now_ns);
 void ds_receive_read_stats(const struct ds_receive *r, struct ds_receive_stats *out);
 

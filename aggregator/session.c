@@ -18,6 +18,7 @@ struct session {
     char sensor[DS_NAME_MAX + 1];
     uint64_t boot;
     int64_t heard_ns;
+    int64_t ahead_ns; /* its clock, of ours */
     unsigned in_flight;
     size_t held_bytes;    /* of its windows on their way, and of what arrives */
     unsigned char *bytes; /* of a message that arrives in pieces; NULL: none */
@@ -293,6 +294,23 @@ enum ds_step ds_sessions_settle(struct ds_sessions *s, const struct ds_ticket *t
         return answer_with(answer, DS_MESSAGE_ACK, ticket->sequence);
     return refuse(answer, outcome == DS_OUTCOME_REFUSED ? DS_REFUSAL_MALFORMED : DS_REFUSAL_BUSY,
                   ticket->sequence, why ? why : "");
+}
+
+void ds_sessions_note_clock(struct ds_sessions *s, const struct ds_peer *from, int64_t ahead_ns)
+{
+    struct session *session = find_peer(s, from);
+    if (session)
+        session->ahead_ns = ahead_ns;
+}
+
+void ds_sessions_each_skewed(const struct ds_sessions *s, int64_t now_ns,
+                             ds_sessions_clock_fn *each, void *arg)
+{
+    for (size_t i = 0; i < DS_SESSIONS_MAX; i++) {
+        const struct session *session = &s->table[i];
+        if (is_live(session, now_ns) && ds_clock_is_skewed(session->ahead_ns))
+            each(arg, session->sensor, session->ahead_ns);
+    }
 }
 
 size_t ds_sessions_count_live(const struct ds_sessions *s, int64_t now_ns)

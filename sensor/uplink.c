@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -247,7 +248,17 @@ static int64_t next_due_ns(struct ds_uplink *u)
 
 /* ---- answers ---- */
 
-static void take_welcome(struct ds_uplink *u, int64_t now_ns)
+static void compare_clocks(const struct ds_uplink *u, int64_t aggregator_ns)
+{
+    int64_t ahead_ns = ds_clock_ahead_ns(ds_clock_utc_ns(), aggregator_ns);
+    if (ds_clock_is_skewed(ahead_ns))
+        ds_log(DS_LOG_WARNING,
+               "this clock is %.1f s %s that of aggregator %s: check that both machines run NTP",
+               fabs((double)ahead_ns / DS_NS_PER_S), ahead_ns > 0 ? "ahead of" : "behind",
+               u->dealer.endpoint);
+}
+
+static void take_welcome(struct ds_uplink *u, int64_t clock_ns, int64_t now_ns)
 {
     u->asked_ns = 0;
     if (u->state != STATE_GREETING)
@@ -258,6 +269,7 @@ static void take_welcome(struct ds_uplink *u, int64_t now_ns)
     u->stats.refusal[0] = 0;
     enter(u, STATE_READY, now_ns);
     say(u, SAID_CONNECTED, DS_LOG_INFO, "");
+    compare_clocks(u, clock_ns);
 }
 
 static void take_ack(struct ds_uplink *u, uint64_t sequence, int64_t now_ns)
@@ -348,7 +360,7 @@ static void take_answer(void *arg, const void *bytes, size_t size)
         rest(u, now_ns, u->timing.refused_ns);
     } else if (decoded == DS_DECODE_OK && u->state >= STATE_GREETING) {
         if (m.kind == DS_MESSAGE_WELCOME)
-            take_welcome(u, now_ns);
+            take_welcome(u, m.clock_ns, now_ns);
         else if (m.kind == DS_MESSAGE_REFUSE)
             take_refusal(u, &m, now_ns);
     }

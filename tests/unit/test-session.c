@@ -434,6 +434,42 @@ static void key_decides_and_not_the_routing_id(void **state)
     assert_string_equal(f->ticket.sensor, "tokyo");
 }
 
+struct clocks {
+    size_t count;
+    int64_t ahead_ns;
+    char sensor[DS_NAME_MAX + 1];
+};
+
+static void take_clock(void *arg, const char *sensor, int64_t ahead_ns)
+{
+    struct clocks *c = arg;
+    c->count++;
+    c->ahead_ns = ahead_ns;
+    strcpy(c->sensor, sensor);
+}
+
+static void clocks_that_are_off_are_shown_while_their_sensor_lives(void **state)
+{
+    struct fixture *f = *state;
+    struct ds_peer tokyo = peer("p1"), osaka = peer("p2");
+    struct clocks c = {0};
+    assert_welcome(f, "p1", "tokyo", 7);
+    assert_welcome(f, "p2", "osaka", 7);
+    ds_sessions_note_clock(f->sessions, &tokyo, -DS_SKEW_MAX_S * SECOND - 1);
+    ds_sessions_note_clock(f->sessions, &osaka, DS_SKEW_MAX_S * SECOND);
+    ds_sessions_each_skewed(f->sessions, f->now_ns, take_clock, &c);
+    assert_int_equal(c.count, 1);
+    assert_string_equal(c.sensor, "tokyo");
+    assert_int_equal(c.ahead_ns, -DS_SKEW_MAX_S * SECOND - 1);
+    ds_sessions_each_skewed(f->sessions, f->now_ns + (DS_SILENCE_S + 1) * SECOND, take_clock, &c);
+    assert_int_equal(c.count, 1);
+    /* A clock may say anything. */
+    assert_int_equal(ds_clock_ahead_ns(INT64_MIN, 1), INT64_MIN);
+    assert_int_equal(ds_clock_ahead_ns(INT64_MAX, -1), INT64_MAX);
+    assert_true(ds_clock_is_skewed(INT64_MIN));
+    assert_true(ds_clock_is_skewed(INT64_MAX));
+}
+
 static void sequence_zero_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -484,6 +520,7 @@ int main(void)
         TEST(pieces_are_charged_before_they_arrive),
         TEST(one_sensor_does_not_hold_all),
         TEST(key_decides_and_not_the_routing_id),
+        TEST(clocks_that_are_off_are_shown_while_their_sensor_lives),
         TEST(sequence_zero_is_refused),
         TEST(sessions_are_bounded_and_the_silent_make_room),
     };

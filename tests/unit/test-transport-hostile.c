@@ -139,6 +139,25 @@ static void other_protocol_version_is_told_so(void **state)
     free(bytes);
 }
 
+/* Clocks that say anything are told of and break nothing. */
+static void any_clock_is_welcome(void **state)
+{
+    static const int64_t clocks_ns[] = {0, INT64_MIN, INT64_MAX};
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof clocks_ns / sizeof clocks_ns[0]; i++) {
+        char bytes[4096];
+        struct ds_message m;
+        send_message(f, &(struct ds_message){
+                            .kind = DS_MESSAGE_HELLO,
+                            .hello = {.sensor = "tokyo", .boot = 1, .clock_ns = clocks_ns[i]}});
+        int size = zmq_recv(f->stranger, bytes, sizeof bytes, 0);
+        assert_in_range(size, 1, sizeof bytes);
+        assert_int_equal(ds_message_decode(&m, bytes, (size_t)size, NULL), DS_DECODE_OK);
+        assert_int_equal(m.kind, DS_MESSAGE_WELCOME);
+        ds_message_finish(&m);
+    }
+}
+
 static void window_of_a_stranger_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -309,6 +328,7 @@ int main(void)
         TEST(random_bytes_are_refused),
         TEST(messages_of_several_parts_are_refused_as_one),
         TEST(other_protocol_version_is_told_so),
+        TEST(any_clock_is_welcome),
         TEST(window_of_a_stranger_is_refused),
         TEST(giant_message_never_arrives),
         TEST(thousand_strangers_do_not_keep_a_sensor_out),
