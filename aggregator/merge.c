@@ -73,6 +73,19 @@ static void add_country(void *into, const void *from)
               &((const struct ds_country_tally *)from)->tally);
 }
 
+static int compare_devices(const void *a, const void *b)
+{
+    return compare_numbers(ds_device_key(a), ds_device_key(b));
+}
+
+static void add_device(void *into_row, const void *from_row)
+{
+    struct ds_device_tally *into = into_row;
+    const struct ds_device_tally *from = from_row;
+    add(&into->packets, from->packets);
+    raise_to(&into->sources, from->sources);
+}
+
 static int compare_signatures(const void *a, const void *b)
 {
     return strcmp(((const struct ds_signature_tally *)a)->id,
@@ -157,6 +170,13 @@ static const struct table_ops country_ops = {
     .add = add_country,
 };
 
+static const struct table_ops device_ops = {
+    .row_bytes = sizeof(struct ds_device_tally),
+    .rows_max = DS_DEVICES_MAX,
+    .compare = compare_devices,
+    .add = add_device,
+};
+
 static const struct table_ops signature_ops = {
     .row_bytes = sizeof(struct ds_signature_tally),
     .rows_max = DS_SIGNATURES_MAX,
@@ -227,7 +247,7 @@ static int merge_tables(const struct table_ops *ops, struct rows a, struct rows 
 
 /* The tables of both windows. */
 struct tables {
-    struct rows cells, countries, signatures, sources, attacks;
+    struct rows cells, countries, devices, signatures, sources, attacks;
 };
 
 static struct tables tables_of(const struct ds_window *w)
@@ -235,6 +255,7 @@ static struct tables tables_of(const struct ds_window *w)
     return (struct tables){
         .cells = {w->cells, w->cell_count},
         .countries = {w->countries, w->country_count},
+        .devices = {w->devices, w->device_count},
         .signatures = {w->signatures, w->signature_count},
         .sources = {w->source_records, w->source_record_count},
         .attacks = {w->attacks, w->attack_count},
@@ -245,6 +266,7 @@ static void free_tables(struct tables *t)
 {
     free(t->cells.at);
     free(t->countries.at);
+    free(t->devices.at);
     free(t->signatures.at);
     free(t->sources.at);
     free(t->attacks.at);
@@ -255,6 +277,8 @@ static int build_tables(struct tables *out, const struct tables *a, const struct
     int result = merge_tables(&cell_ops, a->cells, b->cells, &out->cells);
     if (result == 0)
         result = merge_tables(&country_ops, a->countries, b->countries, &out->countries);
+    if (result == 0)
+        result = merge_tables(&device_ops, a->devices, b->devices, &out->devices);
     if (result == 0)
         result = merge_tables(&signature_ops, a->signatures, b->signatures, &out->signatures);
     if (result == 0)
@@ -271,6 +295,8 @@ static void replace_tables(struct ds_window *w, const struct tables *t)
     w->cell_count = t->cells.count;
     w->countries = t->countries.at;
     w->country_count = t->countries.count;
+    w->devices = t->devices.at;
+    w->device_count = t->devices.count;
     w->signatures = t->signatures.at;
     w->signature_count = t->signatures.count;
     w->attacks = t->attacks.at;
@@ -388,6 +414,7 @@ static void copy_figures(struct ds_window *into, const struct ds_window *from)
     *into = *from;
     into->cells = NULL;
     into->countries = NULL;
+    into->devices = NULL;
     into->signatures = NULL;
     into->source_records = NULL;
     into->attacks = NULL;

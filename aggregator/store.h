@@ -101,19 +101,22 @@ enum ds_by {
     DS_BY_TYPE,
     DS_BY_CLASS,
     DS_BY_PROTOCOL, /* the packet's own IP protocol */
+    DS_BY_DEVICE,   /* of the packets' sources */
     DS_BY_SIGNATURE,
     DS_BY_COUNT
 };
 
 struct ds_top {
     struct ds_range range;
-    const struct ds_filter *filter; /* borrowed; types, protocols and signatures take none */
+    /* Borrowed; types, protocols and signatures take none, devices only a country. */
+    const struct ds_filter *filter;
     enum ds_by by;
     uint64_t limit; /* rows */
 };
 
 struct ds_top_row {
-    uint8_t cls, proto, type; /* port: cls, proto, port; class: cls; protocol: proto; type: type */
+    /* port: cls, proto, port; class: cls; protocol: proto; type: type; device: device */
+    uint8_t cls, proto, type, device;
     uint16_t port;
     ds_country country;
     char signature[DS_SIGNATURE_ID_MAX + 1];
@@ -129,9 +132,9 @@ struct ds_totals {
     uint64_t observed_ns; /* summed over sensors */
     uint64_t split;       /* windows that came in several parts */
     bool sources_exact;   /* one window of one sensor: sum.sources and the classes' are exact */
-    struct ds_window sum; /* no cells, countries, signatures. All of it adds but: sources are peaks;
-                             addresses are the largest of each sensor, summed over sensors;
-                             active_addresses and destinations are not set */
+    struct ds_window sum; /* no cells, countries, devices, signatures. All of it adds but: sources
+                             are peaks; addresses are the largest of each sensor, summed over
+                             sensors; active_addresses and destinations are not set */
     size_t country_db_count;
     char country_dbs[DS_STORE_DBS_MAX][DS_DATABASE_MAX + 1]; /* the first few, sorted */
 };

@@ -61,7 +61,27 @@ static const char *const overflow_names[DS_OVERFLOW_COUNT] = {
 static const char *const signature_names[DS_SIGNATURE_COUNT] = {
     [DS_SIGNATURE_MIRAI] = "mirai",
     [DS_SIGNATURE_MASSCAN] = "masscan",
+    [DS_SIGNATURE_MASSCAN_1024] = "masscan-1024",
+    [DS_SIGNATURE_MASSCAN_1025] = "masscan-1025",
     [DS_SIGNATURE_ZMAP] = "zmap",
+    [DS_SIGNATURE_ZMAP_MODERN] = "zmap-modern",
+    [DS_SIGNATURE_ZMAP_MODERN_OTHER] = "zmap-modern-other",
+    [DS_SIGNATURE_NMAP] = "nmap",
+    [DS_SIGNATURE_UNICORNSCAN] = "unicornscan",
+    [DS_SIGNATURE_IRREGULAR] = "irregular",
+    [DS_SIGNATURE_IRREGULAR_TTL] = "irregular-ttl",
+    [DS_SIGNATURE_IRREGULAR_NO_OPTIONS] = "irregular-no-options",
+    [DS_SIGNATURE_IRREGULAR_ID] = "irregular-id",
+    [DS_SIGNATURE_HAJIME] = "hajime",
+    [DS_SIGNATURE_ADB_MINER] = "adb-miner",
+    [DS_SIGNATURE_SATORI] = "satori",
+};
+
+static const char *const device_names[DS_DEVICE_COUNT] = {
+    [DS_DEVICE_NONE] = "none",         [DS_DEVICE_UNKNOWN] = "unknown",
+    [DS_DEVICE_LINUX] = "linux",       [DS_DEVICE_LINUX_OLD] = "linux-old",
+    [DS_DEVICE_BSD_MAC] = "bsd-mac",   [DS_DEVICE_WINDOWS] = "windows",
+    [DS_DEVICE_EMBEDDED] = "embedded", [DS_DEVICE_TOOL] = "tool",
 };
 
 static const char *const survey_mark_names[DS_SURVEY_MARK_COUNT] = {
@@ -105,6 +125,11 @@ const char *ds_signature_name(unsigned signature)
     return name_of(signature_names, DS_SIGNATURE_COUNT, signature);
 }
 
+const char *ds_device_name(unsigned device)
+{
+    return name_of(device_names, DS_DEVICE_COUNT, device);
+}
+
 const char *ds_survey_mark_name(unsigned mark)
 {
     return name_of(survey_mark_names, DS_SURVEY_MARK_COUNT, mark);
@@ -141,12 +166,22 @@ int ds_proto_parse(const char *name)
     return number <= UINT8_MAX ? number : -1;
 }
 
-int ds_class_parse(const char *name)
+static int index_of(const char *const *names, int count, const char *name)
 {
-    for (int i = 0; i < DS_CLASS_COUNT; i++)
-        if (strcmp(class_names[i], name) == 0)
+    for (int i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
             return i;
     return -1;
+}
+
+int ds_class_parse(const char *name)
+{
+    return index_of(class_names, DS_CLASS_COUNT, name);
+}
+
+int ds_device_parse(const char *name)
+{
+    return index_of(device_names, DS_DEVICE_COUNT, name);
 }
 
 const char *ds_country_name(ds_country country, char out[static 3])

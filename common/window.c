@@ -13,16 +13,18 @@ void ds_window_finish(struct ds_window *w)
 {
     free(w->cells);
     free(w->countries);
+    free(w->devices);
     free(w->signatures);
     free(w->source_records);
     free(w->attacks);
     w->cells = NULL;
     w->countries = NULL;
+    w->devices = NULL;
     w->signatures = NULL;
     w->source_records = NULL;
     w->attacks = NULL;
-    w->attack_count = 0;
-    w->cell_count = w->country_count = w->signature_count = w->source_record_count = 0;
+    w->cell_count = w->country_count = w->device_count = 0;
+    w->signature_count = w->source_record_count = w->attack_count = 0;
 }
 
 /* Wrapping additions of hostile numbers could balance by accident; that harms nobody but the
@@ -48,6 +50,14 @@ static uint64_t sum_countries(const struct ds_window *w)
     uint64_t total = 0;
     for (size_t i = 0; i < w->country_count; i++)
         total += w->countries[i].tally.packets;
+    return total;
+}
+
+static uint64_t sum_devices(const struct ds_window *w)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < w->device_count; i++)
+        total += w->devices[i].packets;
     return total;
 }
 
@@ -85,6 +95,8 @@ const char *ds_window_imbalance(const struct ds_window *w)
         return "countries";
     if (sum_cells(w) != counted)
         return "cells";
+    if (sum_devices(w) > counted) /* less where sources found no room */
+        return "devices";
     if (w->source_record_count > w->sources || ds_window_listed_packets(w) > counted)
         return "source_records";
     return NULL;

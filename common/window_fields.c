@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROW_MAX       32 /* values of a row, with those of later versions */
-#define ATTACK_VALUES 15
+#define DEVICE_NAME_MAX 15
+#define ROW_MAX         32 /* values of a row, with those of later versions */
+#define ATTACK_VALUES   15
 
 /* Starts a row of which we know so many values; returns how many more there are. */
 static uint32_t open_row(struct ds_cursor *c, uint32_t known)
@@ -179,6 +180,47 @@ static void read_countries(struct ds_cursor *c, void *value, const struct ds_fie
 }
 
 static const struct ds_codec codec_countries = {.pack = pack_countries, .read = read_countries};
+
+static void pack_devices(msgpack_packer *pk, const void *value, const struct ds_field *f)
+{
+    const struct ds_window *w = value;
+    msgpack_pack_array(pk, w->device_count);
+    for (size_t i = 0; i < w->device_count; i++) {
+        const struct ds_device_tally *d = &w->devices[i];
+        char country[3];
+        msgpack_pack_array(pk, 4);
+        ds_pack_text(pk, ds_country_name(d->country, country));
+        ds_pack_text(pk, ds_device_name(d->device));
+        msgpack_pack_uint64(pk, d->packets);
+        msgpack_pack_uint64(pk, d->sources);
+    }
+}
+
+/* A new class of device would be a new major version. */
+static void read_devices(struct ds_cursor *c, void *value, const struct ds_field *f)
+{
+    struct ds_window *w = value;
+    uint32_t rows = ds_cursor_array(c, DS_DEVICES_MAX);
+    w->devices = allocate(c, rows, sizeof *w->devices);
+    for (; w->device_count < rows && !c->failed; w->device_count++) {
+        struct ds_device_tally *d = &w->devices[w->device_count];
+        uint32_t more = open_row(c, 4);
+        char country[3] = "", device[DEVICE_NAME_MAX + 1] = "";
+        ds_read_text(c, country, 2);
+        ds_read_text(c, device, DEVICE_NAME_MAX);
+        int known = ds_device_parse(device);
+        d->country = DS_COUNTRY(country[0], country[1]);
+        d->device = (uint8_t)known;
+        if (known < 0 || !ds_country_valid(d->country) ||
+            (w->device_count && ds_device_key(d) <= ds_device_key(d - 1)))
+            ds_cursor_fail(c, NULL);
+        d->packets = ds_cursor_uint(c, DS_COUNT_MAX);
+        d->sources = ds_cursor_uint(c, DS_COUNT_MAX);
+        close_row(c, more);
+    }
+}
+
+static const struct ds_codec codec_devices = {.pack = pack_devices, .read = read_devices};
 
 static void pack_signatures(msgpack_packer *pk, const void *value, const struct ds_field *f)
 {
@@ -397,6 +439,7 @@ static const struct ds_field fields[] = {
     {.key = "classes", .codec = &codec_classes, AT(classes)},
     {.key = "protocols", .codec = &codec_protocols, AT(protocols)},
     {.key = "countries", .codec = &codec_countries},
+    {.key = "devices", .codec = &codec_devices},
     {.key = "signatures", .codec = &codec_signatures},
     {.key = "cells", .codec = &codec_cells},
     {.key = "marks", .codec = &codec_marks},

@@ -212,6 +212,22 @@ static int print_countries(FILE *to, const struct ds_window *w)
     return rc;
 }
 
+static int print_devices(FILE *to, const struct ds_window *w)
+{
+    int rc = 0;
+    for (size_t i = 0; i < w->device_count && rc == 0; i++) {
+        const struct ds_device_tally *d = &w->devices[i];
+        char country[3];
+        rc = print_row(to,
+                       json_pack("{s:s, s:s, s:I, s:I}", "country",
+                                 ds_country_name(d->country, country), "device",
+                                 ds_device_name(d->device), "packets", integer(d->packets),
+                                 "sources", integer(d->sources)),
+                       i == 0);
+    }
+    return rc;
+}
+
 static int print_signatures(FILE *to, const struct ds_window *w)
 {
     int rc = 0;
@@ -340,6 +356,9 @@ int ds_window_print_json(FILE *to, const struct ds_window *w, const char *sensor
         return -1;
     fputs("],\"countries\":[", to);
     if (print_countries(to, w))
+        return -1;
+    fputs("],\"devices\":[", to);
+    if (print_devices(to, w))
         return -1;
     fputs("],\"signatures\":[", to);
     if (print_signatures(to, w))

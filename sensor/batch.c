@@ -57,15 +57,20 @@ static inline void send(const struct ds_batch_view *b, struct ds_counts *c,
 {
     c->types[v->type]++;
     c->protocols[p->proto]++;
-    for (uint32_t left = v->signatures; left; left &= left - 1)
-        c->signature_packets[__builtin_ctz(left)]++;
+    uint32_t signatures = v->signatures;
+    if (b->experimental && v->type == DS_TYPE_TCP_SYN)
+        signatures |= ds_syn_experimental(p, signatures);
+    ds_count_signatures(c, signatures);
     h->counts = c;
     h->source_key = p->source_key | DS_COUNT_KEY_SET;
     h->source_hash = ds_hash(b->key, h->source_key);
     h->cell_key = ds_count_cell_key(v->cls, v->proto, v->port, 0);
     h->pair_key = ds_count_pair_key(b->key, h->source_key, h->cell_key);
     h->pair_hash = ds_hash(b->key, h->pair_key);
-    h->signatures = v->signatures;
+    h->signatures = (uint16_t)signatures;
+    h->device = v->device;
+    if (signatures & DS_SIGNATURES_RELATED)
+        h->relation = ds_syn_relation(p, signatures);
     h->bytes = p->total_bytes;
     ds_count_prefetch_source(h);
 }
@@ -170,7 +175,7 @@ static inline bool examine(const struct ds_batch_view *b, const struct ds_snap *
         send(b, c, &p, &v, h);
         examine_rules(b, s, c, &p);
     }
-    h->moment = s->ms * c->moment_scale >> 40;
+    h->moment = (uint8_t)(s->ms * c->moment_scale >> 40);
     c->books[DS_BOOK_LATE] += s->late;
     return true;
 }

@@ -16,6 +16,7 @@ struct ds_batch_view {
     const struct ds_monitor *monitor;
     const struct ds_hash_key *key;
     const struct ds_geo *geo; /* NULL: no countries */
+    bool experimental;        /* experimental signatures, too */
     /* The counts of the windows that the snaps of one call belong to: of one capture, so at most
      * two and consecutive; by epoch modulo 2. */
     struct ds_counts *counts[DS_TIMELINE_OPEN_MAX];

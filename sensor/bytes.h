@@ -23,4 +23,11 @@ static inline uint32_t ds_load32_be(const uint8_t *p)
     return be32toh(v);
 }
 
+static inline uint64_t ds_load64_be(const uint8_t *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return be64toh(v);
+}
+
 #endif

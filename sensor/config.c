@@ -29,6 +29,7 @@ struct ds_sensor_file {
     } signatures;
     char **monitor, **exclude, **decapsulate, **cpus;
     unsigned monitor_count, exclude_count, decapsulate_count, cpus_count;
+    bool *experimental_signatures;
     char *country_db, *asn_db, *window, *lateness, *aggregator, *key, *aggregator_key;
     unsigned workers;
     struct {
@@ -102,6 +103,8 @@ static const cyaml_schema_field_t sensor_fields[] = {
     OPTIONAL_LIST("exclude", exclude),
     OPTIONAL_LIST("decapsulate", decapsulate),
     OPTIONAL_TEXT("country_db", struct ds_sensor_file, country_db),
+    CYAML_FIELD_BOOL_PTR("experimental_signatures", CYAML_FLAG_OPTIONAL, struct ds_sensor_file,
+                         experimental_signatures),
     CYAML_FIELD_MAPPING("signatures", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, signatures,
                         signatures_fields),
     OPTIONAL_TEXT("asn_db", struct ds_sensor_file, asn_db),
@@ -170,6 +173,7 @@ int ds_sensor_file_load(const char *path, struct ds_sensor_file **out, struct ds
         .exclude = {(const char **)f->exclude, f->exclude_count},
         .decapsulate = {(const char **)f->decapsulate, f->decapsulate_count},
         .country_db = f->country_db,
+        .experimental_signatures = f->experimental_signatures,
         .signatures = {(const char **)f->signatures.files, f->signatures.files_count},
         .enable_signatures = {(const char **)f->signatures.enable, f->signatures.enable_count},
         .disable_signatures = {(const char **)f->signatures.disable, f->signatures.disable_count},
@@ -249,6 +253,8 @@ void ds_sensor_text_override(struct ds_sensor_text *text, const struct ds_sensor
     override_list(&text->enable_signatures, &over->enable_signatures);
     override_list(&text->disable_signatures, &over->disable_signatures);
     override_list(&text->cpus, &over->cpus);
+    if (over->experimental_signatures)
+        text->experimental_signatures = over->experimental_signatures;
     if (over->promiscuous)
         text->promiscuous = over->promiscuous;
     if (over->source_limit)
@@ -528,6 +534,7 @@ int ds_sensor_config_make(const struct ds_sensor_text *text, struct ds_sensor_co
         make_survey(text, out, err) || make_sources(text, out, err))
         return -1;
     out->country_db = text->country_db;
+    out->experimental_signatures = text->experimental_signatures && *text->experimental_signatures;
     out->signatures = (struct ds_signature_settings){
         .paths = text->signatures.items,
         .path_count = text->signatures.count,

@@ -53,6 +53,7 @@ struct ds_sensor_text {
     struct ds_config_list exclude;
     struct ds_config_list decapsulate;
     const char *country_db;
+    const bool *experimental_signatures;
     struct ds_config_list signatures;
     struct ds_config_list enable_signatures;
     struct ds_config_list disable_signatures;
@@ -87,6 +88,7 @@ struct ds_sensor_config {
     struct ds_monitor *monitor; /* owned */
     unsigned tunnels;
     const char *country_db; /* NULL: none */
+    bool experimental_signatures;
     struct ds_signature_settings signatures;
     int64_t window_ns; /* 0: one window for everything */
     int64_t lateness_ns;

@@ -114,6 +114,27 @@ void ds_counts_release(struct ds_counts *c)
     empty(c, ds_table_release);
 }
 
+void ds_count_related(struct ds_relation *last, struct ds_hit *h)
+{
+    bool first = h->relation.nmap_or_key == last->nmap_or_key;
+    bool second = h->relation.swapped_key == last->swapped_key;
+    uint32_t stands = first ? DS_SIGNATURES_RELATED : second ? DS_SIGNATURE_BIT(UNICORNSCAN) : 0;
+    *last = h->relation;
+    stands &= h->signatures;
+    for (uint32_t left = stands; left; left &= left - 1)
+        h->counts->related[__builtin_ctz(left)]++;
+    h->signatures = (uint16_t)((h->signatures & ~DS_SIGNATURES_RELATED) | stands);
+}
+
+void ds_count_signature_packets(const struct ds_counts *c,
+                                uint64_t packets[static DS_SIGNATURE_COUNT])
+{
+    memcpy(packets, c->related, sizeof c->related);
+    for (unsigned set = 0; set < DS_COUNT_SIGNATURE_SETS; set++)
+        for (unsigned left = c->signature_sets[set] ? set : 0; left; left &= left - 1)
+            packets[__builtin_ctz(left)] += c->signature_sets[set];
+}
+
 /* The wide cell of a key, or without memory of its class. */
 static struct ds_wide_cell *wide_cell(struct ds_counts *c, uint64_t key)
 {

@@ -12,6 +12,7 @@
 #include "darkscope/window.h"
 #include "geo.h"
 #include "monitor.h"
+#include "packet.h"
 #include "rules.h"
 #include "survey.h"
 #include "table.h"
@@ -34,21 +35,27 @@
 
 /* Table entries; their sizes are the tables' entry sizes. */
 struct ds_source {
-    uint64_t key;       /* ds_packet.source_key | DS_COUNT_KEY_SET, so that 0.0.0.0 is a key too */
-    uint32_t packets;   /* saturates */
-    uint32_t seen;      /* signatures of at least one packet */
-    uint32_t confirmed; /* of at least two */
+    uint64_t key;     /* ds_packet.source_key | DS_COUNT_KEY_SET, so that 0.0.0.0 is a key too */
+    uint32_t packets; /* saturates */
     union {
         uint32_t service; /* its last packet's, see ds_count_service: with this one it is a pair */
         uint32_t ports;   /* instead, once the window is gathered: sources.c */
     };
+    uint16_t seen;      /* signatures of at least one packet */
+    uint16_t confirmed; /* of at least two */
     uint16_t country;   /* index, geo.h, or DS_COUNT_COUNTRY_LATER */
     uint16_t unscanned; /* packets that are no TCP SYN or UDP scan; saturates */
-    uint8_t classes;    /* bit 1 << enum ds_class */
-    uint8_t survey;     /* 1: a known survey scanner when this window began */
+    uint8_t classes;    /* bit 1 << enum ds_class, and DS_SOURCE_SURVEY */
+    uint8_t device;     /* of its SYNs, the last: see ds_count_device */
     uint8_t early; /* when it was seen first, in 1/256 of the window, from its end: 255 less it */
     uint8_t last;  /* when it was seen last, in 1/256 of the window */
+    struct ds_relation relation; /* of its last packet with such a tool's shape; 0: none yet */
 };
+_Static_assert(DS_SIGNATURE_COUNT <= 16, "a bit each");
+/* In ds_source.classes: a known survey scanner when this window began. */
+#define DS_SOURCE_SURVEY_SHIFT 7
+#define DS_SOURCE_SURVEY       (1u << DS_SOURCE_SURVEY_SHIFT)
+_Static_assert(DS_CLASS_COUNT <= DS_SOURCE_SURVEY_SHIFT, "no class has its bit");
 struct ds_pair {
     uint64_t key; /* source and service */
 };
@@ -78,6 +85,10 @@ _Static_assert(sizeof(struct ds_source) == 32 && sizeof(struct ds_wide_cell) == 
                    sizeof(struct ds_count_cell) == 16,
                "whole entries in a cache line");
 
+/* Sets of signatures that one packet can prove. Packets are counted by set, one addition each: a
+ * round of a loop for each of their signatures would be as many mispredicted branches. */
+#define DS_COUNT_SIGNATURE_SETS (1u << DS_SIGNATURE_NMAP)
+
 /* Packets and bytes, counted ones, classes and countries are sums over the cells (gather.h). */
 struct ds_counts {
     uint64_t books[DS_BOOK_COUNT]; /* outside, malformed, late, fragment, truncated only */
@@ -85,10 +96,11 @@ struct ds_counts {
     uint64_t overflow[DS_OVERFLOW_COUNT];
     uint64_t types[DS_TYPE_COUNT];
     uint64_t protocols[256];
-    uint64_t signature_packets[DS_SIGNATURE_COUNT];
-    struct ds_tally rest[DS_GEO_COUNT];              /* by country: what the cells under ** hold */
-    struct ds_wide_cell spare_cells[DS_CLASS_COUNT]; /* where memory ran out: of no port */
-    struct ds_table sources, pairs, cells;           /* pairs: and DS_COUNT_PAIR_KNOWN */
+    uint64_t signature_sets[DS_COUNT_SIGNATURE_SETS]; /* by the bits of enum ds_signature */
+    uint64_t related[DS_SIGNATURE_COUNT];             /* packets of those in none of these sets */
+    struct ds_tally rest[DS_GEO_COUNT];               /* by country: what the cells under ** hold */
+    struct ds_wide_cell spare_cells[DS_CLASS_COUNT];  /* where memory ran out: of no port */
+    struct ds_table sources, pairs, cells;            /* pairs: and DS_COUNT_PAIR_KNOWN */
     struct ds_table wide_cells;   /* rests of ports, and what cells had too much of */
     struct ds_table destinations; /* those without a bit */
     struct ds_rule_counts rules;  /* signatures of files */
@@ -109,15 +121,18 @@ struct ds_hit {
     struct ds_counts *counts;
     uint64_t source_key, source_hash;
     uint64_t pair_key, pair_hash;
-    uint64_t cell_key; /* complete once the country is known */
+    uint64_t cell_key; /* complete once the country is known, */
     union {
-        uint64_t cell_hash; /* then */
-        uint64_t moment;    /* before: its time in 1/256 of the window */
+        uint64_t cell_hash;          /* and this; until then */
+        struct ds_relation relation; /* where a related signature is set */
     };
-    uint32_t signatures;
+    uint16_t signatures;
+    uint8_t device; /* enum ds_device */
+    uint8_t moment; /* its time in 1/256 of the window */
     uint16_t bytes;
     uint16_t country; /* index, or DS_COUNT_COUNTRY_LATER */
 };
+_Static_assert(sizeof(struct ds_hit) == 64, "one cache line");
 
 /* A multiplication in place of a division, rounded up: exact for every ms of up to an hour. */
 static inline uint64_t ds_count_moment_scale(int64_t window_ns)
@@ -201,6 +216,20 @@ static inline void ds_count_prefetch_cell(const struct ds_hit *h)
     ds_table_prefetch(&h->counts->cells, h->cell_hash, sizeof(struct ds_count_cell));
 }
 
+/* But for the related ones, which the source's record decides about. */
+static inline void ds_count_signatures(struct ds_counts *c, uint32_t signatures)
+{
+    c->signature_sets[signatures % DS_COUNT_SIGNATURE_SETS]++;
+}
+
+/* Packets of each signature. */
+void ds_count_signature_packets(const struct ds_counts *c,
+                                uint64_t packets[static DS_SIGNATURE_COUNT]);
+
+/* Takes the related signatures off a hit that do not stand once it is compared with the source's
+ * packet before, counts those that do, and remembers this one. */
+void ds_count_related(struct ds_relation *last, struct ds_hit *h);
+
 /* By class << 8 | protocol: is it a packet that survey scanners are known by? */
 static const uint8_t ds_count_probes[DS_CELL_CLASS + 1][256] = {
     [DS_CLASS_SCAN] = {[DS_PROTO_TCP] = 1, [DS_PROTO_UDP] = 1},
@@ -213,7 +242,7 @@ static inline void ds_count_visit(struct ds_source *s, const struct ds_hit *h)
     uint32_t kind = (uint32_t)(h->cell_key >> DS_CELL_PROTO_SHIFT) & (sizeof ds_count_probes - 1);
     uint32_t unscanned = s->unscanned + 1u - probes[kind];
     s->unscanned = (uint16_t)(unscanned - (unscanned >> 16));
-    uint8_t moment = (uint8_t)h->moment, early = UINT8_MAX - moment;
+    uint8_t moment = h->moment, early = UINT8_MAX - moment;
     s->early = early > s->early ? early : s->early;
     s->last = moment > s->last ? moment : s->last;
 }
@@ -233,7 +262,7 @@ static inline void ds_count_source(struct ds_hit *h)
     if (is_new)
         s->country = h->country;
     h->country = s->country;
-    h->cell_key |= (uint64_t)s->survey << DS_CELL_SURVEY_SHIFT;
+    h->cell_key |= (uint64_t)(s->classes >> DS_SOURCE_SURVEY_SHIFT) << DS_CELL_SURVEY_SHIFT;
     bool known = s->service == service;
     h->pair_key = known ? DS_COUNT_PAIR_KNOWN : h->pair_key;
     h->pair_hash = known ? c->known_pair_hash : h->pair_hash;
@@ -241,8 +270,23 @@ static inline void ds_count_source(struct ds_hit *h)
     s->packets += s->packets != UINT32_MAX;
     ds_count_visit(s, h);
     s->classes |= (uint8_t)(1u << ds_count_cell_class(h->cell_key));
+    s->device = h->device > s->device ? h->device : s->device;
+    if (h->signatures & DS_SIGNATURES_RELATED)
+        ds_count_related(&s->relation, h);
     s->confirmed |= s->seen & h->signatures;
     s->seen |= h->signatures;
+}
+
+/* The class of a source: Mirai's mark, which chance gives once in 2^32, and then a tool's shape say
+ * more than the form of its SYNs. */
+static inline enum ds_device ds_count_device(const struct ds_source *s)
+{
+    const uint32_t shapes = DS_SIGNATURE_BIT(MASSCAN_1024) | DS_SIGNATURE_BIT(MASSCAN_1025) |
+                            DS_SIGNATURE_BIT(ZMAP_MODERN) | DS_SIGNATURE_BIT(ZMAP_MODERN_OTHER) |
+                            DS_SIGNATURES_RELATED;
+    if (s->seen & DS_SIGNATURE_BIT(MIRAI))
+        return DS_DEVICE_EMBEDDED;
+    return s->seen & shapes ? DS_DEVICE_TOOL : s->device;
 }
 
 /* For a new source, IPv4, whose country was looked up in the meantime: is it a survey scanner? */
@@ -255,7 +299,7 @@ static inline void ds_count_origin(struct ds_hit *h)
     if (!s)
         return;
     s->country = h->country;
-    s->survey = survey;
+    s->classes |= (uint8_t)(survey << DS_SOURCE_SURVEY_SHIFT);
 }
 
 /* A destination that has no bit. */

@@ -32,9 +32,10 @@ static void gather_sums(const struct ds_counts *c, struct ds_window *w)
     w->sources += c->sources.used;
 }
 
-/* By country and signature. Their unique sources are known to the source table only. */
+/* By country, device and signature. Their unique sources are known to the source table only. */
 struct breakdown {
     struct ds_tally countries[DS_GEO_COUNT];
+    struct ds_device_tally devices[DS_GEO_COUNT][DS_DEVICE_COUNT];
     struct ds_signature_tally signatures[DS_SIGNATURE_COUNT];
 };
 
@@ -43,6 +44,9 @@ static void gather_sources(const struct ds_counts *c, struct breakdown *out, str
     struct ds_table_walk walk = {0};
     for (const struct ds_source *s; (s = ds_table_next(&c->sources, &walk));) {
         out->countries[s->country].sources++;
+        struct ds_device_tally *device = &out->devices[s->country][ds_count_device(s)];
+        device->sources++;
+        device->packets += s->packets;
         for (int cls = 0; cls < DS_CLASS_COUNT; cls++)
             w->classes[cls].sources += s->classes >> cls & 1;
         for (uint32_t left = s->seen; left; left &= left - 1) {
@@ -51,8 +55,10 @@ static void gather_sources(const struct ds_counts *c, struct breakdown *out, str
             out->signatures[signature].confirmed_sources += s->confirmed >> signature & 1;
         }
     }
+    uint64_t packets[DS_SIGNATURE_COUNT];
+    ds_count_signature_packets(c, packets);
     for (int signature = 0; signature < DS_SIGNATURE_COUNT; signature++)
-        out->signatures[signature].packets += c->signature_packets[signature];
+        out->signatures[signature].packets += packets[signature];
 }
 
 static int by_country(const void *a, const void *b)
@@ -98,6 +104,30 @@ static int list_countries(const struct breakdown *from, struct ds_window *w)
             w->countries[w->country_count++] =
                 (struct ds_country_tally){ds_geo_country(i), from->countries[i]};
     qsort(w->countries, w->country_count, sizeof *w->countries, by_country);
+    return 0;
+}
+
+static int by_device(const void *a, const void *b)
+{
+    uint32_t x = ds_device_key(a), y = ds_device_key(b);
+    return (x > y) - (x < y);
+}
+
+static int list_devices(const struct breakdown *from, struct ds_window *w)
+{
+    w->devices = calloc((size_t)DS_GEO_COUNT * DS_DEVICE_COUNT, sizeof *w->devices);
+    if (!w->devices)
+        return -1;
+    for (uint16_t i = 0; i < DS_GEO_COUNT; i++)
+        for (uint8_t device = 0; device < DS_DEVICE_COUNT; device++) {
+            if (!from->devices[i][device].packets)
+                continue;
+            struct ds_device_tally *to = &w->devices[w->device_count++];
+            *to = from->devices[i][device];
+            to->country = ds_geo_country(i);
+            to->device = device;
+        }
+    qsort(w->devices, w->device_count, sizeof *w->devices, by_device);
     return 0;
 }
 
@@ -358,7 +388,7 @@ int ds_gather(struct ds_gather *g, struct ds_set *const *sets, unsigned workers,
     strcpy(out->country_db, sets[0]->country_db);
     out->addresses_known = !ds_monitor_is_everything(monitor);
     out->addresses = ds_monitor_addresses(monitor);
-    failed = failed || list_countries(breakdown, out) ||
+    failed = failed || list_countries(breakdown, out) || list_devices(breakdown, out) ||
              list_signatures(breakdown, sets, workers, out) ||
              gather_attacks(g, sets, workers, out);
     free(breakdown);

@@ -156,6 +156,7 @@ static int build(struct sensor *s, struct ds_error *err)
         .source_limit = c->source_limit,
         .workers = c->workers,
         .tunnels = c->tunnels,
+        .experimental_signatures = c->experimental_signatures,
         .window_ns = c->window_ns,
         .lateness_ns = c->lateness_ns,
         .speed = s->options.speed,

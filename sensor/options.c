@@ -35,6 +35,7 @@ enum key {
     KEY_CPU,
     KEY_SPEED,
     KEY_CHECK,
+    KEY_EXPERIMENTAL,
     KEY_ASN,
     KEY_SOURCES,
     KEY_SURVEY_PORTS,
@@ -65,6 +66,8 @@ static const struct argp_option option_table[] = {
      "a prefix of the darknet (repeatable); without any, every destination counts", 0},
     {"exclude", KEY_EXCLUDE, "CIDR", 0, "a prefix to leave out (repeatable)", 0},
     {"country-db", KEY_COUNTRY, "FILE", 0, "MaxMind DB with countries; without it all are ??", 0},
+    {"experimental-signatures", KEY_EXPERIMENTAL, 0, 0,
+     "built-in signatures that are not verified, too: hajime, adb-miner, satori", 0},
     {"signatures", KEY_SIGNATURES, "PATH", 0,
      "a signature file, or a directory of them (repeatable; none: none, also not the shipped ones)",
      0},
@@ -261,6 +264,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_CHECK:
         o->check = true;
+        return 0;
+    case KEY_EXPERIMENTAL:
+        o->experimental = true;
+        o->text.experimental_signatures = &o->experimental;
         return 0;
     case KEY_NOT_PROMISCUOUS:
         o->promiscuous = false;

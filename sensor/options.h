@@ -15,7 +15,7 @@ struct ds_options {
     bool json;
     bool check;   /* --check-config */
     double speed; /* 0: as fast as it goes */
-    bool promiscuous;
+    bool promiscuous, experimental;
     unsigned source_limit;
     const char *monitor[DS_OPTIONS_LIST_MAX];
     const char *exclude[DS_OPTIONS_LIST_MAX];

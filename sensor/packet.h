@@ -56,7 +56,8 @@ _Static_assert(sizeof(struct ds_slot) == 192, "a slot is three cache lines");
 
 /* A parsed packet. Numbers are in host order. Ports and TCP fields are 0 where there are none. */
 struct ds_packet {
-    uint64_t source_key; /* IPv4: the address; IPv6: bit 63 and a keyed 63-bit hash */
+    const uint8_t *transport; /* TCP or UDP header if captured whole, else NULL; borrowed */
+    uint64_t source_key;      /* IPv4: the address; IPv6: bit 63 and a keyed 63-bit hash */
     uint64_t dest_key;
     uint32_t source4, dest4; /* IPv4 addresses, 0 for IPv6 */
     uint32_t seq;            /* TCP */
@@ -77,8 +78,24 @@ struct ds_packet {
     bool has_quote4;    /* ICMP errors: the IPv4 header of the quoted packet is there */
     bool has_addresses; /* source and destination are set, even if the packet is malformed */
     bool is_v6;
-    bool fragment;  /* not the first fragment */
-    bool truncated; /* the capture ends before the transport header does */
+    bool fragment;      /* not the first fragment */
+    bool truncated;     /* the capture ends before the transport header does */
+    bool dont_fragment; /* IPv4: the flag; IPv6, where routers never do: true */
+    bool bare;          /* TCP without IP options, extension headers or payload */
+};
+
+#define DS_SIGNATURE_BIT(name) (UINT32_C(1) << DS_SIGNATURE_##name)
+
+/* Signatures that one packet cannot prove: it must agree with the source's one before. On a single
+ * packet they say that it has the tool's shape. */
+#define DS_SIGNATURES_RELATED (DS_SIGNATURE_BIT(NMAP) | DS_SIGNATURE_BIT(UNICORNSCAN))
+
+/* What two SYNs of one session have in common, 16 bits each, never 0. Nmap: of the sequence number.
+ * Unicornscan, which has other windows: of the session's key, by either order of the address's
+ * bytes. */
+struct ds_relation {
+    uint16_t nmap_or_key;
+    uint16_t swapped_key;
 };
 
 #endif

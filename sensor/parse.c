@@ -11,6 +11,7 @@ enum {
     IP4_HEADER = 20,
     IP4_OFFSET_MASK = 0x1fff,
     IP4_MORE_FRAGMENTS = 0x2000,
+    IP4_DONT_FRAGMENT = 0x4000,
     IP6_HEADER = 40,
     IP6_FRAGMENT_HEADER = 8,
     TCP_HEADER = 20,
@@ -213,6 +214,8 @@ static enum ds_malformed parse_tcp(const struct span *s, uint32_t offset, struct
     p->tcp_header = (uint8_t)header;
     p->tcp_flags = tcp[13];
     p->window = have(s, offset, 16) == HAVE ? ds_load16_be(tcp + 14) : 0;
+    p->transport = have(s, offset, header) == HAVE ? tcp : NULL;
+    p->bare = offset == (p->is_v6 ? IP6_HEADER : IP4_HEADER) && offset + header == s->total;
     return well_formed();
 }
 
@@ -228,6 +231,7 @@ static enum ds_malformed parse_udp(const struct span *s, uint32_t offset, bool m
     uint32_t length = ds_load16_be(udp + 4);
     if (length < UDP_HEADER || (!more_fragments && have(s, offset, length) == HAVE_NONE))
         return DS_MALFORMED_UDP_LENGTH;
+    p->transport = udp;
     p->source_port = ds_load16_be(udp);
     p->dest_port = ds_load16_be(udp + 2);
     return well_formed();
@@ -276,6 +280,7 @@ static enum ds_malformed parse_ip4(const uint8_t *data, uint32_t captured, struc
         return DS_MALFORMED_IP_TOTAL_LENGTH;
     uint16_t offset_flags = ds_load16_be(data + 6);
     p->fragment = offset_flags & IP4_OFFSET_MASK;
+    p->dont_fragment = offset_flags & IP4_DONT_FRAGMENT;
     struct span s = {data, captured < p->total_bytes ? captured : p->total_bytes, p->total_bytes};
     return parse_transport(&s, header, offset_flags & IP4_MORE_FRAGMENTS, p);
 }
@@ -289,6 +294,7 @@ static enum ds_malformed parse_ip6(const uint8_t *data, uint32_t captured,
     p->source_key = ds_hash_ip6(key, data + 8);
     p->dest_key = ds_hash_ip6(key, data + 24);
     p->has_addresses = true;
+    p->dont_fragment = true;
     p->ttl = data[7];
     uint32_t total = IP6_HEADER + ds_load16_be(data + 4);
     p->total_bytes = total < UINT16_MAX ? (uint16_t)total : UINT16_MAX;

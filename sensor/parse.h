@@ -31,6 +31,7 @@ enum ds_malformed ds_parse(const uint8_t *data, uint32_t captured, const struct 
 static inline bool ds_parse_fast(const uint8_t *data, uint32_t captured, struct ds_packet *p)
 {
     enum { IP4 = 20, NEEDED = IP4 + 16, TCP = 20, UDP = 8, FRAGMENT_MASK = 0x3fff };
+    enum { DONT_FRAGMENT = 0x40 }; /* in the first of these bytes */
     if (captured < NEEDED || data[0] != 0x45 || ds_load16_be(data + 6) & FRAGMENT_MASK)
         return false;
     const uint8_t *l4 = data + IP4;
@@ -38,11 +39,12 @@ static inline bool ds_parse_fast(const uint8_t *data, uint32_t captured, struct 
     bool is_tcp = proto == DS_PROTO_TCP;
     uint32_t total = ds_load16_be(data + 2), header = (l4[12] >> 4) * 4u,
              udp = ds_load16_be(l4 + 4);
-    if (is_tcp ? header < TCP || IP4 + header > total
+    if (is_tcp ? header < TCP || IP4 + header > total || IP4 + header > captured
                : proto != DS_PROTO_UDP || udp < UDP || IP4 + udp > total)
         return false;
     uint32_t source = ds_load32_be(data + 12), dest = ds_load32_be(data + 16);
     *p = (struct ds_packet){
+        .transport = l4,
         .source_key = source,
         .dest_key = dest,
         .source4 = source,
@@ -58,6 +60,8 @@ static inline bool ds_parse_fast(const uint8_t *data, uint32_t captured, struct 
         .proto = proto,
         .ttl = data[8],
         .has_addresses = true,
+        .dont_fragment = data[6] & DONT_FRAGMENT,
+        .bare = is_tcp && IP4 + header == total,
     };
     return true;
 }

@@ -162,6 +162,7 @@ int ds_pipeline_create(const struct ds_pipeline_settings *s, struct ds_pipeline 
         .surveys = &p->surveys,
         .window_ns = s->window_ns,
         .closed = &p->closed,
+        .experimental = s->experimental_signatures,
     };
     p->sources = (struct ds_sources){s->source_limit, s->survey, s->asn};
     p->keeper.path = s->survey_state;

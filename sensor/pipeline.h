@@ -45,6 +45,7 @@ struct ds_pipeline_settings {
      * share of them itself, without a ring in between. Not for live ones. */
     bool split;
     unsigned tunnels;
+    bool experimental_signatures;
     int64_t window_ns, lateness_ns; /* window_ns 0: one window for everything */
     double speed;
     /* Where the threads run: the capture threads, then the workers, then the uplink thread; those

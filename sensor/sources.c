@@ -279,8 +279,8 @@ static struct ds_source_record record_of(const struct ds_source *s, bool moments
         .seen = s->seen,
         .confirmed = s->confirmed,
         .country = ds_geo_country(s->country),
-        .classes = s->classes,
-        .survey = s->survey ? DS_SURVEY_YES : DS_SURVEY_NO,
+        .classes = s->classes & (uint8_t)~DS_SOURCE_SURVEY,
+        .survey = s->classes & DS_SOURCE_SURVEY ? DS_SURVEY_YES : DS_SURVEY_NO,
         .first = UINT8_MAX - s->early,
         .last = moments_known ? s->last : UINT8_MAX,
     };

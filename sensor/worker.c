@@ -14,6 +14,7 @@ int ds_worker_init(struct ds_worker *w, struct ds_worker_shared *shared, struct 
     w->count = ds_batch_choose();
     w->batch.view.monitor = shared->monitor;
     w->batch.view.key = shared->key;
+    w->batch.view.experimental = shared->experimental;
     if (ds_gate_init(&w->data) || ds_gate_init(&w->freed))
         return -1;
     for (unsigned i = 0; i < shared->sets; i++) {

@@ -61,6 +61,7 @@ struct ds_worker_shared {
     struct ds_survey_ring *surveys;         /* known scanners by window */
     int64_t window_ns;                      /* 0: one window for everything */
     struct ds_gate *closed;                 /* the uplink thread's: signalled at every closed set */
+    bool experimental;                      /* signatures: batch.h */
 };
 
 struct ds_worker {

@@ -105,7 +105,7 @@ static json_t *window_json(const struct ds_window *w, const char *sensor)
 /* How many its JSON has: the cells of a port, side by side, are one. */
 static size_t count_rows(const struct ds_window *w)
 {
-    size_t rows = w->country_count + w->signature_count + w->attack_count;
+    size_t rows = w->country_count + w->device_count + w->signature_count + w->attack_count;
     for (size_t i = 0; i < w->cell_count; i++)
         rows += i == 0 || ds_cell_key(&w->cells[i]) >> 16 != ds_cell_key(&w->cells[i - 1]) >> 16;
     return rows;
@@ -138,6 +138,7 @@ static void mark_all_inexact(struct answer *a, json_t *window)
     } tables[] = {
         {"ports", {"sources"}},
         {"countries", {"sources"}},
+        {"devices", {"sources"}},
         {"signatures", {"sources", "confirmed_sources"}},
         {"attacks", {"ports", "attack_ports", "addresses"}},
     };

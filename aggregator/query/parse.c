@@ -20,8 +20,9 @@ static const char *const kind_names[DS_QUERY_KIND_COUNT] = {
 };
 
 static const char *const by_names[DS_BY_COUNT] = {
-    [DS_BY_PORT] = "ports",    [DS_BY_COUNTRY] = "countries",  [DS_BY_TYPE] = "types",
-    [DS_BY_CLASS] = "classes", [DS_BY_PROTOCOL] = "protocols", [DS_BY_SIGNATURE] = "signatures",
+    [DS_BY_PORT] = "ports",           [DS_BY_COUNTRY] = "countries",  [DS_BY_TYPE] = "types",
+    [DS_BY_CLASS] = "classes",        [DS_BY_PROTOCOL] = "protocols", [DS_BY_DEVICE] = "devices",
+    [DS_BY_SIGNATURE] = "signatures",
 };
 
 const char *ds_query_kind_name(unsigned kind)
@@ -237,7 +238,7 @@ static const struct {
     {"signature", SERIES, set_signature, "a signature's name, like mirai"},
     {"survey", SERIES | TOP | SOURCES, set_survey,
      "all, no (without survey scanners) or only (they alone)"},
-    {"by", TOP, set_by, "ports, countries, types, classes, protocols or signatures"},
+    {"by", TOP, set_by, "ports, countries, types, classes, protocols, devices or signatures"},
     {"from", SERIES | TOP | SUMMARY | WINDOWS | SOURCES | ATTACKS, set_from,
      "a UTC time like 2026-01-31 or 2026-01-31T10:20:00Z"},
     {"to", SERIES | TOP | SUMMARY | WINDOWS | SOURCES | ATTACKS, set_to,

@@ -96,6 +96,10 @@ static int check_filter(const struct ds_query *q, struct ds_error *err)
                         "%s are not kept by port, protocol, country, class or survey; leave these "
                         "away",
                         ds_by_name(q->by));
+    if (q->kind == DS_QUERY_TOP && q->by == DS_BY_DEVICE && (f->has_class || f->has_proto))
+        return ds_error(err, DS_USAGE,
+                        "devices are kept by country, not by port, protocol or class; leave these "
+                        "away");
     if (q->kind == DS_QUERY_WINDOW && !ds_query_given(q, "at"))
         return ds_error(err, DS_USAGE, "window needs at: the time at which it starts");
     return 0;

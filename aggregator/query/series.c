@@ -85,7 +85,7 @@ static int check_signature(const struct series *s, struct ds_error *err)
     const struct ds_filter *f = &s->answer->query->filter;
     if (!f->has_signature || s->packets > 0)
         return 0;
-    char known[128];
+    char known[DS_SIGNATURE_COUNT * (DS_SIGNATURE_ID_MAX + 3)];
     size_t used = 0;
     for (unsigned i = 0; i < DS_SIGNATURE_COUNT; i++) {
         if (strcmp(f->signature, ds_signature_name(i)) == 0)
@@ -93,7 +93,7 @@ static int check_signature(const struct series *s, struct ds_error *err)
         used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i > 0 ? ", " : "",
                                  ds_signature_name(i));
     }
-    return ds_error(err, DS_INPUT, "no packet with a signature %s in this time; known are %s",
+    return ds_error(err, DS_INPUT, "no packet with a signature %s in this time; built in are %s",
                     f->signature, known);
 }
 

@@ -82,7 +82,7 @@ static void write_about(struct answer *a, const struct ds_totals *t)
 
 int ds_answer_summary(struct answer *a, struct ds_error *err)
 {
-    static const enum ds_by tables[] = {DS_BY_PORT, DS_BY_COUNTRY, DS_BY_SIGNATURE};
+    static const enum ds_by tables[] = {DS_BY_PORT, DS_BY_COUNTRY, DS_BY_DEVICE, DS_BY_SIGNATURE};
     struct ds_totals totals;
     struct ds_figures shown, total;
     if (a->store->ops->totals(a->store, &a->range, &totals, err) < 0)

@@ -24,6 +24,8 @@ static void write_key(struct answer *a, json_t *row, enum ds_by by, const struct
         ds_answer_set(a, row, "country", json_string(ds_country_name(top->country, country)));
     if (by == DS_BY_TYPE)
         ds_answer_set(a, row, "type", ds_answer_text(ds_type_name(top->type)));
+    if (by == DS_BY_DEVICE)
+        ds_answer_set(a, row, "device", ds_answer_text(ds_device_name(top->device)));
     if (by == DS_BY_SIGNATURE)
         ds_answer_set(a, row, "id", ds_answer_text(top->signature));
 }
@@ -48,10 +50,32 @@ static json_t *share(uint64_t part, uint64_t whole)
     return json_real(whole > 0 ? (double)part / (double)whole : 0);
 }
 
+/* Devices are the one table whose sources are of interest beside each other: those of its rows add
+ * up to the sources of a window, because a source is one device. Over several windows it is the
+ * share in the largest. */
+static void share_sources(struct answer *a, json_t *rows)
+{
+    size_t i;
+    json_t *row;
+    json_int_t whole = 0;
+    json_array_foreach(rows, i, row)
+    {
+        whole += json_integer_value(json_object_get(row, "sources_peak"));
+    }
+    json_array_foreach(rows, i, row)
+    {
+        json_int_t peak = json_integer_value(json_object_get(row, "sources_peak"));
+        ds_answer_set(a, row, "sources_share", share((uint64_t)peak, (uint64_t)whole));
+    }
+}
+
 int ds_answer_top_rows(struct answer *a, const char *key, enum ds_by by, uint64_t limit,
                        struct ds_figures *shown, struct ds_figures *total, struct ds_error *err)
 {
     struct rows r = {.answer = a, .array = ds_answer_array(a, a->root, key), .by = by};
+    /* Few and shares of each other: all of them. */
+    if (by == DS_BY_DEVICE && limit < DS_DEVICE_COUNT)
+        limit = DS_DEVICE_COUNT;
     struct ds_top top = {a->range, &a->query->filter, by, limit};
     if (a->store->ops->top(a->store, &top, each_row, &r, total, err) < 0)
         return -1;
@@ -62,6 +86,8 @@ int ds_answer_top_rows(struct answer *a, const char *key, enum ds_by by, uint64_
         json_int_t packets = json_integer_value(json_object_get(row, "packets"));
         ds_answer_set(a, row, "share", share((uint64_t)packets, total->packets));
     }
+    if (by == DS_BY_DEVICE)
+        share_sources(a, r.array);
     *shown = r.shown;
     return 0;
 }

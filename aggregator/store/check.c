@@ -96,6 +96,19 @@ static const char *bad_countries(const struct ds_window *w)
     return NULL;
 }
 
+static const char *bad_devices(const struct ds_window *w)
+{
+    for (size_t i = 0; i < w->device_count; i++) {
+        const struct ds_device_tally *d = &w->devices[i];
+        if (bad_country(d->country) || d->device >= DS_DEVICE_COUNT ||
+            (i > 0 && ds_device_key(d) <= ds_device_key(d - 1)))
+            return "the devices are not known ones in order";
+        if (too_large((const uint64_t[]){d->packets, d->sources}, 2))
+            return "a device's figure is larger than 2^48";
+    }
+    return NULL;
+}
+
 static const char *bad_signatures(const struct ds_window *w)
 {
     for (size_t i = 0; i < w->signature_count; i++) {
@@ -148,6 +161,7 @@ const char *ds_sqlite_bad_put(const struct ds_store_put *put)
     why = why ? why : bad_figures(w);
     why = why ? why : bad_cells(w);
     why = why ? why : bad_countries(w);
+    why = why ? why : bad_devices(w);
     why = why ? why : bad_sources(w);
     why = why ? why : bad_attacks(w);
     return why ? why : bad_signatures(w);

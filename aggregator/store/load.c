@@ -113,6 +113,23 @@ static int read_country(struct ds_window *w, sqlite3_stmt *stmt)
     return 0;
 }
 
+static int read_device(struct ds_window *w, sqlite3_stmt *stmt)
+{
+    uint64_t device = ds_sqlite_u64(stmt, 1);
+    void *rows = grow(w->devices, w->device_count, sizeof *w->devices);
+    if (!rows)
+        return -1;
+    w->devices = rows;
+    if (device < DS_DEVICE_COUNT)
+        w->devices[w->device_count++] = (struct ds_device_tally){
+            .country = country_at(stmt, 0),
+            .device = (uint8_t)device,
+            .packets = ds_sqlite_u64(stmt, 2),
+            .sources = ds_sqlite_u64(stmt, 3),
+        };
+    return 0;
+}
+
 static int read_signature(struct ds_window *w, sqlite3_stmt *stmt)
 {
     void *rows = grow(w->signatures, w->signature_count, sizeof *w->signatures);
@@ -189,6 +206,9 @@ static const struct {
     {"SELECT class, packets, bytes, sources FROM window_class " OF_ONE, read_class},
     {"SELECT country, packets, bytes, sources FROM window_country " OF_ONE "ORDER BY country",
      read_country},
+    {"SELECT country, device, packets, sources FROM window_device " OF_ONE
+     "ORDER BY country, device",
+     read_device},
     {"SELECT id, packets, sources, confirmed_sources FROM window_signature " OF_ONE "ORDER BY id",
      read_signature},
     {"SELECT victim, proto, country, port, ports, attack_ports, addresses, window_packets,"

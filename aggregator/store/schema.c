@@ -37,7 +37,10 @@ static const char schema_catalogue[] =
     "  PRIMARY KEY (sensor, boot, sequence)\n"
     ") WITHOUT ROWID;"
     "CREATE TABLE class (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
-    "INSERT INTO class VALUES (0, 'scan'), (1, 'backscatter'), (2, 'other');";
+    "INSERT INTO class VALUES (0, 'scan'), (1, 'backscatter'), (2, 'other');"
+    "CREATE TABLE device (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+    "INSERT INTO device VALUES (0, 'none'), (1, 'unknown'), (2, 'linux'), (3, 'linux-old'),"
+    "  (4, 'bsd-mac'), (5, 'windows'), (6, 'embedded'), (7, 'tool');";
 
 static const char schema_window[] =
     "CREATE TABLE window ( -- one row a sensor and window; the books of design: received =\n"
@@ -94,6 +97,10 @@ static const char schema_parts[] =
     "  start INTEGER, sensor INTEGER, country TEXT,\n"
     "  packets INTEGER NOT NULL, bytes INTEGER NOT NULL, sources INTEGER NOT NULL,\n"
     "  PRIMARY KEY (start, sensor, country),\n" OF_WINDOW
+    "CREATE TABLE window_device ( -- of the packets' sources, by the form of their SYNs\n"
+    "  start INTEGER, sensor INTEGER, country TEXT, device INTEGER REFERENCES device (id),\n"
+    "  packets INTEGER NOT NULL, sources INTEGER NOT NULL,\n"
+    "  PRIMARY KEY (start, sensor, country, device),\n" OF_WINDOW
     "CREATE TABLE window_signature ( -- independent marks: one packet may be in several\n"
     "  start INTEGER, sensor INTEGER, id TEXT, packets INTEGER NOT NULL,\n"
     "  sources INTEGER NOT NULL,\n"

@@ -38,6 +38,7 @@ enum fact {
     FACT_COUNTRY,
     FACT_TYPE,
     FACT_PROTOCOL,
+    FACT_DEVICE,
     FACT_SIGNATURE,
     FACT_CELL, /* built by append_cells */
 };
@@ -59,6 +60,8 @@ static const char *const facts[] = {
                   " 0 AS exact" OF("window_type"),
     [FACT_PROTOCOL] = "SELECT start, proto, t.packets, NULL AS bytes, NULL AS survey,"
                       " NULL AS sources, 0 AS exact" OF("window_protocol"),
+    [FACT_DEVICE] = "SELECT start, device, sum(t.packets) AS packets, NULL AS bytes,"
+                    " NULL AS survey, sum(t.sources) AS sources, " EXACT OF("window_device"),
     [FACT_SIGNATURE] = "SELECT start, id, t.packets, NULL AS bytes, NULL AS survey, t.sources,"
                        " " EXACT_SIGNATURE OF("window_signature"),
 };
@@ -126,6 +129,7 @@ static void append_series_facts(struct sql *sql, const struct ds_filter *f, enum
         [FACT_COUNTRY] = " AND country = :country",
         [FACT_TYPE] = " AND type = :type",
         [FACT_PROTOCOL] = "",
+        [FACT_DEVICE] = "",
         [FACT_SIGNATURE] = " AND id = :signature",
     };
     if (fact == FACT_CELL) {
@@ -166,7 +170,7 @@ static struct ds_figures figures_kept(enum fact fact, const struct ds_filter *f,
     bool only_packets =
         fact == FACT_TYPE || fact == FACT_PROTOCOL || f->survey != DS_SURVEY_PART_ALL;
     return (struct ds_figures){
-        .has_bytes = !only_packets && fact != FACT_SIGNATURE,
+        .has_bytes = !only_packets && fact != FACT_SIGNATURE && fact != FACT_DEVICE,
         .has_survey = !only_packets && fact == FACT_CELL,
         .has_sources = !only_packets && (fact != FACT_CELL || per_port),
     };
@@ -249,6 +253,7 @@ static const struct {
     [DS_BY_TYPE] = {FACT_TYPE, "type", 1, NULL},
     [DS_BY_CLASS] = {FACT_CLASS, "class", 1, ""},
     [DS_BY_PROTOCOL] = {FACT_PROTOCOL, "proto", 1, NULL},
+    [DS_BY_DEVICE] = {FACT_DEVICE, "device", 1, NULL},
     [DS_BY_SIGNATURE] = {FACT_SIGNATURE, "id", 1, NULL},
 };
 
@@ -275,6 +280,9 @@ static void read_key(sqlite3_stmt *stmt, enum ds_by by, struct ds_top_row *row)
         break;
     case DS_BY_PROTOCOL:
         row->proto = (uint8_t)sqlite3_column_int(stmt, 0);
+        break;
+    case DS_BY_DEVICE:
+        row->device = (uint8_t)sqlite3_column_int(stmt, 0);
         break;
     case DS_BY_SIGNATURE:
         ds_sqlite_text(stmt, 0, row->signature, sizeof row->signature);
@@ -312,6 +320,9 @@ static void append_top(struct sql *sql, const struct plan *plan, const struct ds
         append_cells(sql, f, tops[plan->by].cell_key, plan->per_port);
     else
         append(sql, facts[plan->fact]);
+    if (plan->fact == FACT_DEVICE) /* its countries are added up */
+        append(sql, f->has_country ? " AND country = :country GROUP BY start, sensor, device"
+                                   : " GROUP BY start, sensor, device");
     append(sql, ") GROUP BY ");
     append(sql, keys);
     append(sql, " HAVING sum(packets) > 0 ORDER BY sum(packets) DESC, ");

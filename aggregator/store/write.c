@@ -177,6 +177,22 @@ static int insert_countries(struct sqlite_store *s, int64_t sensor, const struct
     return insert_finish(&in);
 }
 
+static int insert_devices(struct sqlite_store *s, int64_t sensor, const struct ds_window *w,
+                          struct ds_error *err)
+{
+    char name[3];
+    struct insert in = insert_begin(s, "INSERT INTO window_device VALUES (?,?,?,?,?,?)", err);
+    for (size_t i = 0; i < w->device_count; i++) {
+        row_of(&in, w, sensor);
+        text(&in, ds_country_name(w->devices[i].country, name));
+        value(&in, w->devices[i].device);
+        value(&in, w->devices[i].packets);
+        value(&in, w->devices[i].sources);
+        row(&in);
+    }
+    return insert_finish(&in);
+}
+
 static int insert_signatures(struct sqlite_store *s, int64_t sensor, const struct ds_window *w,
                              struct ds_error *err)
 {
@@ -266,8 +282,9 @@ static int insert_window(struct sqlite_store *s, int64_t sensor, const struct ds
         insert_named(s, sensor, w, "INSERT INTO window_type VALUES (?,?,?,?)", ds_type_name,
                      w->types, err) < 0 ||
         insert_protocols(s, sensor, w, err) < 0 || insert_classes(s, sensor, w, err) < 0 ||
-        insert_countries(s, sensor, w, err) < 0 || insert_signatures(s, sensor, w, err) < 0 ||
-        insert_sources(s, sensor, w, err) < 0 || insert_attacks(s, sensor, w, err) < 0)
+        insert_countries(s, sensor, w, err) < 0 || insert_devices(s, sensor, w, err) < 0 ||
+        insert_signatures(s, sensor, w, err) < 0 || insert_sources(s, sensor, w, err) < 0 ||
+        insert_attacks(s, sensor, w, err) < 0)
         return -1;
     return insert_cells(s, sensor, w, err);
 }

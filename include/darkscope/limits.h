@@ -28,6 +28,7 @@
 /* Tables of one window message. */
 #define DS_CELLS_MAX      (8u << 20) /* (class, protocol, port, country) */
 #define DS_COUNTRIES_MAX  1024u
+#define DS_DEVICES_MAX    8192u /* (country, device) */
 #define DS_SIGNATURES_MAX 1024u
 #define DS_SOURCES_MAX    (1u << 20) /* records; sensors send fewer, see docs/statistics.md */
 #define DS_MARKS_MAX      31u        /* signatures that a source record can tell apart */

@@ -78,12 +78,40 @@ enum ds_overflow {
     DS_OVERFLOW_COUNT
 };
 
-/* Tool and malware marks: independent flags, several may be set on one packet. */
+/* Marks of the program that sent a SYN: independent flags, several may be set on one packet. Rules,
+ * sources and how certain each is: docs/signatures.md. */
 enum ds_signature {
     DS_SIGNATURE_MIRAI,
-    DS_SIGNATURE_MASSCAN,
-    DS_SIGNATURE_ZMAP,
+    DS_SIGNATURE_MASSCAN,      /* any version, by its id */
+    DS_SIGNATURE_MASSCAN_1024, /* the shape of 1.0.3 to 1.3.2 */
+    DS_SIGNATURE_MASSCAN_1025, /* the shape since 2023-11 */
+    DS_SIGNATURE_ZMAP,         /* up to 4.0 */
+    DS_SIGNATURE_ZMAP_MODERN,
+    DS_SIGNATURE_ZMAP_MODERN_OTHER, /* with other options than the default ones */
+    DS_SIGNATURE_IRREGULAR,         /* for one of the three reasons that follow */
+    DS_SIGNATURE_IRREGULAR_TTL,
+    DS_SIGNATURE_IRREGULAR_NO_OPTIONS,
+    DS_SIGNATURE_IRREGULAR_ID,
+    DS_SIGNATURE_HAJIME, /* this and the next two are experimental: only where asked for */
+    DS_SIGNATURE_ADB_MINER,
+    DS_SIGNATURE_SATORI,
+    DS_SIGNATURE_NMAP, /* this and the next say how two packets are related: they come last */
+    DS_SIGNATURE_UNICORNSCAN,
     DS_SIGNATURE_COUNT
+};
+
+/* What sent a SYN, by the shape of its headers. A source that sent several is the last of them in
+ * this order. */
+enum ds_device {
+    DS_DEVICE_NONE,    /* no SYN seen */
+    DS_DEVICE_UNKNOWN, /* none of these */
+    DS_DEVICE_LINUX,
+    DS_DEVICE_LINUX_OLD, /* a kernel up to 3.10, as in embedded devices */
+    DS_DEVICE_BSD_MAC,
+    DS_DEVICE_WINDOWS,
+    DS_DEVICE_EMBEDDED, /* a raw socket with the TTL of Linux: a bot on a device */
+    DS_DEVICE_TOOL,     /* a scanner, or a raw socket with a TTL of 255 */
+    DS_DEVICE_COUNT
 };
 
 /* What is known of a source as a survey scanner (docs/statistics.md). */
@@ -116,13 +144,16 @@ const char *ds_book_name(unsigned book);
 const char *ds_malformed_name(unsigned reason);
 const char *ds_overflow_name(unsigned table);
 const char *ds_signature_name(unsigned signature);
+const char *ds_device_name(unsigned device);
 const char *ds_survey_mark_name(unsigned mark);
 
 /* "tcp", "udp", "icmp", "icmp6", else the number in decimal. Writes at most 8 bytes to out. */
 const char *ds_proto_name(uint8_t proto, char out[static 8]);
 
-/* The reverse of ds_class_name and ds_proto_name (also decimal 0..255): -1 where unknown. */
+/* The reverse of ds_class_name, ds_device_name and ds_proto_name (also decimal 0..255): -1 where
+ * unknown. */
 int ds_class_parse(const char *name);
+int ds_device_parse(const char *name);
 int ds_proto_parse(const char *name);
 
 /* Writes the two letters and a NUL. */

@@ -39,6 +39,15 @@ struct ds_country_tally {
     struct ds_tally tally;
 };
 
+/* Sources by the shape of their SYNs, and all packets of theirs, of whatever kind. A source whose
+ * record found no room (DS_OVERFLOW_SOURCES) is in none. */
+struct ds_device_tally {
+    ds_country country;
+    uint8_t device; /* enum ds_device */
+    uint64_t packets;
+    uint64_t sources;
+};
+
 struct ds_signature_tally {
     char id[DS_SIGNATURE_ID_MAX + 1];
     uint64_t packets;
@@ -106,6 +115,8 @@ struct ds_window {
     size_t cell_count;
     struct ds_country_tally *countries; /* sorted by country, none twice */
     size_t country_count;
+    struct ds_device_tally *devices; /* sorted by country and device, none twice */
+    size_t device_count;
     struct ds_signature_tally *signatures; /* sorted by id, none twice; those with packets only */
     size_t signature_count;
 
@@ -127,6 +138,12 @@ static inline uint64_t ds_cell_key(const struct ds_cell *c)
     return (uint64_t)c->cls << 40 | (uint64_t)c->proto << 32 | (uint64_t)c->port << 16 | c->country;
 }
 
+/* The order of devices: country, device. */
+static inline uint32_t ds_device_key(const struct ds_device_tally *d)
+{
+    return (uint32_t)d->country << 8 | d->device;
+}
+
 /* The order of attacks: victim, protocol. */
 static inline uint64_t ds_attack_key(const struct ds_attack *a)
 {
@@ -142,9 +159,9 @@ void ds_window_finish(struct ds_window *w);
 uint64_t ds_window_listed_packets(const struct ds_window *w);
 
 /* Do the books balance? received = counted + outside + malformed, and counted equals the sums over
- * types, classes, protocols, countries and cells; the sources that are listed are no more than
- * there are. NULL if so, else the name of the first sum that
- * does not. Used by tests and by the aggregator on what a sensor sends. */
+ * types, classes, protocols, countries and cells, and is no less than that over devices; the
+ * sources that are listed are no more than there are. NULL if so, else the name of the first sum
+ * that does not. Used by tests and by the aggregator on what a sensor sends. */
 const char *ds_window_imbalance(const struct ds_window *w);
 
 #endif

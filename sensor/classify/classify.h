@@ -6,36 +6,18 @@
 #ifndef DARKSCOPE_CLASSIFY_H
 #define DARKSCOPE_CLASSIFY_H
 
-#include "packet.h"
+#include "classify/syn.h"
 
 struct ds_verdict {
     uint8_t type;        /* enum ds_type */
     uint8_t cls;         /* enum ds_class */
     uint8_t proto;       /* of the service: the quoted one for an ICMP error with a usable quote */
     uint16_t port;       /* of the service */
-    uint32_t signatures; /* bit 1 << enum ds_signature */
+    uint8_t device;      /* enum ds_device; DS_DEVICE_NONE where it is no SYN */
+    uint32_t signatures; /* bit 1 << enum ds_signature; see DS_SIGNATURES_RELATED */
 };
 
 void ds_classify(const struct ds_packet *p, struct ds_verdict *out);
-
-/* Tool and malware marks on a TCP SYN: relations between fields that no kernel would choose. One
- * packet in 65,536 has a given id by chance: a source is confirmed by its second packet (count.h).
- * IPv4 only: the formulas are on IPv4 addresses and the IPv4 id.
- *
- * Mirai: its scanner.c and all known descendants send the destination as sequence number.
- * Masscan, every version: the id is a fold of destination, port and sequence number.
- * ZMap up to 4.0 writes 54321 into every id (probe_modules/packet.h). */
-static inline uint32_t ds_classify_signatures(const struct ds_packet *p)
-{
-    enum { ZMAP_IP_ID = 54321 };
-    if (p->is_v6)
-        return 0;
-    bool mirai = p->seq == p->dest4;
-    bool masscan = p->ip_id == (uint16_t)(p->dest4 ^ p->dest_port ^ p->seq);
-    bool zmap = p->ip_id == ZMAP_IP_ID;
-    return (uint32_t)mirai << DS_SIGNATURE_MIRAI | (uint32_t)masscan << DS_SIGNATURE_MASSCAN |
-           (uint32_t)zmap << DS_SIGNATURE_ZMAP;
-}
 
 /* NICTER's legend; the first rule that fits wins. */
 static inline enum ds_type ds_classify_tcp_type(uint8_t flags)
@@ -68,8 +50,9 @@ static inline void ds_classify_tcp(const struct ds_packet *p, struct ds_verdict 
                            : DS_CLASS_OTHER,
         .proto = DS_PROTO_TCP,
         .port = backscatter ? p->source_port : p->dest_port,
-        .signatures = scan ? ds_classify_signatures(p) : 0,
     };
+    if (scan)
+        out->signatures = ds_syn_classify(p, &out->device);
 }
 
 /* UDP services with a published amplification factor (US-CERT TA14-017A and later reports): a

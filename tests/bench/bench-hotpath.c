@@ -152,7 +152,8 @@ static void fill_hit(struct stages *s, const struct ds_packet *p, const struct d
         .counts = &s->counts,
         .source_key = p->source_key | DS_COUNT_KEY_SET,
         .cell_key = ds_count_cell_key(v->cls, v->proto, v->port, 0),
-        .signatures = v->signatures,
+        .signatures = (uint16_t)v->signatures,
+        .device = v->device,
         .bytes = p->total_bytes,
     };
     ds_count_destination(&s->counts, ds_monitor_index4(s->bench->monitor, p->dest4), p->dest_key);

@@ -44,11 +44,14 @@ BAD = """
 """
 
 
+MSS = bytes((2, 4, 2, 24))  # with options, and not those of a tool: no built-in signature fits
+
+
 def syn(number):
     """From port 40000 + number; every third to telnet."""
     return packets.ip4(f"203.0.113.{number % 50}", "198.18.3.4", 6,
                        packets.tcp(40000 + number % 1000, 23 if number % 3 == 0 else 80,
-                                   packets.SYN))
+                                   packets.SYN, MSS))
 
 
 CAPTURE = packets.pcap([syn(n) for n in range(PACKETS)], link=packets.RAW)

@@ -22,6 +22,12 @@ TOLERANCE_S = 0.001  # of observed_seconds, which is rounded to a millisecond
 WITNESS = {
     "mirai": lambda w: confirmed(w, "mirai") > 0,
     "zmap-old": lambda w: confirmed(w, "zmap") > 0,
+    "zmap-modern": lambda w: confirmed(w, "zmap-modern") > 0,
+    "zmap-options": lambda w: confirmed(w, "zmap-modern-other") > 0,
+    "nmap": lambda w: confirmed(w, "nmap") > 0,
+    "unicornscan": lambda w: confirmed(w, "unicornscan") > 0,
+    "windows": lambda w: {d["device"] for d in w["devices"]} == {"windows"},
+    "bot": lambda w: {d["device"] for d in w["devices"]} == {"linux", "linux-old"},
     "masscan-old": lambda w: confirmed(w, "masscan") > 0,
     "masscan-modern": lambda w: confirmed(w, "masscan") > 0,
     "outside": lambda w: w["packets"]["outside"] == w["packets"]["received"] > 0,

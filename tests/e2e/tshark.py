@@ -10,10 +10,14 @@ usage: tshark.py DARKSCOPE-SENSOR
 """
 import collections
 import os
+import re
 import shutil
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden"))
+
 import packets as p
+import reference
 from books import check_books
 from harness import Skip, check, check_equal, folder, main, run
 
@@ -21,7 +25,8 @@ SENSOR = sys.argv[1]
 FIELDS = """frame.protocols ip.src ip.dst ip.proto ip.len ip.hdr_len ip.id ip.frag_offset ip.flags.mf
 ipv6.src ipv6.dst ipv6.nxt ipv6.plen ipv6.hopopts.nxt ipv6.routing.nxt ipv6.fraghdr.nxt
 ipv6.dstopts.nxt ah.next_header ipv6.fraghdr.offset ipv6.fraghdr.more tcp.srcport tcp.dstport
-tcp.flags tcp.seq_raw tcp.hdr_len udp.srcport udp.dstport udp.length udp.checksum icmp.type icmp.code
+tcp.flags tcp.seq_raw tcp.hdr_len
+tcp.window_size_value tcp.options ip.ttl ip.flags.df ipv6.hlim udp.srcport udp.dstport udp.length udp.checksum icmp.type icmp.code
 icmpv6.type icmpv6.code""".split()
 PREFERENCES = ["ip.defragment:FALSE", "ipv6.defragment:FALSE", "tcp.desegment_tcp_streams:FALSE",
                "tcp.relative_sequence_numbers:FALSE", "udp.check_checksum:FALSE"]
@@ -38,10 +43,10 @@ BACKSCATTER_ICMP = {1: {0, 3, 4, 5, 11, 12, 14, 16, 18}, 58: {1, 2, 3, 4, 129}}
 ERRORS_ICMP = {1: {3, 4, 5, 11, 12}, 58: {1, 2, 3, 4}}
 ECHO_ICMP = {1: 8, 58: 128}
 PROTO_NAMES = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmp6"}
+HEX = re.compile("([0-9a-f]{2})*")
 HEADLESS_TYPES = {6: "tcp_other", 17: "udp", 1: "icmp", 58: "icmp"}
 
-Verdict = collections.namedtuple("Verdict", "type cls service port signatures",
-                                 defaults=(frozenset(),))
+Verdict = collections.namedtuple("Verdict", "type cls service port syn", defaults=(None,))
 
 
 class Malformed(Exception):
@@ -110,14 +115,22 @@ def tcp_type(flags):
     return "tcp_ack" if flags & p.ACK else "tcp_other"
 
 
-def tcp_signatures(packet):
-    if "ip" not in packet.layers[:packet.layers.index("tcp")]:
-        return frozenset()
-    dest = int.from_bytes(p.address(packet.get("ip.dst")), "big")
-    seq, ident = packet.get("tcp.seq_raw"), packet.get("ip.id")
-    fold = (dest ^ packet.get("tcp.dstport") ^ seq) & 0xFFFF
-    return frozenset(name for name, holds in (("mirai", seq == dest), ("zmap", ident == 54321),
-                                              ("masscan", ident == fold)) if holds)
+def syn_of(packet):
+    """As the reference of tests/golden wants it. The quirks of p0f are not asked for."""
+    v6 = "ipv6" in packet.layers[:packet.layers.index("tcp")]
+    header = packet.get("tcp.hdr_len")
+    shown = packet.fields["tcp.options"].split(",")[0].replace(":", "")
+    options = bytes.fromhex(shown) if HEX.fullmatch(shown) else b""  # <MISSING> where it is cut
+    whole = len(options) == header - 20
+    lengths = (packet.get("ipv6.nxt") == 6, packet.get("ipv6.plen")) if v6 else \
+        (packet.get("ip.hdr_len") == 20, packet.get("ip.len") - 20)
+    return reference.Syn(
+        v6=v6, header=header, options=options if whole else None, bare=lengths == (True, header),
+        ttl=packet.get("ipv6.hlim" if v6 else "ip.ttl"), df=v6 or bool(packet.get("ip.flags.df")),
+        window=packet.get("tcp.window_size_value") or 0, seq=packet.get("tcp.seq_raw"),
+        sport=packet.get("tcp.srcport"), dport=packet.get("tcp.dstport"),
+        ident=0 if v6 else packet.get("ip.id"),
+        dest=None if v6 else int.from_bytes(p.address(packet.get("ip.dst")), "big"))
 
 
 def judge_tcp(packet, room, _):
@@ -132,7 +145,7 @@ def judge_tcp(packet, room, _):
     if kind in ("tcp_rst", "tcp_synack"):
         return Verdict(kind, "backscatter", 6, packet.get("tcp.srcport"))
     if kind == "tcp_syn":
-        return Verdict(kind, "scan", 6, packet.get("tcp.dstport"), tcp_signatures(packet))
+        return Verdict(kind, "scan", 6, packet.get("tcp.dstport"), syn_of(packet))
     return Verdict(kind, "other", 6, packet.get("tcp.dstport"))
 
 
@@ -205,7 +218,7 @@ class Count:
         self.types, self.protocols = collections.Counter(), collections.Counter()
         self.sources, self.destinations = set(), set()
         self.cells = collections.defaultdict(lambda: [0, 0, set()])
-        self.signatures = collections.defaultdict(collections.Counter)
+        self.senders = collections.defaultdict(reference.Source)
 
     def add(self, packet):
         self.packets["received"] += 1
@@ -229,8 +242,7 @@ class Count:
         cell[0] += 1
         cell[1] += size
         cell[2].add(source)
-        for name in verdict.signatures:
-            self.signatures[name][source] += 1
+        self.senders[source].add(verdict.syn)
 
     def figures(self):
         classes = {name: {"packets": 0, "bytes": 0, "sources": set()}
@@ -241,14 +253,15 @@ class Count:
             classes[cls]["sources"] |= sources
         for row in classes.values():
             row["sources"] = len(row["sources"])
+        signatures, devices = reference.tables(self.senders.values())
         return {
             "packets": dict(self.packets), "not_ip": self.not_ip, "bytes": self.bytes,
             "sources": len(self.sources), "destinations": len(self.destinations),
             "types": dict(self.types), "protocols": dict(self.protocols), "classes": classes,
             "ports": {" ".join(map(str, key)): [count, size, len(sources)]
                       for key, (count, size, sources) in self.cells.items()},
-            "signatures": {name: [sum(by.values()), len(by), sum(n > 1 for n in by.values())]
-                           for name, by in self.signatures.items()},
+            "signatures": {name: list(row) for name, row in signatures.items()},
+            "devices": {name: list(row) for name, row in devices.items()},
         }
 
 
@@ -264,6 +277,7 @@ def sensor_figures(window):
                   for r in window["ports"]},
         "signatures": {s["id"]: [s["packets"], s["sources"], s["confirmed_sources"]]
                        for s in window["signatures"]},
+        "devices": {d["device"]: [d["packets"], d["sources"]] for d in window["devices"]},
         **{k: window[k] for k in ("bytes", "sources", "destinations", "protocols", "classes")},
     }
 

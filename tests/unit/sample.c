@@ -39,6 +39,11 @@ void sample_small(struct ds_window *w)
         {DS_COUNTRY('C', 'N'), {5, 1672, 4}},
         {DS_COUNTRY('N', 'L'), {2, 80, 1}},
     };
+    static const struct ds_device_tally devices[] = {
+        {DS_COUNTRY('C', 'N'), DS_DEVICE_LINUX, 2, 1},
+        {DS_COUNTRY('C', 'N'), DS_DEVICE_EMBEDDED, 3, 3},
+        {DS_COUNTRY('N', 'L'), DS_DEVICE_EMBEDDED, 2, 1},
+    };
     static const struct ds_signature_tally signatures[] = {{"mirai", 4, 3, 1}, {"zmap", 2, 1, 1}};
     static const struct ds_source_record sources[] = {
         {0xc0000201, 64496, 4, 2, 1, 1, DS_COUNTRY('C', 'N'), 1, DS_SURVEY_NO, 0, 255},
@@ -95,6 +100,8 @@ void sample_small(struct ds_window *w)
         .cell_count = sizeof cells / sizeof cells[0],
         .countries = copy(countries, sizeof countries),
         .country_count = sizeof countries / sizeof countries[0],
+        .devices = copy(devices, sizeof devices),
+        .device_count = sizeof devices / sizeof devices[0],
         .signatures = copy(signatures, sizeof signatures),
         .signature_count = sizeof signatures / sizeof signatures[0],
         .source_records = copy(sources, sizeof sources),
@@ -181,6 +188,23 @@ static void sum_up(struct ds_window *w)
                 (struct ds_country_tally){(ds_country)i, by_country[i]};
 }
 
+/* A third of each country's packets are of Windows, the rest of a device by its code. */
+static void make_devices(struct ds_window *w)
+{
+    w->devices = calloc(2 * w->country_count + 1, sizeof *w->devices);
+    assert_non_null(w->devices);
+    for (size_t i = 0; i < w->country_count; i++) {
+        const struct ds_country_tally *c = &w->countries[i];
+        uint64_t third = c->tally.packets / 3;
+        uint8_t other = (uint8_t)(c->country % DS_DEVICE_WINDOWS);
+        w->devices[w->device_count++] =
+            (struct ds_device_tally){c->country, other, c->tally.packets - third, third + 1};
+        if (third)
+            w->devices[w->device_count++] =
+                (struct ds_device_tally){c->country, DS_DEVICE_WINDOWS, third, 1};
+    }
+}
+
 void sample_traffic(struct ds_window *w, uint64_t seed, size_t packets)
 {
     ds_window_init(w);
@@ -209,6 +233,7 @@ void sample_traffic(struct ds_window *w, uint64_t seed, size_t packets)
     }
     free(list);
     sum_up(w);
+    make_devices(w);
     w->seconds = 60;
     w->observed_ns = UINT64_C(60000000000);
     w->books[DS_BOOK_RECEIVED] = w->books[DS_BOOK_COUNTED] = packets;
@@ -289,6 +314,12 @@ void sample_assert_equal(const struct ds_window *a, const struct ds_window *b)
     for (size_t i = 0; i < a->country_count; i++) {
         assert_int_equal(a->countries[i].country, b->countries[i].country);
         assert_same_tally(&a->countries[i].tally, &b->countries[i].tally);
+    }
+    assert_int_equal(a->device_count, b->device_count);
+    for (size_t i = 0; i < a->device_count; i++) {
+        assert_int_equal(ds_device_key(&a->devices[i]), ds_device_key(&b->devices[i]));
+        assert_true(a->devices[i].packets == b->devices[i].packets);
+        assert_true(a->devices[i].sources == b->devices[i].sources);
     }
     assert_int_equal(a->signature_count, b->signature_count);
     assert_int_equal(a->source_record_count, b->source_record_count);

@@ -168,70 +168,12 @@ static void test_headless(void **state)
     }
 }
 
-enum {
-    MIRAI = 1 << DS_SIGNATURE_MIRAI,
-    MASSCAN = 1 << DS_SIGNATURE_MASSCAN,
-    ZMAP = 1 << DS_SIGNATURE_ZMAP,
-};
-
-static struct ds_packet probe(uint32_t seq, uint16_t id)
-{
-    struct ds_packet p = packet(6);
-    p.tcp_flags = SYN;
-    p.dest_port = 80;
-    p.seq = seq;
-    p.ip_id = id;
-    return p;
-}
-
-static void test_signatures(void **state)
-{
-    static const struct {
-        uint32_t seq;
-        uint16_t id;
-        uint32_t signatures;
-    } vectors[] = {
-        {0x12345678, 0x5629, MASSCAN}, /* 0x0001 ^ 0x0050 ^ 0x5678 */
-        {0x12345678, 0x5628, 0},          {TEST_DEST, 1, MIRAI},  {TEST_DEST + 1, 1, 0},
-        {0x12345678, 54321, ZMAP},        {0x12345678, 54322, 0}, {TEST_DEST, 54321, MIRAI | ZMAP},
-        {TEST_DEST, 80, MIRAI | MASSCAN}, /* dst ^ dst leaves the port */
-        {0xd460, 54321, MASSCAN | ZMAP},  /* 0x0001 ^ 0x0050 ^ 0xd460 = 0xd431 */
-    };
-    for (size_t i = 0; i < COUNT(vectors); i++) {
-        struct ds_packet p = probe(vectors[i].seq, vectors[i].id);
-        assert_int_equal(classify(&p).signatures, vectors[i].signatures);
-    }
-}
-
-/* A signature is about probes: none on an answer, a bare ACK, another protocol or IPv6. */
-static void test_no_signature(void **state)
-{
-    for (unsigned flags = 0; flags <= UINT8_MAX; flags++) {
-        struct ds_packet p = probe(TEST_DEST, 54321);
-        p.tcp_flags = (uint8_t)flags;
-        assert_int_equal(classify(&p).signatures,
-                         type_of_flags(flags) == DS_TYPE_TCP_SYN ? MIRAI | ZMAP : 0);
-        p.is_v6 = true;
-        assert_int_equal(classify(&p).signatures, 0);
-    }
-    struct ds_packet udp = probe(TEST_DEST, 54321);
-    udp.proto = 17;
-    assert_int_equal(classify(&udp).signatures, 0);
-    struct ds_packet fragment = probe(TEST_DEST, 54321);
-    fragment.fragment = true;
-    assert_int_equal(classify(&fragment).signatures, 0);
-    /* IPv6 has neither an id nor IPv4 addresses: all 0 would agree with each other. */
-    struct ds_packet zero = {.proto = 6, .tcp_flags = SYN, .is_v6 = true};
-    assert_int_equal(classify(&zero).signatures, 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tcp_flags),    cmocka_unit_test(test_udp_ports),
-        cmocka_unit_test(test_icmp_types),   cmocka_unit_test(test_quotes),
-        cmocka_unit_test(test_headless),     cmocka_unit_test(test_signatures),
-        cmocka_unit_test(test_no_signature),
+        cmocka_unit_test(test_tcp_flags),  cmocka_unit_test(test_udp_ports),
+        cmocka_unit_test(test_icmp_types), cmocka_unit_test(test_quotes),
+        cmocka_unit_test(test_headless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,6 +51,7 @@ struct packet {
     uint16_t port, country;
     uint8_t cls, proto;
     uint32_t signatures;
+    uint8_t device;
 };
 
 static void count(struct fixture *f, unsigned worker, const struct packet *p)
@@ -60,7 +61,8 @@ static void count(struct fixture *f, unsigned worker, const struct packet *p)
         .counts = c,
         .source_key = p->source | DS_COUNT_KEY_SET,
         .cell_key = ds_count_cell_key(p->cls, p->proto, p->port, p->country),
-        .signatures = p->signatures,
+        .signatures = (uint16_t)p->signatures,
+        .device = p->device,
         .bytes = 40,
         .country = p->country,
     };
@@ -73,8 +75,7 @@ static void count(struct fixture *f, unsigned worker, const struct packet *p)
     h.cell_hash = ds_hash(&key, h.cell_key);
     c->types[DS_TYPE_TCP_SYN]++;
     c->protocols[p->proto]++;
-    for (int i = 0; i < DS_SIGNATURE_COUNT; i++)
-        c->signature_packets[i] += p->signatures >> i & 1;
+    ds_count_signatures(c, p->signatures);
     ds_count_destination(c, index, p->dest);
     ds_count_source(&h);
     ds_count_packet(&h);
@@ -112,10 +113,10 @@ static void test_unique_sources(void **state)
     struct fixture *f = make(2, 2, "10.0.0.0/24");
     const uint16_t jp = ds_geo_index(DS_COUNTRY('J', 'P'));
     for (int round = 0; round < 3; round++) {
-        count(f, 0, &(struct packet){1, TEST_DEST, 23, jp, DS_CLASS_SCAN, 6, 0});
-        count(f, 0, &(struct packet){1, TEST_DEST + 1, 80, jp, DS_CLASS_SCAN, 6, 0});
-        count(f, 1, &(struct packet){2, TEST_DEST, 23, jp, DS_CLASS_SCAN, 6, 0});
-        count(f, 1, &(struct packet){0, TEST_DEST, 23, 0, DS_CLASS_BACKSCATTER, 6, 0});
+        count(f, 0, &(struct packet){1, TEST_DEST, 23, jp, DS_CLASS_SCAN, 6, 0, 0});
+        count(f, 0, &(struct packet){1, TEST_DEST + 1, 80, jp, DS_CLASS_SCAN, 6, 0, 0});
+        count(f, 1, &(struct packet){2, TEST_DEST, 23, jp, DS_CLASS_SCAN, 6, 0, 0});
+        count(f, 1, &(struct packet){0, TEST_DEST, 23, 0, DS_CLASS_BACKSCATTER, 6, 0, 0});
     }
     struct ds_window w = gather(f);
     assert_int_equal(w.sources, 3); /* 0.0.0.0 is one too */
@@ -135,6 +136,69 @@ static void test_unique_sources(void **state)
     assert_int_equal(w.countries[0].country, DS_COUNTRY_UNKNOWN);
     assert_int_equal(w.countries[1].country, DS_COUNTRY('J', 'P'));
     assert_int_equal(w.countries[1].tally.sources, 2);
+    ds_window_finish(&w);
+    finish(f);
+}
+
+/* A source is the last of its devices, but for what its marks say. */
+static void test_devices(void **state)
+{
+    static const struct {
+        uint8_t devices[2];
+        uint32_t signatures;
+        uint8_t expected;
+    } sources[] = {
+        {{DS_DEVICE_NONE, DS_DEVICE_NONE}, 0, DS_DEVICE_NONE},
+        {{DS_DEVICE_NONE, DS_DEVICE_UNKNOWN}, 0, DS_DEVICE_UNKNOWN},
+        {{DS_DEVICE_WINDOWS, DS_DEVICE_LINUX}, 0, DS_DEVICE_WINDOWS},
+        {{DS_DEVICE_UNKNOWN, DS_DEVICE_NONE}, DS_SIGNATURE_BIT(ZMAP_MODERN), DS_DEVICE_TOOL},
+        {{DS_DEVICE_LINUX, DS_DEVICE_NONE}, DS_SIGNATURE_BIT(MIRAI), DS_DEVICE_EMBEDDED},
+        {{DS_DEVICE_TOOL, DS_DEVICE_NONE},
+         DS_SIGNATURE_BIT(MIRAI) | DS_SIGNATURE_BIT(MASSCAN_1024),
+         DS_DEVICE_EMBEDDED},
+        {{DS_DEVICE_LINUX, DS_DEVICE_NONE}, DS_SIGNATURE_BIT(MASSCAN), DS_DEVICE_LINUX},
+    };
+    struct fixture *f = make(2, 2, NULL);
+    const uint16_t jp = ds_geo_index(DS_COUNTRY('J', 'P'));
+    for (uint32_t i = 0; i < COUNT(sources); i++)
+        for (int packet = 0; packet < 2; packet++)
+            count(f, i % 2,
+                  &(struct packet){.source = i,
+                                   .country = i < 2 ? 0 : jp,
+                                   .signatures = sources[i].signatures,
+                                   .device = sources[i].devices[packet]});
+    struct ds_window w = gather(f);
+    static const struct ds_device_tally expected[] = {
+        {DS_COUNTRY_UNKNOWN, DS_DEVICE_NONE, 2, 1},
+        {DS_COUNTRY_UNKNOWN, DS_DEVICE_UNKNOWN, 2, 1},
+        {DS_COUNTRY('J', 'P'), DS_DEVICE_LINUX, 2, 1},
+        {DS_COUNTRY('J', 'P'), DS_DEVICE_WINDOWS, 2, 1},
+        {DS_COUNTRY('J', 'P'), DS_DEVICE_EMBEDDED, 4, 2},
+        {DS_COUNTRY('J', 'P'), DS_DEVICE_TOOL, 2, 1},
+    };
+    assert_int_equal(w.device_count, COUNT(expected));
+    for (size_t i = 0; i < COUNT(expected); i++) {
+        assert_int_equal(ds_device_key(&w.devices[i]), ds_device_key(&expected[i]));
+        assert_int_equal(w.devices[i].packets, expected[i].packets);
+        assert_int_equal(w.devices[i].sources, expected[i].sources);
+    }
+    ds_window_finish(&w);
+    finish(f);
+}
+
+/* The lanes of a vector hold 65,535: what is beyond is not lost. */
+static void test_many_marks(void **state)
+{
+    struct fixture *f = make(1, 1, NULL);
+    const uint32_t n = 3 * UINT16_MAX / 2;
+    for (uint32_t i = 0; i < n; i++)
+        count(f, 0,
+              &(struct packet){.source = 1,
+                               .signatures = DS_SIGNATURE_BIT(SATORI) | DS_SIGNATURE_BIT(MIRAI)});
+    struct ds_window w = gather(f);
+    assert_int_equal(w.signature_count, 2);
+    assert_int_equal(w.signatures[0].packets, n);
+    assert_int_equal(w.signatures[1].packets, n);
     ds_window_finish(&w);
     finish(f);
 }
@@ -178,7 +242,8 @@ static void test_full_tables(void **state)
     shrink(&f->sets[0].counts.destinations);
     for (int round = 0; round < 2; round++)
         for (uint32_t i = 0; i < sent; i++)
-            count(f, 0, &(struct packet){i, i, (uint16_t)i, (uint16_t)(i % DS_GEO_REST), 0, 6, 0});
+            count(f, 0,
+                  &(struct packet){i, i, (uint16_t)i, (uint16_t)(i % DS_GEO_REST), 0, 6, 0, 0});
     struct ds_window w = gather(f);
     assert_int_equal(w.books[DS_BOOK_COUNTED], 2 * sent);
     assert_int_equal(w.sources, TABLE_ROOM);
@@ -208,7 +273,7 @@ static void test_no_memory_for_rest(void **state)
     const uint32_t sent = 4 * TABLE_ROOM;
     shrink(&f->sets[0].counts.wide_cells);
     for (uint32_t i = 0; i < sent; i++)
-        count(f, 0, &(struct packet){1, 1, (uint16_t)i, 9, (uint8_t)(i % DS_CLASS_COUNT), 6, 0});
+        count(f, 0, &(struct packet){1, 1, (uint16_t)i, 9, (uint8_t)(i % DS_CLASS_COUNT), 6, 0, 0});
     struct ds_window w = gather(f);
     assert_int_equal(w.books[DS_BOOK_COUNTED], sent);
     for (int cls = 0; cls < DS_CLASS_COUNT; cls++)
@@ -228,7 +293,7 @@ static void test_no_memory_for_rest(void **state)
 static void test_wide_cells(void **state)
 {
     struct fixture *f = make(2, 2, NULL);
-    const struct packet scans[] = {{1, 1, 23, 9, 0, 6, 0}, {1, 1, 80, 9, 0, 6, 0}};
+    const struct packet scans[] = {{1, 1, 23, 9, 0, 6, 0, 0}, {1, 1, 80, 9, 0, 6, 0, 0}};
     for (unsigned worker = 0; worker < 2; worker++) {
         struct ds_counts *c = &f->sets[worker].counts;
         count(f, worker, &scans[0]);
@@ -247,7 +312,7 @@ static void test_wide_cells(void **state)
             count(f, worker, &scans[1]);
         }
         assert_int_equal(c->wide_cells.used, 2);
-        count(f, worker, &(struct packet){2, 1, 23, 9, 0, 6, 0});
+        count(f, worker, &(struct packet){2, 1, 23, 9, 0, 6, 0, 0});
     }
     struct ds_window w = gather(f);
     assert_int_equal(w.cell_count, 2);
@@ -265,7 +330,7 @@ static void test_very_wide_cell(void **state)
 {
     struct fixture *f = make(1, 1, NULL);
     struct ds_counts *c = &f->sets[0].counts;
-    count(f, 0, &(struct packet){1, 1, 23, 9, 0, 6, 0});
+    count(f, 0, &(struct packet){1, 1, 23, 9, 0, 6, 0, 0});
     struct ds_table_walk walk = {0};
     ds_count_widen(c, ds_table_next(&c->cells, &walk));
     walk = (struct ds_table_walk){0};
@@ -342,7 +407,7 @@ static void test_clear(void **state)
     struct fixture *f = make(1, 1, "10.0.0.0/24");
     for (int round = 0; round < 3; round++) {
         for (uint32_t i = 0; i < 1000; i++)
-            count(f, 0, &(struct packet){i, TEST_DEST + i % 100, (uint16_t)i, 5, 0, 6, 1});
+            count(f, 0, &(struct packet){i, TEST_DEST + i % 100, (uint16_t)i, 5, 0, 6, 1, 0});
         struct ds_window w = gather(f);
         assert_int_equal(w.sources, 1000);
         assert_int_equal(w.destinations, 100);
@@ -397,6 +462,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unique_sources),
         cmocka_unit_test(test_signatures),
+        cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_many_marks),
         cmocka_unit_test(test_full_tables),
         cmocka_unit_test(test_destinations_of_all_workers),
         cmocka_unit_test(test_no_memory_for_rest),

@@ -38,7 +38,7 @@ static void defaults_are_a_telescope(void **state)
     for (size_t i = 0; i < DS_GEN_POPULATIONS_MAX; i++)
         total += o.mix[i];
     assert_int_equal(total, 1000);
-    assert_int_equal(o.mix[survey], 550);
+    assert_int_equal(o.mix[survey], 530);
 }
 
 static void the_default_mix_leaves_out_what_is_impossible(void **state)

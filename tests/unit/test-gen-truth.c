@@ -146,15 +146,24 @@ static void signatures_follow_their_rules(void **state)
     count(&f, zmap);
     count(&f, no_syn);
     const struct ds_window *w = all(&f);
-    assert_int_equal(w->signature_count, 3);
-    assert_string_equal(w->signatures[0].id, "masscan");
-    assert_int_equal(w->signatures[0].packets, 2);
-    assert_int_equal(w->signatures[0].sources, 1);
-    assert_int_equal(w->signatures[0].confirmed_sources, 1);
-    assert_string_equal(w->signatures[1].id, "mirai");
-    assert_int_equal(w->signatures[1].packets, 1);
-    assert_int_equal(w->signatures[1].confirmed_sources, 0);
-    assert_string_equal(w->signatures[2].id, "zmap");
+    static const struct ds_signature_tally expected[] = {
+        {"irregular", 4, 3, 1}, /* no options */
+        {"irregular-id", 1, 1, 0}, {"irregular-no-options", 4, 3, 1},
+        {"masscan", 2, 1, 1},      {"mirai", 1, 1, 0},
+        {"zmap", 1, 1, 0},
+    };
+    assert_int_equal(w->signature_count, 6);
+    for (size_t i = 0; i < 6; i++) {
+        assert_string_equal(w->signatures[i].id, expected[i].id);
+        assert_int_equal(w->signatures[i].packets, expected[i].packets);
+        assert_int_equal(w->signatures[i].sources, expected[i].sources);
+        assert_int_equal(w->signatures[i].confirmed_sources, expected[i].confirmed_sources);
+    }
+    assert_int_equal(w->device_count, 2);
+    assert_int_equal(w->devices[0].device, DS_DEVICE_UNKNOWN); /* no packet is as long as it says */
+    assert_int_equal(w->devices[0].sources, 2);
+    assert_int_equal(w->devices[1].device, DS_DEVICE_EMBEDDED); /* Mirai's mark */
+    assert_int_equal(w->devices[1].packets, 2);
     stop(&f);
 }
 

@@ -158,6 +158,8 @@ static void sensors_and_parts_differ(void **state)
     assert_int_equal(sensors.sources, one.sources);
     assert_int_equal(parts.sources, one.sources);
     assert_int_equal(parts.books[DS_BOOK_COUNTED], 2 * one.books[DS_BOOK_COUNTED]);
+    assert_int_equal(parts.devices[0].packets, 2 * one.devices[0].packets);
+    assert_int_equal(parts.devices[0].sources, one.devices[0].sources);
     assert_int_equal(parts.signatures[0].packets, 2 * one.signatures[0].packets);
     assert_int_equal(parts.signatures[0].sources, one.signatures[0].sources);
     ds_window_finish(&one);

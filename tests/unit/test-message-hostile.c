@@ -343,6 +343,26 @@ static void invent_country(struct ds_window *w)
     w->countries[2].country = DS_COUNTRY('z', '9');
 }
 
+static void unsort_devices(struct ds_window *w)
+{
+    w->devices[1].device = DS_DEVICE_UNKNOWN;
+}
+
+static void repeat_device(struct ds_window *w)
+{
+    w->devices[1] = w->devices[0];
+}
+
+static void break_device_country(struct ds_window *w)
+{
+    w->devices[0].country = DS_COUNTRY('c', 'n');
+}
+
+static void overcount_devices(struct ds_window *w)
+{
+    w->devices[0].packets = w->books[DS_BOOK_COUNTED];
+}
+
 static void unsort_signatures(struct ds_window *w)
 {
     strcpy(w->signatures[1].id, "aaa");
@@ -453,6 +473,10 @@ static void refuses_windows_that_cannot_be(void **state)
         {unsort_countries, "countries"},
         {repeat_country, "countries"},
         {invent_country, "countries"},
+        {unsort_devices, "devices"},
+        {repeat_device, "devices"},
+        {break_device_country, "devices"},
+        {overcount_devices, "devices"},
         {unsort_signatures, "signatures"},
         {break_signature_name, "signatures"},
         {unsort_attacks, "attacks"},

@@ -417,6 +417,33 @@ static void other_tops_add_up(void **state)
     json_decref(json);
 }
 
+static void devices_add_up_over_countries(void **state)
+{
+    struct world *w = *state;
+    const ds_country country = w->windows[0].devices[0].country;
+    char pairs[64], name[3];
+    snprintf(pairs, sizeof pairs, "by=devices limit=1 country=%s", ds_country_name(country, name));
+    for (int all = 0; all < 2; all++) {
+        uint64_t packets[DS_DEVICE_COUNT] = {0};
+        for (size_t i = 0; i < COUNT; i++)
+            for (size_t d = 0; d < w->windows[i].device_count; d++)
+                if (all || w->windows[i].devices[d].country == country)
+                    packets[w->windows[i].devices[d].device] += w->windows[i].devices[d].packets;
+        json_t *json = answer(w, DS_QUERY_TOP, all ? "by=devices" : pairs), *row;
+        double shares = 0;
+        size_t i;
+        json_array_foreach(json_object_get(json, "rows"), i, row)
+        {
+            int device = ds_device_parse(json_string_value(json_object_get(row, "device")));
+            assert_in_range(device, 0, DS_DEVICE_COUNT - 1);
+            assert_int_equal(number(row, "packets"), packets[device]);
+            shares += json_number_value(json_object_get(row, "sources_share"));
+        }
+        assert_true(shares > 0.999 && shares < 1.001); /* all rows, whatever the limit */
+        json_decref(json);
+    }
+}
+
 /* ---- summary and lists ---- */
 
 static void summary_adds_windows(void **state)
@@ -587,7 +614,8 @@ static void says_what_is_allowed(void **state)
         {DS_QUERY_SERIES, "step=90s", "multiple of 60", DS_USAGE},
         {DS_QUERY_SERIES, "type=udp class=scan", "stand alone", DS_USAGE},
         {DS_QUERY_SERIES, "signature=mirai type=udp", "stand alone", DS_USAGE},
-        {DS_QUERY_SERIES, "signature=mirrai", "known are mirai, masscan, zmap", DS_INPUT},
+        {DS_QUERY_SERIES, "signature=mirrai", "built in are mirai, masscan, masscan-1024",
+         DS_INPUT},
         {DS_QUERY_SERIES, "from=2000-01-01 step=window", "100000", DS_USAGE},
         {DS_QUERY_SERIES, "from=2026-01-02 to=2026-01-02", "before to", DS_USAGE},
         {DS_QUERY_SERIES, "from=2027-01-01", "not given", DS_USAGE},
@@ -656,6 +684,7 @@ int main(void)
         cmocka_unit_test(top_ports),
         cmocka_unit_test(top_countries),
         cmocka_unit_test(other_tops_add_up),
+        cmocka_unit_test(devices_add_up_over_countries),
         cmocka_unit_test(summary_adds_windows),
         cmocka_unit_test(summary_of_a_gap_is_null),
         cmocka_unit_test(one_window_is_exact),

@@ -45,6 +45,11 @@ static void prints_a_window(void **state)
         {DS_COUNTRY('C', 'N'), {3, 1588, 3}},
         {DS_COUNTRY('D', 'E'), {5, 212, 1}},
     };
+    struct ds_device_tally devices[] = {
+        {DS_COUNTRY('?', '?'), DS_DEVICE_NONE, 3, 3},
+        {DS_COUNTRY('C', 'N'), DS_DEVICE_EMBEDDED, 3, 3},
+        {DS_COUNTRY('D', 'E'), DS_DEVICE_WINDOWS, 5, 1},
+    };
     struct ds_attack attacks[] = {{.victim = 0xcb007109,
                                    .proto = DS_PROTO_TCP,
                                    .country = DS_COUNTRY('D', 'E'),
@@ -82,6 +87,8 @@ static void prints_a_window(void **state)
         .cell_count = 5,
         .countries = countries,
         .country_count = 3,
+        .devices = devices,
+        .device_count = 3,
         .signatures = signatures,
         .signature_count = 2,
         .attacks_known = true,
@@ -121,6 +128,10 @@ static void prints_a_window(void **state)
         "{\"country\":\"DE\",\"packets\":5,\"bytes\":212,\"sources\":1},"
         "{\"country\":\"??\",\"packets\":3,\"bytes\":168,\"sources\":3},"
         "{\"country\":\"CN\",\"packets\":3,\"bytes\":1588,\"sources\":3}],"
+        "\"devices\":["
+        "{\"country\":\"??\",\"device\":\"none\",\"packets\":3,\"sources\":3},"
+        "{\"country\":\"CN\",\"device\":\"embedded\",\"packets\":3,\"sources\":3},"
+        "{\"country\":\"DE\",\"device\":\"windows\",\"packets\":5,\"sources\":1}],"
         "\"signatures\":["
         "{\"id\":\"mirai\",\"packets\":4,\"sources\":3,\"confirmed_sources\":1},"
         "{\"id\":\"zmap\",\"packets\":1,\"sources\":1,\"confirmed_sources\":0}],"
@@ -145,7 +156,7 @@ static void prints_what_is_unknown_as_null(void **state)
                                  "\"observed_seconds\":60.0,"));
     assert_non_null(strstr(line, "\"malformed\":{},\"overflow\":{\"cells\":0,"));
     assert_non_null(strstr(line, "\"protocols\":{},\"ports\":[],\"countries\":[],"
-                                 "\"signatures\":[],\"attacks\":null}\n"));
+                                 "\"devices\":[],\"signatures\":[],\"attacks\":null}\n"));
     free(line);
 }
 

@@ -97,8 +97,9 @@ static int run_list(const struct options *o, struct ds_error *err)
     if (ds_signatures_read(&settings, &faults, &list, err))
         return -1;
     json_t *rows = json_array();
-    for (unsigned i = 0; i < DS_SIGNATURE_COUNT; i++)
-        add_row(rows, ds_signature_builtin(i), true, NULL);
+    for (unsigned i = 0; i < DS_SIGNATURE_COUNT; i++) /* recalled ones only where asked for */
+        add_row(rows, ds_signature_builtin(i),
+                ds_signature_builtin(i)->certainty != DS_CERTAINTY_RECALLED, NULL);
     for (size_t i = 0; i < list->count; i++)
         add_row(rows, &list->entries[i].about, list->entries[i].enabled, list->entries[i].file);
     print_rows(o, rows);

@@ -47,12 +47,20 @@ static const struct column port_columns[] = {
 static const struct column named_columns[] = {
     {"class", "class", COLUMN_TEXT, 0},
     {"country", "country", COLUMN_TEXT, 0},
+    {"device", "device", COLUMN_TEXT, 0},
     {"id", "signature", COLUMN_TEXT, 0},
     {"packets", "packets", COLUMN_COUNT, 0},
     {"bytes", "bytes", COLUMN_COUNT, 2},
     {"sources", "sources", COLUMN_COUNT, 3},
     {"sources_peak", "sources peak", COLUMN_COUNT, 1},
     {"confirmed_sources", "confirmed", COLUMN_COUNT, 0},
+    {"packets", "", COLUMN_BAR, 0},
+};
+
+static const struct column device_columns[] = {
+    {"country", "country", COLUMN_TEXT, 0},  {"device", "device", COLUMN_TEXT, 0},
+    {"packets", "packets", COLUMN_COUNT, 0}, {"share", "share", COLUMN_SHARE, 0},
+    {"sources", "sources", COLUMN_COUNT, 3}, {"sources_peak", "sources peak", COLUMN_COUNT, 1},
     {"packets", "", COLUMN_BAR, 0},
 };
 
@@ -127,6 +135,8 @@ static void print_body(FILE *to, const json_t *answer)
                COUNT(port_columns));
     print_rows(to, first_rows(json_object_get(answer, "countries")), "Top countries", named_columns,
                COUNT(named_columns));
+    print_rows(to, first_rows(json_object_get(answer, "devices")), "Devices", device_columns,
+               COUNT(device_columns));
     print_rows(to, first_rows(json_object_get(answer, "signatures")), "Signatures", named_columns,
                COUNT(named_columns));
 }
@@ -191,7 +201,13 @@ static void csv_rows(FILE *to, const json_t *answer, const char *section)
                      table_text(json_object_get(row, "proto"), proto));
         } else {
             const json_t *country = json_object_get(row, "country");
-            table_text(country ? country : json_object_get(row, "id"), name);
+            const json_t *device = json_object_get(row, "device");
+            const json_t *other = device ? device : json_object_get(row, "id");
+            table_text(country ? country : other, name);
+            if (country && device) {
+                size_t used = strlen(name);
+                snprintf(name + used, sizeof name - used, " %s", table_text(device, text));
+            }
         }
         csv_line(to, section, name, json_object_get(row, "packets"), row);
     }
@@ -201,7 +217,7 @@ static void print_csv(FILE *to, const json_t *answer)
 {
     static const char *const maps[] = {"packets", "malformed", "overflow",
                                        "types",   "classes",   "protocols"};
-    static const char *const tables[] = {"ports", "countries", "signatures"};
+    static const char *const tables[] = {"ports", "countries", "devices", "signatures"};
     fputs("section,name,packets,bytes,sources,sources_peak\n", to);
     csv_line(to, "total", "counted", json_object_get(json_object_get(answer, "packets"), "counted"),
              answer);

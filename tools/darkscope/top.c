@@ -11,12 +11,14 @@ static const struct column columns[] = {
     {"port", "port", COLUMN_PORT, 0},
     {"country", "country", COLUMN_TEXT, 0},
     {"type", "type", COLUMN_TEXT, 0},
+    {"device", "device", COLUMN_TEXT, 0},
     {"id", "signature", COLUMN_TEXT, 0},
     {"packets", "packets", COLUMN_COUNT, 0},
     {"share", "share", COLUMN_SHARE, 0},
     {"bytes", "bytes", COLUMN_COUNT, 2},
     {"sources", "sources", COLUMN_COUNT, 3},
     {"sources_peak", "sources peak", COLUMN_COUNT, 1},
+    {"sources_share", "of sources", COLUMN_SHARE, 0},
     {"survey_packets", "by surveys", COLUMN_RARE, 4},
     {"packets", "", COLUMN_BAR, 0},
 };
@@ -78,7 +80,7 @@ const struct command command_top = {
     .format = FORMAT_TABLE,
     .summary = "the ports, countries, types ... with most packets",
     .help = "Usage: darkscope top [WHAT] [OPTION...]\n\n"
-            "WHAT: ports (default), countries, types, classes, protocols, signatures\n\n"
+            "WHAT: ports (default), countries, types, classes, protocols, devices, signatures\n\n"
             "  --limit N          rows, 1 to 10000 (default 20)\n"
             "  --class CLASS      scan, backscatter or other only\n"
             "  --proto PROTO      tcp, udp, ... only\n"

@@ -106,6 +106,8 @@ static uint8_t *begin(struct ds_gen_packet *p, const struct ds_gen_ip *ip, size_
         .bytes = p->ip_bytes,
         .malformed = DS_MALFORMED_COUNT,
         .ip_id = is_v6 ? 0 : ip->id,
+        .ttl = ip->ttl,
+        .dont_fragment = is_v6 || ip->flags_offset & DS_GEN_DF,
         .fixed_bytes = is_v6 ? 40 : 20,
         .header_bytes = (uint16_t)header,
         .needed = (uint16_t)(transport + needed),
@@ -143,7 +145,12 @@ void ds_gen_build_tcp(struct ds_gen_packet *p, struct ds_gen_ip *ip, const struc
     append(t + header, tcp->payload);
     ds_gen_put16(t + 16, transport_checksum(ip, t, size));
     p->fact.seq = tcp->seq;
+    p->fact.source_port = tcp->source_port;
     p->fact.dest_port = tcp->dest_port;
+    p->fact.window = tcp->window;
+    p->fact.options = tcp->options;
+    p->fact.transport = (uint16_t)(t - ds_gen_ip_bytes(p));
+    p->fact.has_window = p->fact.has_options = true;
 }
 
 void ds_gen_build_udp(struct ds_gen_packet *p, struct ds_gen_ip *ip, uint16_t source_port,

@@ -202,6 +202,8 @@ static void lose_extension(struct ds_gen_fact *f, size_t i)
 /* What can be known of a packet of which `captured` bytes are there. */
 static void limit_facts(struct ds_gen_fact *f, uint32_t captured)
 {
+    f->has_window &= captured >= f->transport + 16u;
+    f->has_options &= captured >= f->transport + 20u + f->options.size;
     if (captured < f->fixed_bytes)
         f->malformed = DS_MALFORMED_IP_SHORT;
     else if (captured < f->fixed_bytes + 8u * f->extension_count)

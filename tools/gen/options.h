@@ -11,7 +11,7 @@
 #include "darkscope/text.h"
 
 #define DS_GEN_PREFIXES_MAX    64
-#define DS_GEN_POPULATIONS_MAX 32
+#define DS_GEN_POPULATIONS_MAX 64
 #define DS_GEN_SOURCES_MAX     10000000u
 #define DS_GEN_RATE_MAX        100000000u /* packets/s */
 #define DS_GEN_SNAPLEN_MAX     262144u    /* as libpcap */

@@ -54,9 +54,14 @@ struct ds_gen_fact {
     bool fragment;     /* not the first fragment */
     bool truncated;    /* the capture cut the transport header off */
 
-    /* Fields of the signatures' rules, as written. */
+    /* Fields of the signatures' rules, as written; of TCP where there is none, 0. */
     uint32_t seq;
-    uint16_t ip_id, dest_port;
+    uint16_t ip_id, source_port, dest_port, window;
+    uint8_t ttl;
+    bool dont_fragment;           /* IPv6: true */
+    struct ds_gen_bytes options;  /* of TCP; borrowed for as long as the program runs */
+    uint16_t transport;           /* where the TCP header is */
+    bool has_window, has_options; /* the capture has them whole */
 
     /* What a capture must hold to know all this. */
     uint16_t fixed_bytes;  /* IP header without options or extensions: 20 or 40 */

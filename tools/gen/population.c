@@ -8,13 +8,18 @@
 #include <string.h>
 
 static const struct ds_gen_population populations[] = {
-    {"survey", "few sources that sweep all ports, TCP SYN and UDP", ds_gen_build_survey, 550, 1, 0},
+    {"survey", "few sources that sweep all ports, TCP SYN and UDP", ds_gen_build_survey, 530, 1, 0},
     {"mirai", "TCP sequence = destination, ports 23 and 2323", ds_gen_build_mirai, 60, 25, 0},
     {"bot", "kernel SYN of embedded Linux to IoT ports", ds_gen_build_bot, 120, 30, 0},
     {"windows", "SYN of Windows hosts to 445 and 3389", ds_gen_build_windows, 25, 15, 0},
+    {"linux", "SYN of servers, desktops and phones", ds_gen_build_linux, 10, 5, 0},
+    {"bsd-mac", "SYN of macOS, iOS, FreeBSD and OpenBSD", ds_gen_build_bsd_mac, 5, 2, 0},
     {"zmap-old", "ZMap <= 4.0: IP id 54321, TTL 255", ds_gen_build_zmap_old, 10, 1, 0},
     {"zmap-modern", "ZMap >= 4.1: random id, options of Windows", ds_gen_build_zmap_modern, 30, 2,
      0},
+    {"zmap-options", "ZMap >= 4.1 with other options than the default", ds_gen_build_zmap_options,
+     3, 1, 0},
+    {"masscan-first", "Masscan up to 1.0.1: window 0", ds_gen_build_masscan_first, 2, 1, 0},
     {"masscan-old", "Masscan <= 1.3.2: window 1024, no options", ds_gen_build_masscan_old, 5, 1, 0},
     {"masscan-modern", "Masscan since 2023-11: window 1025, MSS", ds_gen_build_masscan_modern, 25,
      2, 0},

@@ -36,8 +36,12 @@ const char *ds_gen_population_lacks(const struct ds_gen_population *p,
 void ds_gen_build_mirai(struct ds_gen_world *w, struct ds_gen_packet *p);
 void ds_gen_build_bot(struct ds_gen_world *w, struct ds_gen_packet *p);
 void ds_gen_build_windows(struct ds_gen_world *w, struct ds_gen_packet *p);
+void ds_gen_build_linux(struct ds_gen_world *w, struct ds_gen_packet *p);
+void ds_gen_build_bsd_mac(struct ds_gen_world *w, struct ds_gen_packet *p);
 void ds_gen_build_zmap_old(struct ds_gen_world *w, struct ds_gen_packet *p);
 void ds_gen_build_zmap_modern(struct ds_gen_world *w, struct ds_gen_packet *p);
+void ds_gen_build_zmap_options(struct ds_gen_world *w, struct ds_gen_packet *p);
+void ds_gen_build_masscan_first(struct ds_gen_world *w, struct ds_gen_packet *p);
 void ds_gen_build_masscan_old(struct ds_gen_world *w, struct ds_gen_packet *p);
 void ds_gen_build_masscan_modern(struct ds_gen_world *w, struct ds_gen_packet *p);
 void ds_gen_build_nmap(struct ds_gen_world *w, struct ds_gen_packet *p);

@@ -12,6 +12,15 @@ static const uint8_t options_windows[] = {2, 4, 0x05, 0xb4, 1, 3, 3, 8, 1, 1, 4,
 static const uint8_t options_linux[] = {2,    4,    0x05, 0xb4, 4, 2, 8, 10, 0x00, 0x12,
                                         0x34, 0x56, 0,    0,    0, 0, 1, 3,  3,    7};
 
+static const uint8_t options_mac[] = {2, 4,  0x05, 0xb4, 1, 3, 3, 6, 1, 1, 8, 10,
+                                      0, 18, 0x34, 0x56, 0, 0, 0, 0, 4, 2, 0, 0};
+static const uint8_t options_freebsd[] = {2, 4,  0x05, 0xb4, 1,    3,    3, 6, 4, 2,
+                                          8, 10, 0,    18,   0x34, 0x56, 0, 0, 0, 0};
+static const uint8_t options_openbsd[] = {2, 4, 0x05, 0xb4, 1, 1,  4,    2,    1, 3, 3, 3,
+                                          1, 1, 8,    10,   0, 18, 0x34, 0x56, 0, 0, 0, 0};
+static const uint8_t options_linux_plain[] = {2, 4, 0x05, 0xb4, 1, 1, 4, 2, 1, 3, 3, 7};
+static const uint8_t options_windows_plain[] = {2, 4, 0x05, 0xb4, 1, 1, 4, 2};
+
 /* What differs between SYNs of one shape. */
 struct syn {
     uint16_t port;
@@ -92,7 +101,42 @@ void ds_gen_build_windows(struct ds_gen_world *w, struct ds_gen_packet *p)
         .port = port,
         .seq = ds_gen_random32(&w->random),
         .window = windows[ds_gen_trait(w, source_of(&ip), 1, DS_GEN_COUNT(windows))],
-        .options = DS_GEN_BYTES(options_windows),
+        .options = ds_gen_trait(w, source_of(&ip), 2, 10) ? DS_GEN_BYTES(options_windows)
+                                                          : DS_GEN_BYTES(options_windows_plain),
+    };
+    build_syn(p, &ip, (uint16_t)(49152 + ds_gen_below(&w->random, 16384)), &s);
+}
+
+/* Servers, desktops and phones; a tenth has time stamps switched off. */
+void ds_gen_build_linux(struct ds_gen_world *w, struct ds_gen_packet *p)
+{
+    static const uint16_t windows[] = {64240, 29200, 65535, 42340};
+    struct ds_gen_ip ip = ds_gen_route4(w, 64);
+    ip.flags_offset = DS_GEN_DF;
+    uint16_t port = research_port(w);
+    const struct syn s = {
+        .port = port,
+        .seq = ds_gen_random32(&w->random),
+        .window = windows[ds_gen_trait(w, source_of(&ip), 1, DS_GEN_COUNT(windows))],
+        .options = ds_gen_trait(w, source_of(&ip), 2, 10) ? DS_GEN_BYTES(options_linux)
+                                                          : DS_GEN_BYTES(options_linux_plain),
+    };
+    build_syn(p, &ip, ds_gen_ephemeral_port(w), &s);
+}
+
+void ds_gen_build_bsd_mac(struct ds_gen_world *w, struct ds_gen_packet *p)
+{
+    const struct ds_gen_bytes kinds[] = {DS_GEN_BYTES(options_mac), DS_GEN_BYTES(options_freebsd),
+                                         DS_GEN_BYTES(options_openbsd)};
+    struct ds_gen_ip ip = ds_gen_route4(w, 64);
+    ip.flags_offset = DS_GEN_DF;
+    uint32_t kind = ds_gen_trait(w, source_of(&ip), 1, DS_GEN_COUNT(kinds));
+    uint16_t port = research_port(w);
+    const struct syn s = {
+        .port = port,
+        .seq = ds_gen_random32(&w->random),
+        .window = kind == 2 ? 16384 : 65535,
+        .options = kinds[kind],
     };
     build_syn(p, &ip, (uint16_t)(49152 + ds_gen_below(&w->random, 16384)), &s);
 }
@@ -109,7 +153,8 @@ void ds_gen_build_zmap_old(struct ds_gen_world *w, struct ds_gen_packet *p)
     build_syn(p, &ip, ds_gen_ephemeral_port(w), &s);
 }
 
-void ds_gen_build_zmap_modern(struct ds_gen_world *w, struct ds_gen_packet *p)
+static void build_zmap_modern(struct ds_gen_world *w, struct ds_gen_packet *p,
+                              const struct ds_gen_bytes *kinds, uint32_t count)
 {
     struct ds_gen_ip ip = ds_gen_route4(w, 64);
     uint16_t port = research_port(w);
@@ -117,9 +162,22 @@ void ds_gen_build_zmap_modern(struct ds_gen_world *w, struct ds_gen_packet *p)
         .port = port,
         .seq = ds_gen_random32(&w->random),
         .window = 65535,
-        .options = DS_GEN_BYTES(options_windows),
+        .options = kinds[ds_gen_trait(w, source_of(&ip), 1, count)],
     };
     build_syn(p, &ip, ds_gen_ephemeral_port(w), &s);
+}
+
+void ds_gen_build_zmap_modern(struct ds_gen_world *w, struct ds_gen_packet *p)
+{
+    build_zmap_modern(w, p, &DS_GEN_BYTES(options_windows), 1);
+}
+
+/* --probe-args linux, bsd, smallest-probes. */
+void ds_gen_build_zmap_options(struct ds_gen_world *w, struct ds_gen_packet *p)
+{
+    const struct ds_gen_bytes kinds[] = {DS_GEN_BYTES(options_linux), DS_GEN_BYTES(options_mac),
+                                         DS_GEN_BYTES(option_mss)};
+    build_zmap_modern(w, p, kinds, DS_GEN_COUNT(kinds));
 }
 
 static void build_masscan(struct ds_gen_world *w, struct ds_gen_packet *p, uint16_t window,
@@ -135,6 +193,11 @@ static void build_masscan(struct ds_gen_world *w, struct ds_gen_packet *p, uint1
     };
     ip.id = (uint16_t)(ds_gen_address4(&ip.dest) ^ s.port ^ s.seq);
     build_syn(p, &ip, (uint16_t)(40000 + ds_gen_trait(w, source_of(&ip), 1, 20000)), &s);
+}
+
+void ds_gen_build_masscan_first(struct ds_gen_world *w, struct ds_gen_packet *p)
+{
+    build_masscan(w, p, 0, (struct ds_gen_bytes){0});
 }
 
 void ds_gen_build_masscan_old(struct ds_gen_world *w, struct ds_gen_packet *p)
@@ -153,25 +216,30 @@ void ds_gen_build_nmap(struct ds_gen_world *w, struct ds_gen_packet *p)
     struct ds_gen_ip ip = ds_gen_route4(w, 64);
     ip.ttl = (uint8_t)(37 + ds_gen_below(&w->random, 23) - ds_gen_trait(w, source_of(&ip), 0, 20));
     uint32_t attempt = ds_gen_below(&w->random, 3);
+    uint32_t factor = ds_gen_trait(w, source_of(&ip), 2, 10); /* old ones have other windows */
     uint16_t port = research_port(w);
     const struct syn s = {
         .port = port,
         .seq = (attempt << 16 | attempt) ^ ds_gen_trait(w, source_of(&ip), 1, UINT32_MAX),
-        .window = 1024,
+        .window = (uint16_t)(factor < 4 ? 1024 * (factor + 1) : 1024),
         .options = DS_GEN_BYTES(option_mss),
     };
     build_syn(p, &ip, ds_gen_ephemeral_port(w), &s);
 }
 
-/* seq ^ dst ^ (dport << 16) + sport is one key a session. */
+/* seq ^ dst ^ (dport << 16) + sport is one key a session. Little-endian machines take the address
+ * as it is in memory. */
 void ds_gen_build_unicornscan(struct ds_gen_world *w, struct ds_gen_packet *p)
 {
     struct ds_gen_ip ip = ds_gen_route4(w, 255);
     uint16_t source_port = ds_gen_ephemeral_port(w), port = research_port(w);
     uint32_t key = ds_gen_trait(w, source_of(&ip), 1, UINT32_MAX);
+    uint32_t dest = ds_gen_address4(&ip.dest);
+    if (ds_gen_trait(w, source_of(&ip), 2, 2) == 0)
+        dest = __builtin_bswap32(dest);
     const struct syn s = {
         .port = port,
-        .seq = key ^ ds_gen_address4(&ip.dest) ^ (((uint32_t)port << 16) + source_port),
+        .seq = key ^ dest ^ (((uint32_t)port << 16) + source_port),
         .window = 4128,
         .options = DS_GEN_BYTES(option_mss),
     };

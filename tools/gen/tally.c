@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ZMAP_ID 54321
-
 /* Room for member number n of an array that follows a set. Returns the array, NULL without
  * memory (the old one stays valid). */
 static void *reserve(void *array, size_t *room, size_t n, size_t element)
@@ -93,19 +91,39 @@ static void count_signature(struct ds_gen_tally *t, enum ds_signature id, uint32
     t->signatures[id].confirmed_sources += marks[n] == 2;
 }
 
-/* The rules of the tools' sources (Mirai scanner.c, masscan, zmap), on the fields as written: also
- * what matches by accident counts. */
-static void count_signatures(struct ds_gen_tally *t, const struct ds_gen_fact *f, uint32_t source)
+/* The source's record. NULL without memory. */
+static struct ds_gen_sender *find_sender(struct ds_gen_tally *t, uint32_t source,
+                                         ds_country country, bool *is_first)
 {
-    if (f->type != DS_TYPE_TCP_SYN || f->dest.is_v6)
-        return;
-    uint32_t dest = ds_gen_address4(&f->dest);
-    if (f->seq == dest)
-        count_signature(t, DS_SIGNATURE_MIRAI, source);
-    if (f->ip_id == ((dest ^ f->dest_port ^ f->seq) & 0xffff))
-        count_signature(t, DS_SIGNATURE_MASSCAN, source);
-    if (f->ip_id == ZMAP_ID)
-        count_signature(t, DS_SIGNATURE_ZMAP, source);
+    uint32_t n = add(t, &t->sources, 0, source, is_first);
+    struct ds_gen_sender *all = reserve(t->senders, &t->sender_room, n, sizeof *all);
+    if (!all || n == DS_GEN_SET_NO_MEMORY) {
+        t->failed = true;
+        return NULL;
+    }
+    t->senders = all;
+    if (*is_first)
+        all[n] = (struct ds_gen_sender){.country = country};
+    return &all[n];
+}
+
+/* Also what matches by accident counts. Is the source new? */
+static bool count_sender(struct ds_gen_tally *t, const struct ds_gen_fact *f, uint32_t source,
+                         ds_country country)
+{
+    bool is_first;
+    struct ds_gen_sender *sender = find_sender(t, source, country, &is_first);
+    if (!sender)
+        return false;
+    struct ds_gen_marks m = ds_gen_mark(f, &sender->session);
+    sender->packets++;
+    sender->signatures |= m.signatures;
+    if (m.device > sender->form)
+        sender->form = m.device;
+    for (unsigned id = 0; id < DS_SIGNATURE_COUNT; id++)
+        if (m.signatures >> id & 1)
+            count_signature(t, id, source);
+    return is_first;
 }
 
 void ds_gen_tally_count(struct ds_gen_tally *t, const struct ds_gen_fact *f, uint32_t source,
@@ -132,12 +150,11 @@ void ds_gen_tally_count(struct ds_gen_tally *t, const struct ds_gen_fact *f, uin
     cls->packets++;
     cls->bytes += f->bytes;
     cls->sources += is_new(t, &t->class_sources, f->cls, source);
-    bool new_source = is_new(t, &t->sources, 0, source);
+    bool new_source = count_sender(t, f, source, country);
     if (is_new(t, &t->destinations, 0, dest) && !f->dest.is_v6)
         t->active_addresses++;
     count_cell(t, f, source, country);
     count_country(t, f, country, new_source);
-    count_signatures(t, f, source);
 }
 
 static int compare_cells(const void *a, const void *b)
@@ -156,6 +173,42 @@ static int compare_signatures(const void *a, const void *b)
 {
     const struct ds_signature_tally *x = a, *y = b;
     return strcmp(x->id, y->id);
+}
+
+static int compare_devices(const void *a, const void *b)
+{
+    uint32_t x = ds_device_key(a), y = ds_device_key(b);
+    return (x > y) - (x < y);
+}
+
+/* Adds up the senders by country and device: sorted, then equal ones brought together. */
+static bool list_devices(const struct ds_gen_tally *t, struct ds_window *w)
+{
+    size_t count = t->sources.count;
+    w->devices = calloc(count + 1, sizeof *w->devices);
+    if (!w->devices)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const struct ds_gen_sender *s = &t->senders[i];
+        w->devices[i] = (struct ds_device_tally){
+            .country = s->country,
+            .device = (uint8_t)ds_gen_device(s->signatures, s->form),
+            .packets = s->packets,
+            .sources = 1,
+        };
+    }
+    qsort(w->devices, count, sizeof *w->devices, compare_devices);
+    for (size_t i = 0; i < count; i++) {
+        struct ds_device_tally *last = &w->devices[w->device_count], *d = &w->devices[i];
+        if (w->device_count && ds_device_key(last - 1) == ds_device_key(d)) {
+            last[-1].packets += d->packets;
+            last[-1].sources++;
+        } else {
+            *last = *d;
+            w->device_count++;
+        }
+    }
+    return true;
 }
 
 /* NULL without memory; never NULL for an empty array. */
@@ -181,7 +234,7 @@ bool ds_gen_tally_window(const struct ds_gen_tally *t, struct ds_window *w)
     w->cells = copy(t->cells, t->cell_keys.count, sizeof *t->cells);
     w->countries = copy(t->countries, t->country_keys.count, sizeof *t->countries);
     w->signatures = calloc(DS_SIGNATURE_COUNT, sizeof *w->signatures);
-    if (t->failed || !w->cells || !w->countries || !w->signatures)
+    if (t->failed || !list_devices(t, w) || !w->cells || !w->countries || !w->signatures)
         return false;
     w->cell_count = t->cell_keys.count;
     w->country_count = t->country_keys.count;
@@ -223,6 +276,7 @@ void ds_gen_tally_finish(struct ds_gen_tally *t)
     struct ds_gen_set *const sets[] = SETS(t);
     for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++)
         ds_gen_set_finish(sets[i]);
+    free(t->senders);
     free(t->cells);
     free(t->countries);
     free(t->marks);

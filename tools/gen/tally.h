@@ -5,10 +5,19 @@
 #ifndef DARKSCOPE_GEN_TALLY_H
 #define DARKSCOPE_GEN_TALLY_H
 
-#include "packet.h"
+#include "marks.h"
 #include "set.h"
 
 #include "darkscope/window.h"
+
+/* What is known of a source. */
+struct ds_gen_sender {
+    struct ds_gen_session session;
+    uint64_t packets;
+    uint32_t signatures;
+    uint8_t form; /* enum ds_device, the last of its SYNs */
+    ds_country country;
+};
 
 /* Sources and destinations are numbers that the caller gave to addresses. */
 struct ds_gen_tally {
@@ -19,6 +28,7 @@ struct ds_gen_tally {
     struct ds_tally classes[DS_CLASS_COUNT];
     uint64_t bytes, active_addresses;
     struct ds_gen_set sources, destinations;
+    struct ds_gen_sender *senders;   /* by number of sources */
     struct ds_gen_set class_sources; /* class, source */
     struct ds_gen_set cell_keys;     /* ds_cell_key */
     struct ds_cell *cells;           /* by number of cell_keys */
@@ -28,7 +38,7 @@ struct ds_gen_tally {
     struct ds_gen_set marked_sources;   /* signature, source */
     uint32_t *marks;                    /* packets, by number of marked_sources */
     struct ds_signature_tally signatures[DS_SIGNATURE_COUNT];
-    size_t cell_room, country_room, mark_room;
+    size_t sender_room, cell_room, country_room, mark_room;
     bool failed; /* no memory: the counts are wrong */
 };
 
