@@ -50,8 +50,8 @@
 #define DS_HEARTBEAT_S 10
 #define DS_SILENCE_S   30
 
-/* Clocks of sensor and aggregator that differ by more are told of. A greeting may be older by what it
- * waited behind windows. */
+/* Clocks of sensor and aggregator that differ by more are told of. A greeting may be older by what
+ * it waited behind windows. */
 #define DS_SKEW_MAX_S 5
 
 #endif
