@@ -17,7 +17,7 @@
 
 /* The file's form: the same settings, those of the capture in a mapping of their own. */
 struct ds_sensor_file {
-    char *name;
+    char *name, *user;
     struct {
         char *interface, *file, *filter, *method;
         unsigned snaplen, buffer_mib, timeout_ms, threads;
@@ -97,6 +97,7 @@ static const cyaml_schema_field_t survey_fields[] = {
 
 static const cyaml_schema_field_t sensor_fields[] = {
     OPTIONAL_TEXT("name", struct ds_sensor_file, name),
+    OPTIONAL_TEXT("user", struct ds_sensor_file, user),
     CYAML_FIELD_MAPPING("capture", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, capture,
                         capture_fields),
     OPTIONAL_LIST("monitor", monitor),
@@ -160,6 +161,7 @@ int ds_sensor_file_load(const char *path, struct ds_sensor_file **out, struct ds
     struct ds_sensor_file *f = loaded;
     *text = (struct ds_sensor_text){
         .name = f->name,
+        .user = f->user,
         .interface = f->capture.interface,
         .file = f->capture.file,
         .filter = f->capture.filter,
@@ -225,6 +227,7 @@ void ds_sensor_text_override(struct ds_sensor_text *text, const struct ds_sensor
     if (over->interface || over->file)
         text->interface = text->file = NULL;
     override_text(&text->name, over->name);
+    override_text(&text->user, over->user);
     override_text(&text->interface, over->interface);
     override_text(&text->file, over->file);
     override_text(&text->filter, over->filter);
@@ -533,6 +536,7 @@ int ds_sensor_config_make(const struct ds_sensor_text *text, struct ds_sensor_co
         make_tunnels(&text->decapsulate, &out->tunnels, err) || make_monitor(text, out, err) ||
         make_survey(text, out, err) || make_sources(text, out, err))
         return -1;
+    out->user = text->user;
     out->country_db = text->country_db;
     out->experimental_signatures = text->experimental_signatures && *text->experimental_signatures;
     out->signatures = (struct ds_signature_settings){

@@ -40,6 +40,7 @@ struct ds_config_list {
  * or from the loaded file. The layout is known to the schema in config.c. */
 struct ds_sensor_text {
     const char *name;
+    const char *user;
     const char *interface;
     const char *file;
     const char *filter;
@@ -76,6 +77,7 @@ struct ds_sensor_text {
 /* As checked. */
 struct ds_sensor_config {
     char name[DS_NAME_MAX + 1];
+    const char *user;      /* as ds_privileges_drop takes it */
     const char *interface; /* NULL: read file */
     const char *file;
     const char *filter;

@@ -6,6 +6,7 @@
 #include "darkscope/log.h"
 #include "delivery.h"
 #include "options.h"
+#include "privileges.h"
 #include "survey_file.h"
 
 #include <errno.h>
@@ -28,6 +29,8 @@ struct sensor {
     struct ds_survey survey;
     bool has_survey;
     struct ds_asn *asn;
+    struct ds_geo *geo; /* until the pipeline takes them */
+    struct ds_rules *rules;
     struct ds_pipeline *pipeline;
     sigset_t signals;
     int signal_fd;
@@ -86,6 +89,11 @@ static int open_capture(struct sensor *s, struct ds_error *err)
     return (c->xdp ? ds_capture_open_xdp : ds_capture_open_live)(&live, s->captures, err);
 }
 
+static int drop(const struct sensor *s, struct ds_error *err)
+{
+    return ds_privileges_drop(s->config.user, s->config.interface, err);
+}
+
 static void log_fault(void *arg, const char *text)
 {
     ds_log(DS_LOG_ERROR, "%s", text);
@@ -126,29 +134,30 @@ static int begin_survey(struct sensor *s, struct ds_error *err)
     return result < 0 ? -1 : 0;
 }
 
+/* What is in files. */
+static int load(struct sensor *s, struct ds_error *err)
+{
+    const struct ds_sensor_config *c = &s->config;
+    unsigned faults;
+    if (begin_survey(s, err) || (c->asn_db && ds_asn_create(c->asn_db, &s->asn, err)) ||
+        (c->country_db && ds_geo_create(c->country_db, &s->geo, err)))
+        return -1;
+    return load_signatures(s, &s->rules, &faults, err);
+}
+
 static int build(struct sensor *s, struct ds_error *err)
 {
     const struct ds_sensor_config *c = &s->config;
-    struct ds_geo *geo = NULL;
-    struct ds_rules *rules = NULL;
-    unsigned faults;
-    if (begin_survey(s, err) || (c->asn_db && ds_asn_create(c->asn_db, &s->asn, err)))
+    if (ds_delivery_init(&s->delivery, c, s->geo ? s->geo->name : "", s->options.json, err))
         return -1;
-    if ((c->country_db && ds_geo_create(c->country_db, &geo, err)) ||
-        load_signatures(s, &rules, &faults, err) ||
-        ds_delivery_init(&s->delivery, c, geo ? geo->name : "", s->options.json, err)) {
-        ds_geo_destroy(geo);
-        ds_rules_destroy(rules);
-        return -1;
-    }
     s->delivery.json_sources = s->options.source_limit > 0;
     struct ds_pipeline_settings settings = {
         .captures = s->captures,
         .capture_count = s->capture_count,
         .split = s->split,
         .monitor = c->monitor,
-        .geo = geo,
-        .rules = rules,
+        .geo = s->geo,
+        .rules = s->rules,
         .sink = ds_delivery_sink(&s->delivery),
         .survey = &s->survey,
         .survey_state = c->survey_state,
@@ -163,6 +172,8 @@ static int build(struct sensor *s, struct ds_error *err)
         .cpus = c->cpus,
         .cpu_count = c->cpu_count,
     };
+    s->geo = NULL;
+    s->rules = NULL;
     return ds_pipeline_create(&settings, &s->pipeline, err);
 }
 
@@ -289,6 +300,8 @@ static void tear_down(struct sensor *s)
     if (s->has_survey)
         ds_survey_finish(&s->survey);
     ds_asn_destroy(s->asn);
+    ds_geo_destroy(s->geo);
+    ds_rules_destroy(s->rules);
     ds_sensor_config_finish(&s->config);
     ds_sensor_file_free(s->file);
 }
@@ -305,8 +318,8 @@ int main(int argc, char **argv)
     if (!failed && s.options.check)
         failed = check_signatures(&s, &err);
     if (!failed && !s.options.check)
-        failed =
-            open_capture(&s, &err) || take_signals(&s, &err) || build(&s, &err) || run(&s, &err);
+        failed = open_capture(&s, &err) || load(&s, &err) || drop(&s, &err) ||
+                 take_signals(&s, &err) || build(&s, &err) || run(&s, &err);
     if (failed)
         ds_log(DS_LOG_ERROR, "%s", err.text);
     tear_down(&s);

@@ -35,6 +35,7 @@ enum key {
     KEY_CPU,
     KEY_SPEED,
     KEY_CHECK,
+    KEY_USER,
     KEY_EXPERIMENTAL,
     KEY_ASN,
     KEY_SOURCES,
@@ -97,6 +98,8 @@ static const struct argp_option option_table[] = {
     {0, 0, 0, 0, "Running:", 4},
     {"cpu", KEY_CPU, "N", 0,
      "run a thread on this CPU alone (repeatable: capture threads, workers, uplink)", 0},
+    {"user", KEY_USER, "NAME", 0,
+     "who to be once the capture is open (live: darkscope, or nobody; only as root)", 0},
     {"config", KEY_CONFIG, "FILE", 0, "YAML settings; options above win over it", 0},
     {"check-config", KEY_CHECK, 0, 0, "check the settings and stop", 0},
     {0},
@@ -258,6 +261,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_NAME:
         o->text.name = arg;
+        return 0;
+    case KEY_USER:
+        o->text.user = arg;
         return 0;
     case KEY_JSON:
         o->json = true;

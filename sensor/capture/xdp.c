@@ -10,6 +10,7 @@
  */
 #include "../capture.h"
 #include "darkscope/clock.h"
+#include "undo.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -54,6 +55,8 @@ struct ds_xdp {
     atomic_bool stopped;
     uint32_t rest; /* once stopped: packets that may still be read */
     uint8_t *memory;
+    bool has_undo; /* the first queue's: takes the program off the interface */
+    struct ds_undo undo;
     struct xsk_umem *umem;
     struct xsk_socket *socket;
     struct xsk_ring_prod fill;
@@ -159,6 +162,8 @@ static void xdp_destroy(struct ds_capture *c)
     if (!c)
         return;
     struct ds_xdp *x = (struct ds_xdp *)c;
+    if (x->has_undo)
+        ds_undo_finish(&x->undo);
     xsk_socket__delete(x->socket);
     xsk_umem__delete(x->umem);
     if (x->memory)
@@ -200,6 +205,7 @@ static int make_umem(struct ds_xdp *x)
     if (memory == MAP_FAILED)
         return -errno;
     x->memory = memory;
+    madvise(memory, bytes, MADV_DONTFORK); /* not the undoing process's */
     return xsk_umem__create(&x->umem, memory, bytes, &x->fill, &x->unused, &config);
 }
 
@@ -327,6 +333,28 @@ static int open_promiscuous(const char *interface)
     return -1;
 }
 
+struct queues {
+    struct ds_xdp **all;
+    unsigned count;
+};
+
+/* The program stays on an interface until somebody with the right to takes it off. */
+static void take_program_off(void *arg)
+{
+    const struct queues *q = arg;
+    for (unsigned i = 0; i < q->count; i++)
+        xsk_socket__delete(q->all[i]->socket);
+}
+
+static int prepare_undo(struct ds_xdp **all, unsigned count)
+{
+    struct queues q = {all, count};
+    if (ds_undo_start(&all[0]->undo, take_program_off, &q))
+        return -1;
+    all[0]->has_undo = true;
+    return 0;
+}
+
 int ds_capture_open_xdp(const struct ds_capture_live *o, struct ds_capture **out,
                         struct ds_error *err)
 {
@@ -348,6 +376,11 @@ int ds_capture_open_xdp(const struct ds_capture_live *o, struct ds_capture **out
             close_queues(all, o->threads);
             return -1;
         }
+    }
+    if (prepare_undo(all, o->threads)) {
+        failed(o->interface, errno, err);
+        close_queues(all, o->threads);
+        return -1;
     }
     for (unsigned i = 0; i < o->threads; i++)
         out[i] = &all[i]->capture;

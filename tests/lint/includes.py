@@ -58,6 +58,7 @@ KNOWS = {
         "options": {"config"},
         "delivery": {"config", "identity", "pipeline", "uplink"},
         "identity": {"config"},
+        "privileges": {"sandbox"},
     },
     "aggregator": {
         "store": {"merge"},
