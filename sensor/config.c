@@ -30,7 +30,7 @@ struct ds_sensor_file {
     char **monitor, **exclude, **decapsulate, **cpus;
     unsigned monitor_count, exclude_count, decapsulate_count, cpus_count;
     bool *experimental_signatures;
-    char *country_db, *asn_db, *window, *lateness, *aggregator;
+    char *country_db, *asn_db, *window, *lateness, *aggregator, *key, *aggregator_key;
     unsigned workers;
     struct {
         unsigned *limit;
@@ -114,6 +114,8 @@ static const cyaml_schema_field_t sensor_fields[] = {
     CYAML_FIELD_UINT("workers", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, workers),
     OPTIONAL_LIST("cpus", cpus),
     OPTIONAL_TEXT("aggregator", struct ds_sensor_file, aggregator),
+    OPTIONAL_TEXT("key", struct ds_sensor_file, key),
+    OPTIONAL_TEXT("aggregator_key", struct ds_sensor_file, aggregator_key),
     CYAML_FIELD_MAPPING("sources", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, sources,
                         sources_fields),
     CYAML_FIELD_MAPPING("survey", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, survey,
@@ -182,6 +184,8 @@ int ds_sensor_file_load(const char *path, struct ds_sensor_file **out, struct ds
         .workers = f->workers,
         .cpus = {(const char **)f->cpus, f->cpus_count},
         .aggregator = f->aggregator,
+        .key = f->key,
+        .aggregator_key = f->aggregator_key,
         .asn_db = f->asn_db,
         .source_limit = f->sources.limit,
         .survey_ports = f->survey.ports,
@@ -232,6 +236,8 @@ void ds_sensor_text_override(struct ds_sensor_text *text, const struct ds_sensor
     override_text(&text->window, over->window);
     override_text(&text->lateness, over->lateness);
     override_text(&text->aggregator, over->aggregator);
+    override_text(&text->key, over->key);
+    override_text(&text->aggregator_key, over->aggregator_key);
     override_text(&text->asn_db, over->asn_db);
     override_text(&text->survey_packets, over->survey_packets);
     override_text(&text->survey_state, over->survey_state);
@@ -455,10 +461,31 @@ static int make_sources(const struct ds_sensor_text *t, struct ds_sensor_config 
     return 0;
 }
 
-static int make_name(const char *name, char out[static DS_NAME_MAX + 1], struct ds_error *err)
+static int make_uplink(const struct ds_sensor_text *t, struct ds_sensor_config *out,
+                       struct ds_error *err)
+{
+    out->aggregator = t->aggregator;
+    if (!t->key != !t->aggregator_key)
+        return ds_error(err, DS_CONFIG,
+                        "%s: is missing; a connection with keys needs both, this sensor's key and "
+                        "aggregator_key",
+                        t->key ? "aggregator_key" : "key");
+    out->has_keys = t->key;
+    if (out->has_keys && (ds_key_read(t->key, DS_KEY_SECRET, &out->key, err) ||
+                          ds_key_read(t->aggregator_key, DS_KEY_PUBLIC, &out->aggregator_key, err)))
+        return -1;
+    if (!t->aggregator)
+        return 0;
+    return ds_endpoint_check("aggregator", t->aggregator, out->has_keys, err);
+}
+
+/* The aggregator takes a key under its own name only, so that is the one to use. */
+static int make_name(const char *name, struct ds_sensor_config *c, struct ds_error *err)
 {
     char host[DS_NAME_MAX + 1] = "";
-    if (!name) {
+    if (!name && c->has_keys) {
+        name = c->key.name;
+    } else if (!name) {
         gethostname(host, sizeof host - 1);
         name = ds_name_valid(host) ? host : "sensor";
     }
@@ -467,7 +494,12 @@ static int make_name(const char *name, char out[static DS_NAME_MAX + 1], struct 
                         "name: must be 1 to %d letters, digits, '.', '_' or '-', and begin with a "
                         "letter or digit",
                         DS_NAME_MAX);
-    strcpy(out, name);
+    if (c->has_keys && strcmp(name, c->key.name) != 0)
+        return ds_error(err, DS_CONFIG,
+                        "name: the key is that of %s, and an aggregator takes no other name for "
+                        "it; leave name out, or make a key for this name",
+                        c->key.name);
+    strcpy(c->name, name);
     return 0;
 }
 
@@ -498,11 +530,11 @@ int ds_sensor_config_make(const struct ds_sensor_text *text, struct ds_sensor_co
                           struct ds_error *err)
 {
     memset(out, 0, sizeof *out);
-    if (make_name(text->name, out->name, err) || make_capture(text, out, err) ||
-        make_times(text, out, err) || make_numbers(text, out, err) ||
-        make_cpus(&text->cpus, out, err) || make_tunnels(&text->decapsulate, &out->tunnels, err) ||
-        (text->aggregator && ds_endpoint_check("aggregator", text->aggregator, err)) ||
-        make_monitor(text, out, err) || make_survey(text, out, err) || make_sources(text, out, err))
+    if (make_uplink(text, out, err) || make_name(text->name, out, err) ||
+        make_capture(text, out, err) || make_times(text, out, err) ||
+        make_numbers(text, out, err) || make_cpus(&text->cpus, out, err) ||
+        make_tunnels(&text->decapsulate, &out->tunnels, err) || make_monitor(text, out, err) ||
+        make_survey(text, out, err) || make_sources(text, out, err))
         return -1;
     out->user = text->user;
     out->country_db = text->country_db;
@@ -515,12 +547,12 @@ int ds_sensor_config_make(const struct ds_sensor_text *text, struct ds_sensor_co
         .disable = text->disable_signatures.items,
         .disable_count = text->disable_signatures.count,
     };
-    out->aggregator = text->aggregator;
     return 0;
 }
 
 void ds_sensor_config_finish(struct ds_sensor_config *c)
 {
+    ds_key_wipe(&c->key);
     ds_monitor_destroy(c->monitor);
     ds_monitor_destroy(c->acknowledged);
     c->monitor = c->acknowledged = NULL;

@@ -7,6 +7,7 @@
 #define DARKSCOPE_SENSOR_CONFIG_H
 
 #include "darkscope/error.h"
+#include "darkscope/key.h"
 #include "darkscope/limits.h"
 #include "monitor.h"
 #include "pipeline.h"
@@ -62,6 +63,8 @@ struct ds_sensor_text {
     unsigned workers;
     struct ds_config_list cpus;
     const char *aggregator;
+    const char *key;
+    const char *aggregator_key;
     const char *asn_db;
     const unsigned *source_limit;
     unsigned survey_ports;
@@ -95,7 +98,10 @@ struct ds_sensor_config {
     unsigned cpus[DS_CONFIG_CPUS_MAX]; /* of capture threads, workers and uplink thread */
     unsigned cpu_count;
     const char *aggregator; /* NULL: none */
-    const char *asn_db;     /* NULL: none */
+    bool has_keys;
+    struct ds_key key; /* secret; wiped by finish */
+    struct ds_key aggregator_key;
+    const char *asn_db; /* NULL: none */
     unsigned source_limit;
     struct ds_survey_settings survey;
     struct ds_monitor *acknowledged; /* owned; NULL: none */

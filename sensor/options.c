@@ -44,6 +44,8 @@ enum key {
     KEY_SURVEY_STATE,
     KEY_TIME_ZONE,
     KEY_ACKNOWLEDGED,
+    KEY_SECRET,
+    KEY_AGGREGATOR_PUBLIC,
 };
 
 static const struct argp_option option_table[] = {
@@ -90,7 +92,9 @@ static const struct argp_option option_table[] = {
     {0, 0, 0, 0, "Where windows go:", 3},
     {"json", KEY_JSON, 0, 0, "to standard output, one JSON object a line", 0},
     {"aggregator", KEY_AGGREGATOR, "ENDPOINT", 0, "to an aggregator: tcp://127.0.0.1:7100", 0},
-    {"name", KEY_NAME, "NAME", 0, "this sensor's name there (host name)", 0},
+    {"key", KEY_SECRET, "FILE", 0, "this sensor's secret key, made by darkscope keygen", 0},
+    {"aggregator-key", KEY_AGGREGATOR_PUBLIC, "FILE", 0, "the aggregator's public key", 0},
+    {"name", KEY_NAME, "NAME", 0, "this sensor's name there (that of its key, or of the host)", 0},
     {0, 0, 0, 0, "Running:", 4},
     {"cpu", KEY_CPU, "N", 0,
      "run a thread on this CPU alone (repeatable: capture threads, workers, uplink)", 0},
@@ -201,6 +205,12 @@ static error_t parse_survey(int key, char *arg, struct argp_state *state)
 {
     struct ds_options *o = state->input;
     switch (key) {
+    case KEY_SECRET:
+        o->text.key = arg;
+        return 0;
+    case KEY_AGGREGATOR_PUBLIC:
+        o->text.aggregator_key = arg;
+        return 0;
     case KEY_SURVEY_PACKETS:
         o->text.survey_packets = arg;
         return 0;
