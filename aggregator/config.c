@@ -10,7 +10,7 @@
 /* ---- the file ---- */
 
 struct ds_aggregator_file {
-    char *listen, *http, *store;
+    char *listen, *http, *store, *key, *sensors;
     enum ds_log_level *log;
 };
 
@@ -29,6 +29,8 @@ static const cyaml_schema_field_t fields[] = {
     OPTIONAL_TEXT(listen),
     OPTIONAL_TEXT(http),
     OPTIONAL_TEXT(store),
+    OPTIONAL_TEXT(key),
+    OPTIONAL_TEXT(sensors),
     CYAML_FIELD_ENUM_PTR("log", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct ds_aggregator_file,
                          log, log_levels, sizeof log_levels / sizeof log_levels[0]),
     CYAML_FIELD_END,
@@ -42,7 +44,15 @@ static const cyaml_schema_value_t schema = {
 
 const char *argp_program_version = "darkscope-aggregator " DARKSCOPE_VERSION;
 
-enum key { KEY_CONFIG = 'c', KEY_LISTEN = 'l', KEY_HTTP = 'H', KEY_STORE = 's', KEY_CHECK = 256 };
+enum key {
+    KEY_CONFIG = 'c',
+    KEY_LISTEN = 'l',
+    KEY_HTTP = 'H',
+    KEY_STORE = 's',
+    KEY_CHECK = 256,
+    KEY_SECRET,
+    KEY_SENSORS,
+};
 
 static const struct argp_option option_table[] = {
     {"config", KEY_CONFIG, "FILE", 0, "YAML settings; the options below win over it", 0},
@@ -50,6 +60,9 @@ static const struct argp_option option_table[] = {
      "where sensors connect (" DS_CONFIG_LISTEN "; port 0: any)", 0},
     {"http", KEY_HTTP, "ADDRESS", 0, "where people ask (" DS_CONFIG_HTTP "; port 0: any)", 0},
     {"store", KEY_STORE, "DIRECTORY", 0, "where windows are kept (" DS_CONFIG_STORE ")", 0},
+    {"key", KEY_SECRET, "FILE", 0, "this aggregator's secret key, made by darkscope keygen", 0},
+    {"sensors", KEY_SENSORS, "PATH", 0,
+     "public keys of the sensors that may connect: a file, or a directory of .pub files", 0},
     {"check-config", KEY_CHECK, 0, 0, "check the settings and stop", 0},
     {0},
 };
@@ -69,6 +82,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_STORE:
         o->store = arg;
+        return 0;
+    case KEY_SECRET:
+        o->key = arg;
+        return 0;
+    case KEY_SENSORS:
+        o->sensors = arg;
         return 0;
     case KEY_CHECK:
         o->check_only = true;
@@ -100,11 +119,25 @@ static const char *first_of(const char *option, const char *file, const char *ot
     return option ? option : file ? file : otherwise;
 }
 
+static int read_keys(const char *key, struct ds_aggregator_config *c, struct ds_error *err)
+{
+    if (!key != !c->sensors)
+        return ds_error(err, DS_CONFIG,
+                        "%s: is missing; a connection with keys needs both, the aggregator's key "
+                        "and sensors, those that may connect",
+                        key ? "sensors" : "key");
+    if (!key)
+        return 0;
+    if (ds_key_read(key, DS_KEY_SECRET, &c->key, err) < 0)
+        return -1;
+    return ds_keys_read(c->sensors, &c->allowed, err);
+}
+
 static int check(const struct ds_aggregator_config *c, struct ds_error *err)
 {
     struct sockaddr_storage address;
     socklen_t bytes;
-    if (ds_endpoint_check("listen", c->listen, err) < 0 ||
+    if (ds_endpoint_check("listen", c->listen, c->sensors, err) < 0 ||
         ds_endpoint_parse_http("http", c->http, &address, &bytes, err) < 0)
         return -1;
     if (!*c->store)
@@ -125,19 +158,23 @@ int ds_aggregator_config_load(const struct ds_aggregator_options *o,
         .listen = first_of(o->listen, file->listen, DS_CONFIG_LISTEN),
         .http = first_of(o->http, file->http, DS_CONFIG_HTTP),
         .store = first_of(o->store, file->store, DS_CONFIG_STORE),
+        .sensors = first_of(o->sensors, file->sensors, NULL),
         .log = file->log ? *file->log : DS_LOG_INFO,
         .file = loaded,
     };
-    if (check(&c, err) < 0) {
+    if (read_keys(first_of(o->key, file->key, NULL), &c, err) < 0 || check(&c, err) < 0) {
         ds_aggregator_config_finish(&c);
         return -1;
     }
     *out = c;
+    ds_key_wipe(&c.key);
     return 0;
 }
 
 void ds_aggregator_config_finish(struct ds_aggregator_config *c)
 {
+    ds_key_wipe(&c->key);
+    ds_keys_finish(&c->allowed);
     ds_config_free(&schema, c->file);
     c->file = NULL;
 }

@@ -7,6 +7,7 @@
 #define DARKSCOPE_AGGREGATOR_CONFIG_H
 
 #include "darkscope/error.h"
+#include "darkscope/key.h"
 #include "darkscope/log.h"
 
 #include <stdbool.h>
@@ -17,16 +18,19 @@
 
 /* What the command line says; NULL and false where it says nothing. Borrowed from argv. */
 struct ds_aggregator_options {
-    const char *config, *listen, *http, *store;
+    const char *config, *listen, *http, *store, *key, *sensors;
     bool check_only;
 };
 
 struct ds_aggregator_file;
 
 struct ds_aggregator_config {
-    const char *listen; /* ZeroMQ endpoint for sensors */
-    const char *http;   /* address and port */
-    const char *store;  /* directory */
+    const char *listen;     /* ZeroMQ endpoint for sensors */
+    const char *http;       /* address and port */
+    const char *store;      /* directory */
+    const char *sensors;    /* file or directory of the keys that may connect; NULL: no keys */
+    struct ds_key key;      /* secret; whoever has used it may wipe it */
+    struct ds_keys allowed; /* of sensors; whoever uses them may take them */
     enum ds_log_level log;
     struct ds_aggregator_file *file; /* owns what came from it */
 };

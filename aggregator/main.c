@@ -32,6 +32,33 @@ struct aggregator {
     int signal_fd;
 };
 
+/* What came of everybody who tried, since the start. */
+static json_t *describe_network(const struct aggregator *a)
+{
+    struct ds_receive_stats s;
+    ds_receive_read_stats(a->receive, &s);
+    return json_pack("{s:{s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I}}", "messages", "received",
+                     (json_int_t)s.received, "malformed", (json_int_t)s.malformed, "refused",
+                     (json_int_t)s.refused, "revoked", (json_int_t)s.revoked, "unsent",
+                     (json_int_t)s.unsent, "handshakes", "accepted",
+                     (json_int_t)s.handshakes.accepted, "refused", (json_int_t)s.handshakes.refused,
+                     "limited", (json_int_t)s.handshakes.limited);
+}
+
+static void add_clock(void *arg, const char *sensor, int64_t ahead_ns)
+{
+    json_array_append_new(arg, json_pack("{s:s, s:f}", "sensor", sensor, "ahead_s",
+                                         (double)ahead_ns / (double)DS_NS_PER_S));
+}
+
+/* Sensors whose clocks are off. */
+static json_t *describe_clocks(const struct aggregator *a, int64_t now_ns)
+{
+    json_t *clocks = json_array();
+    ds_receive_each_skewed(a->receive, now_ns, add_clock, clocks);
+    return clocks;
+}
+
 static json_t *health(void *arg, bool *is_well)
 {
     const struct aggregator *a = arg;
@@ -42,15 +69,16 @@ static json_t *health(void *arg, bool *is_well)
     *is_well = !h.is_failing;
     if (h.last_commit_s)
         ds_time_print(h.last_commit_s, commit);
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:s?, s:{s:I, s:I}, s:{s:I, s:I, s:I, s:I}}",
-                     "status", h.is_failing ? "degraded" : "ok", "store",
-                     h.is_failing ? "failing" : "ok", "version", DARKSCOPE_VERSION, "uptime_s",
-                     (json_int_t)((now_ns - a->started_ns) / DS_NS_PER_S), "sensors_connected",
-                     (json_int_t)ds_receive_count_sensors(a->receive, now_ns), "last_commit",
-                     h.last_commit_s ? commit : NULL, "queue", "depth", (json_int_t)h.depth,
-                     "limit", (json_int_t)DS_INGEST_QUEUE_MAX, "windows", "committed",
-                     (json_int_t)h.committed, "duplicates", (json_int_t)h.duplicates, "refused",
-                     (json_int_t)h.refused, "failures", (json_int_t)h.failures);
+    return json_pack(
+        "{s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:s?, s:{s:I, s:I}, s:{s:I, s:I, s:I, s:I}}", "status",
+        h.is_failing ? "degraded" : "ok", "store", h.is_failing ? "failing" : "ok", "version",
+        DARKSCOPE_VERSION, "uptime_s", (json_int_t)((now_ns - a->started_ns) / DS_NS_PER_S),
+        "sensors_connected", (json_int_t)ds_receive_count_sensors(a->receive, now_ns), "network",
+        describe_network(a), "clocks", describe_clocks(a, now_ns), "last_commit",
+        h.last_commit_s ? commit : NULL, "queue", "depth", (json_int_t)h.depth, "limit",
+        (json_int_t)DS_INGEST_QUEUE_MAX, "windows", "committed", (json_int_t)h.committed,
+        "duplicates", (json_int_t)h.duplicates, "refused", (json_int_t)h.refused, "failures",
+        (json_int_t)h.failures);
 }
 
 /* Before the first thread, so that no other thread is interrupted. */
@@ -79,33 +107,71 @@ static void raise_descriptor_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* The keys of the configuration go where they are used, and nowhere else. */
+static int listen_for_sensors(struct aggregator *a, struct ds_error *err)
+{
+    struct ds_aggregator_config *c = &a->config;
+    struct ds_receive_settings settings = {.endpoint = c->listen, .ingest = a->ingest};
+    if (c->sensors) {
+        settings.key = &c->key;
+        settings.sensors = &c->allowed;
+        ds_log(DS_LOG_INFO, "sensors that may connect: %zu", c->allowed.count);
+    }
+    int failed = ds_receive_create(&settings, &a->receive, err);
+    ds_key_wipe(&c->key);
+    return failed;
+}
+
+static int watch(struct aggregator *a, struct ds_error *err)
+{
+    int handshake_fd = ds_receive_handshake_fd(a->receive);
+    if (ds_serve_watch(a->serve, ds_receive_fd(a->receive), err) < 0 ||
+        ds_serve_watch(a->serve, ds_ingest_fd(a->ingest), err) < 0 ||
+        ds_serve_watch(a->serve, a->signal_fd, err) < 0)
+        return -1;
+    return handshake_fd < 0 ? 0 : ds_serve_watch(a->serve, handshake_fd, err);
+}
+
 static int build(struct aggregator *a, struct ds_error *err)
 {
     raise_descriptor_limit();
     if (ds_store_open(a->config.store, DS_STORE_WRITE, &a->writer, err) < 0 ||
         ds_store_open(a->config.store, DS_STORE_READ, &a->reader, err) < 0 ||
         ds_ingest_start(a->writer, &a->ingest, err) < 0 ||
-        ds_answerer_start(a->reader, &a->answerer, err) < 0 ||
-        ds_receive_create(a->config.listen, a->ingest, &a->receive, err) < 0)
+        ds_answerer_start(a->reader, &a->answerer, err) < 0 || listen_for_sensors(a, err) < 0)
         return -1;
     const struct ds_serve_settings settings = {
         .address = a->config.http, .answerer = a->answerer, .health = health, .arg = a};
-    if (ds_serve_create(&settings, &a->serve, err) < 0 ||
-        ds_serve_watch(a->serve, ds_receive_fd(a->receive), err) < 0 ||
-        ds_serve_watch(a->serve, ds_ingest_fd(a->ingest), err) < 0 ||
-        ds_serve_watch(a->serve, a->signal_fd, err) < 0)
+    if (ds_serve_create(&settings, &a->serve, err) < 0 || watch(a, err) < 0)
         return -1;
     a->started_ns = ds_clock_steady_ns();
     return 0;
 }
 
-/* SIGHUP is ignored: there is nothing to read again yet. */
+/* A list with a fault changes nothing: half of it would lock sensors out, or let revoked ones in.
+ */
+static void reload_sensors(struct aggregator *a)
+{
+    struct ds_error err;
+    struct ds_keys keys;
+    if (!a->config.sensors)
+        return;
+    if (ds_keys_read(a->config.sensors, &keys, &err) < 0) {
+        ds_log(DS_LOG_ERROR, "%s; the list of sensors in use stays", err.text);
+        return;
+    }
+    ds_log(DS_LOG_INFO, "sensors that may connect: %zu, from now on", keys.count);
+    ds_receive_replace_sensors(a->receive, &keys);
+}
+
 static bool is_told_to_stop(struct aggregator *a)
 {
     struct signalfd_siginfo info;
-    while (read(a->signal_fd, &info, sizeof info) == sizeof info)
+    while (read(a->signal_fd, &info, sizeof info) == sizeof info) {
         if (info.ssi_signo != SIGHUP)
             return true;
+        reload_sensors(a);
+    }
     return false;
 }
 

@@ -3,14 +3,15 @@
  * The ZeroMQ side: takes messages from sensors, has them judged by the sessions, passes windows to
  * the store thread, and acknowledges what is committed. Never blocks.
  *
- * It binds to loopback and local sockets only, since nothing is encrypted yet. A message that
- * cannot be understood is refused and counted; it never ends anything but itself. All functions on
- * the network thread.
+ * With keys (CURVE) only listed sensors get through; without, it binds to loopback and local
+ * sockets only. A message that cannot be understood is refused and counted; it never ends anything
+ * but itself. All functions on the network thread.
  */
 #ifndef DARKSCOPE_RECEIVE_H
 #define DARKSCOPE_RECEIVE_H
 
 #include "ingest.h"
+#include "zap.h"
 
 struct ds_receive;
 
@@ -20,11 +21,19 @@ struct ds_receive_stats {
     uint64_t malformed; /* not decoded, or not of one part */
     uint64_t refused;   /* answered with REFUSE, for whatever reason */
     uint64_t unsent;    /* answers that their peer could not be given (gone, or does not read) */
+    uint64_t revoked;   /* of sensors whose key was listed when they connected and is not now */
+    struct ds_zap_stats handshakes; /* all 0 without keys */
 };
 
-/* endpoint is one that ds_endpoint_check accepts, "tcp://127.0.0.1:0" for any port. ingest is
- * borrowed until destroy. 0, or -1 with err (DS_NETWORK: in use; DS_PERMISSION; DS_CONFIG). */
-int ds_receive_create(const char *endpoint, struct ds_ingest *ingest, struct ds_receive **out,
+struct ds_receive_settings {
+    const char *endpoint; /* one that ds_endpoint_check accepts, "tcp://127.0.0.1:0" for any port */
+    struct ds_ingest *ingest; /* borrowed until destroy */
+    const struct ds_key *key; /* the aggregator's secret key, not kept; NULL: in the clear */
+    struct ds_keys *sensors;  /* who may connect; taken over, in any case; NULL without key */
+};
+
+/* 0, or -1 with err (DS_NETWORK: in use; DS_PERMISSION; DS_CONFIG). */
+int ds_receive_create(const struct ds_receive_settings *settings, struct ds_receive **out,
                       struct ds_error *err);
 void ds_receive_destroy(struct ds_receive *r); /* accepts NULL */
 
@@ -34,6 +43,11 @@ const char *ds_receive_endpoint(const struct ds_receive *r);
 /* Becomes readable when there may be messages, but only at the edge: call ds_receive_service
  * after every wait for anything, and again while it returns true. */
 int ds_receive_fd(const struct ds_receive *r);
+/* The same for handshakes; -1 without keys. */
+int ds_receive_handshake_fd(const struct ds_receive *r);
+
+/* With keys: who may connect and whose messages are taken from now on; taken over. */
+void ds_receive_replace_sensors(struct ds_receive *r, struct ds_keys *sensors);
 
 /* Gives the answers of the store thread and takes a bounded number of messages. now_ns is steady.
  * True where it stopped at its bound: there may be more. */
@@ -42,6 +56,9 @@ bool ds_receive_service(struct ds_receive *r, int64_t now_ns);
 /* Gives the answers of the store thread only: the last ones, after ds_ingest_stop. */
 void ds_receive_settle(struct ds_receive *r);
 
+/* Sensors whose clocks are off, as ds_sessions_each_skewed. */
+void ds_receive_each_skewed(const struct ds_receive *r, int64_t now_ns, ds_sessions_clock_fn *each,
+                            void *arg);
 size_t ds_receive_count_sensors(const struct ds_receive *r, int64_t now_ns);
 void ds_receive_read_stats(const struct ds_receive *r, struct ds_receive_stats *out);
 

@@ -3,8 +3,9 @@
  * Who the sensors are and what is answered to each message. Pure state: no sockets, no clock, no
  * log; time is passed in and may stand still.
  *
- * A peer is where a message came from (the ROUTER's routing id). It proves nothing: a session is
- * found by it, but belongs to a sensor's name and boot. One thread uses a ds_sessions.
+ * A peer is where a message came from: the ROUTER's routing id, which anybody may choose and proves
+ * nothing, and with keys the name of the key that the connection has shown, which decides. A
+ * session is found by both, and belongs to a sensor's name and boot. One thread uses a ds_sessions.
  */
 #ifndef DARKSCOPE_SESSION_H
 #define DARKSCOPE_SESSION_H
@@ -13,14 +14,17 @@
 
 #define DS_SESSIONS_MAX          256
 #define DS_SESSION_IN_FLIGHT_MAX 8 /* windows of one sensor on their way to the store */
-/* Bytes of all windows on their way, as decoded: a bound on memory. A single window always fits
- * where no other is on its way (DS_CELLS_MAX cells are 320 MB). */
+/* Bytes of all windows on their way, as decoded, and of messages that arrive in pieces: a bound on
+ * memory, for one sensor and for all together. A single window always fits where no other is on its
+ * way (DS_CELLS_MAX cells are 320 MB). */
+#define DS_SESSION_HELD_MAX      ((size_t)384 << 20)
 #define DS_SESSIONS_HELD_MAX     ((size_t)512 << 20)
 #define DS_PEER_ID_MAX           255 /* libzmq's bound of a routing id */
 
 struct ds_peer {
     uint8_t bytes;
     uint8_t id[DS_PEER_ID_MAX];
+    char user[DS_NAME_MAX + 1]; /* whose key it has shown; empty without keys */
 };
 
 /* Travels with a window to the store and back, so that its answer finds the sensor even if that
@@ -45,6 +49,7 @@ enum ds_step {
     DS_STEP_SILENT, /* nothing to do */
     DS_STEP_ANSWER, /* send the answer */
     DS_STEP_STORE,  /* hand the window to the store; then ds_sessions_settle with the ticket */
+    DS_STEP_WHOLE,  /* of pieces only: the message is complete */
 };
 
 struct ds_sessions;
@@ -64,11 +69,26 @@ enum ds_step ds_sessions_message(struct ds_sessions *s, const struct ds_peer *fr
                                  enum ds_decode decoded, const struct ds_message *m, int64_t now_ns,
                                  struct ds_message *answer, struct ds_ticket *ticket);
 
+/* A piece arrived. Its whole length is charged to its sensor before memory is taken; of others
+ * than greeted sensors nothing is kept. WHOLE with *bytes, for the caller to free, and *size;
+ * ANSWER with a refusal; SILENT where more is to come, or the piece follows none that was taken. */
+enum ds_step ds_sessions_piece(struct ds_sessions *s, const struct ds_peer *from,
+                               const struct ds_piece *piece, int64_t now_ns,
+                               struct ds_message *answer, unsigned char **bytes, size_t *size);
+
 /* A window's fate is known: exactly once for each STORE. why is for a person, or NULL. ANSWER with
  * to and answer filled, or SILENT where its sensor is gone. */
 enum ds_step ds_sessions_settle(struct ds_sessions *s, const struct ds_ticket *ticket,
                                 enum ds_outcome outcome, const char *why, struct ds_peer *to,
                                 struct ds_message *answer);
+
+/* How far the clock of a welcomed sensor is ahead of ours; negative: behind. */
+void ds_sessions_note_clock(struct ds_sessions *s, const struct ds_peer *from, int64_t ahead_ns);
+
+/* Calls each for every live sensor whose clock is off by more than DS_SKEW_MAX_S. */
+typedef void ds_sessions_clock_fn(void *arg, const char *sensor, int64_t ahead_ns);
+void ds_sessions_each_skewed(const struct ds_sessions *s, int64_t now_ns,
+                             ds_sessions_clock_fn *each, void *arg);
 
 /* Sensors heard within DS_SILENCE_S. */
 size_t ds_sessions_count_live(const struct ds_sessions *s, int64_t now_ns);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Addresses are literals only: a name would have to be resolved, and could then lead elsewhere
- * than to this machine.
+ * An address in the clear is a literal: a name would have to be resolved, and could then lead
+ * elsewhere than to this machine. With keys it does not matter where a name leads.
  */
 #include "darkscope/endpoint.h"
 
 #include <arpa/inet.h>
-#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
@@ -65,40 +65,46 @@ static enum where locate(const char *text, struct sockaddr_storage *out, socklen
     return WHERE_ELSEWHERE;
 }
 
-static int refuse(const char *what, const char *text, enum where where, const char *form,
-                  struct ds_error *err)
+static int refuse(const char *what, const char *text, const char *form, struct ds_error *err)
 {
-    if (where == WHERE_ELSEWHERE)
-        return ds_error(err, DS_CONFIG,
-                        "%s: %.200s is not on the loopback interface, and this version has no "
-                        "encryption yet: use %s, and a tunnel (ssh -L) between machines",
-                        what, text, form);
     return ds_error(err, DS_CONFIG, "%s: %.200s is no address: write it as %s", what, text, form);
 }
 
-int ds_endpoint_check(const char *what, const char *text, struct ds_error *err)
+int ds_endpoint_check(const char *what, const char *text, bool has_keys, struct ds_error *err)
 {
     const char *form = "tcp://127.0.0.1:7100 or ipc:///path/of/socket";
     if (strlen(text) > DS_ENDPOINT_MAX)
-        return refuse(what, text, WHERE_UNREADABLE, form, err);
+        return refuse(what, text, form, err);
     if (strncmp(text, "ipc://", 6) == 0) {
         size_t length = strlen(text + 6);
         /* Paths only: "@name" and "*" are other things to libzmq. */
         if (text[6] == '/' && length < sizeof((struct sockaddr_un *)0)->sun_path)
             return 0;
-        return refuse(what, text, WHERE_UNREADABLE, form, err);
+        return refuse(what, text, form, err);
     }
-    if (strncmp(text, "tcp://", 6) != 0)
-        return refuse(what, text, WHERE_UNREADABLE, form, err);
     struct sockaddr_storage address;
     socklen_t bytes;
-    enum where where = locate(text + 6, &address, &bytes);
-    return where == WHERE_HERE ? 0 : refuse(what, text, where, form, err);
+    enum where where =
+        strncmp(text, "tcp://", 6) == 0 ? locate(text + 6, &address, &bytes) : WHERE_UNREADABLE;
+    if (where == WHERE_UNREADABLE)
+        return refuse(what, text, form, err);
+    if (where == WHERE_ELSEWHERE && !has_keys)
+        return ds_error(err, DS_CONFIG,
+                        "%s: %.200s is not on the loopback interface, so it needs keys: make them "
+                        "with `darkscope keygen` and name them on both sides",
+                        what, text);
+    return 0;
 }
 
 int ds_endpoint_parse_http(const char *what, const char *text, struct sockaddr_storage *out,
                            socklen_t *out_bytes, struct ds_error *err)
 {
     enum where where = locate(text, out, out_bytes);
-    return where == WHERE_HERE ? 0 : refuse(what, text, where, "127.0.0.1:7180", err);
+    const char *form = "127.0.0.1:7180";
+    if (where == WHERE_ELSEWHERE)
+        return ds_error(err, DS_CONFIG,
+                        "%s: %.200s is not on the loopback interface, and http is not encrypted: "
+                        "use %s, and a tunnel (ssh -L) between machines",
+                        what, text, form);
+    return where == WHERE_HERE ? 0 : refuse(what, text, form, err);
 }

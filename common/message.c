@@ -17,11 +17,15 @@ static const char *const kind_names[DS_MESSAGE_KIND_COUNT] = {
     [DS_MESSAGE_HELLO] = "hello",   [DS_MESSAGE_WELCOME] = "welcome",
     [DS_MESSAGE_REFUSE] = "refuse", [DS_MESSAGE_WINDOW] = "window",
     [DS_MESSAGE_ACK] = "ack",       [DS_MESSAGE_BYE] = "bye",
+    [DS_MESSAGE_PIECE] = "piece",
 };
 
 static const char *const refusal_names[DS_REFUSAL_COUNT] = {
-    [DS_REFUSAL_VERSION] = "version",     [DS_REFUSAL_NAME] = "name",
-    [DS_REFUSAL_MALFORMED] = "malformed", [DS_REFUSAL_ORDER] = "order",
+    [DS_REFUSAL_VERSION] = "version",
+    [DS_REFUSAL_NAME] = "name",
+    [DS_REFUSAL_MALFORMED] = "malformed",
+    [DS_REFUSAL_ORDER] = "order",
+    [DS_REFUSAL_KEY] = "key",
     [DS_REFUSAL_BUSY] = "busy",
 };
 
@@ -52,6 +56,23 @@ static void read_refusal(struct ds_cursor *c, void *value, const struct ds_field
 
 static const struct ds_codec codec_refusal = {.pack = pack_refusal, .read = read_refusal};
 
+static void pack_piece(msgpack_packer *pk, const void *value, const struct ds_field *f)
+{
+    const struct ds_piece *p = value;
+    msgpack_pack_bin_with_body(pk, p->bytes, p->size);
+}
+
+/* Borrows. */
+static void read_piece(struct ds_cursor *c, void *value, const struct ds_field *f)
+{
+    struct ds_piece *p = value;
+    struct ds_bytes bytes = ds_cursor_bin(c);
+    p->bytes = (const uint8_t *)bytes.data;
+    p->size = bytes.size;
+}
+
+static const struct ds_codec codec_piece = {.pack = pack_piece, .read = read_piece};
+
 #define AT(member) .offset = offsetof(struct ds_message, member)
 #define SEQUENCE                                                                                   \
     {                                                                                              \
@@ -81,6 +102,11 @@ static const struct ds_field window_fields[] = {
     {.key = "window", .codec = &ds_codec_window, AT(window)},
 };
 static const struct ds_field ack_fields[] = {SEQUENCE};
+static const struct ds_field piece_fields[] = {
+    {.key = "at", .codec = &ds_codec_count, AT(piece.at), .limit = DS_MESSAGE_MAX},
+    {.key = "of", .codec = &ds_codec_count, AT(piece.of), .limit = DS_MESSAGE_MAX},
+    {.key = "bytes", .codec = &codec_piece, AT(piece)},
+};
 
 #define FIELDS(table)                                                                              \
     {                                                                                              \
@@ -94,6 +120,7 @@ static const struct {
     [DS_MESSAGE_HELLO] = FIELDS(hello_fields),   [DS_MESSAGE_WELCOME] = FIELDS(welcome_fields),
     [DS_MESSAGE_REFUSE] = FIELDS(refuse_fields), [DS_MESSAGE_WINDOW] = FIELDS(window_fields),
     [DS_MESSAGE_ACK] = FIELDS(ack_fields),       [DS_MESSAGE_BYE] = {NULL, 0},
+    [DS_MESSAGE_PIECE] = FIELDS(piece_fields),
 };
 
 int ds_message_encode(const struct ds_message *m, unsigned char **out, size_t *out_bytes)
@@ -153,6 +180,9 @@ static void read_body(struct ds_cursor *c, struct ds_message *m, uint32_t pairs)
         ds_cursor_fail(c, "bytes behind the message");
     if ((m->kind == DS_MESSAGE_WINDOW || m->kind == DS_MESSAGE_ACK) && m->sequence == 0)
         ds_cursor_fail(c, "sequence");
+    const struct ds_piece *p = &m->piece;
+    if (m->kind == DS_MESSAGE_PIECE && (p->size == 0 || p->at > p->of || p->size > p->of - p->at))
+        ds_cursor_fail(c, "piece");
 }
 
 /* Reads what every message begins with; returns how many pairs follow. */

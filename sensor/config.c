@@ -31,7 +31,7 @@ struct ds_sensor_file {
     char **monitor, **exclude, **decapsulate, **cpus;
     unsigned monitor_count, exclude_count, decapsulate_count, cpus_count;
     bool *experimental_signatures;
-    char *country_db, *asn_db, *window, *lateness, *aggregator;
+    char *country_db, *asn_db, *window, *lateness, *aggregator, *key, *aggregator_key;
     unsigned workers;
     struct {
         char *directory;
@@ -127,6 +127,8 @@ static const cyaml_schema_field_t sensor_fields[] = {
     OPTIONAL_LIST("cpus", cpus),
     OPTIONAL_TEXT("aggregator", struct ds_sensor_file, aggregator),
     CYAML_FIELD_MAPPING("spool", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, spool, spool_fields),
+    OPTIONAL_TEXT("key", struct ds_sensor_file, key),
+    OPTIONAL_TEXT("aggregator_key", struct ds_sensor_file, aggregator_key),
     CYAML_FIELD_MAPPING("sources", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, sources,
                         sources_fields),
     CYAML_FIELD_MAPPING("survey", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, survey,
@@ -197,6 +199,8 @@ int ds_sensor_file_load(const char *path, struct ds_sensor_file **out, struct ds
         .aggregator = f->aggregator,
         .spool = f->spool.directory,
         .spool_mib = f->spool.size_mib,
+        .key = f->key,
+        .aggregator_key = f->aggregator_key,
         .asn_db = f->asn_db,
         .source_limit = f->sources.limit,
         .survey_ports = f->survey.ports,
@@ -248,6 +252,8 @@ void ds_sensor_text_override(struct ds_sensor_text *text, const struct ds_sensor
     override_text(&text->lateness, over->lateness);
     override_text(&text->aggregator, over->aggregator);
     override_text(&text->spool, over->spool);
+    override_text(&text->key, over->key);
+    override_text(&text->aggregator_key, over->aggregator_key);
     override_text(&text->asn_db, over->asn_db);
     override_text(&text->survey_packets, over->survey_packets);
     override_text(&text->survey_state, over->survey_state);
@@ -481,18 +487,30 @@ static int make_uplink(const struct ds_sensor_text *t, struct ds_sensor_config *
 {
     out->aggregator = t->aggregator;
     out->spool = t->spool;
+    if (!t->key != !t->aggregator_key)
+        return ds_error(err, DS_CONFIG,
+                        "%s: is missing; a connection with keys needs both, this sensor's key and "
+                        "aggregator_key",
+                        t->key ? "aggregator_key" : "key");
+    out->has_keys = t->key;
+    if (out->has_keys && (ds_key_read(t->key, DS_KEY_SECRET, &out->key, err) ||
+                          ds_key_read(t->aggregator_key, DS_KEY_PUBLIC, &out->aggregator_key, err)))
+        return -1;
     if (t->aggregator)
-        return ds_endpoint_check("aggregator", t->aggregator, err);
+        return ds_endpoint_check("aggregator", t->aggregator, out->has_keys, err);
     if (t->spool)
         return ds_error(err, DS_CONFIG,
                         "spool.directory: keeps windows for an aggregator, and none is given");
     return 0;
 }
 
-static int make_name(const char *name, char out[static DS_NAME_MAX + 1], struct ds_error *err)
+/* The aggregator takes a key under its own name only, so that is the one to use. */
+static int make_name(const char *name, struct ds_sensor_config *c, struct ds_error *err)
 {
     char host[DS_NAME_MAX + 1] = "";
-    if (!name) {
+    if (!name && c->has_keys) {
+        name = c->key.name;
+    } else if (!name) {
         gethostname(host, sizeof host - 1);
         name = ds_name_valid(host) ? host : "sensor";
     }
@@ -501,7 +519,12 @@ static int make_name(const char *name, char out[static DS_NAME_MAX + 1], struct 
                         "name: must be 1 to %d letters, digits, '.', '_' or '-', and begin with a "
                         "letter or digit",
                         DS_NAME_MAX);
-    strcpy(out, name);
+    if (c->has_keys && strcmp(name, c->key.name) != 0)
+        return ds_error(err, DS_CONFIG,
+                        "name: the key is that of %s, and an aggregator takes no other name for "
+                        "it; leave name out, or make a key for this name",
+                        c->key.name);
+    strcpy(c->name, name);
     return 0;
 }
 
@@ -532,10 +555,10 @@ int ds_sensor_config_make(const struct ds_sensor_text *text, struct ds_sensor_co
                           struct ds_error *err)
 {
     memset(out, 0, sizeof *out);
-    if (make_name(text->name, out->name, err) || make_capture(text, out, err) ||
-        make_times(text, out, err) || make_numbers(text, out, err) ||
-        make_cpus(&text->cpus, out, err) || make_tunnels(&text->decapsulate, &out->tunnels, err) ||
-        make_uplink(text, out, err) || make_monitor(text, out, err) ||
+    if (make_uplink(text, out, err) || make_name(text->name, out, err) ||
+        make_capture(text, out, err) || make_times(text, out, err) ||
+        make_numbers(text, out, err) || make_cpus(&text->cpus, out, err) ||
+        make_tunnels(&text->decapsulate, &out->tunnels, err) || make_monitor(text, out, err) ||
         make_survey(text, out, err) || make_sources(text, out, err))
         return -1;
     out->user = text->user;
@@ -554,6 +577,7 @@ int ds_sensor_config_make(const struct ds_sensor_text *text, struct ds_sensor_co
 
 void ds_sensor_config_finish(struct ds_sensor_config *c)
 {
+    ds_key_wipe(&c->key);
     ds_monitor_destroy(c->monitor);
     ds_monitor_destroy(c->acknowledged);
     c->monitor = c->acknowledged = NULL;

@@ -7,6 +7,7 @@
 #define DARKSCOPE_SENSOR_CONFIG_H
 
 #include "darkscope/error.h"
+#include "darkscope/key.h"
 #include "darkscope/limits.h"
 #include "monitor.h"
 #include "pipeline.h"
@@ -64,6 +65,8 @@ struct ds_sensor_text {
     const char *aggregator;
     const char *spool;
     unsigned spool_mib;
+    const char *key;
+    const char *aggregator_key;
     const char *asn_db;
     const unsigned *source_limit;
     unsigned survey_ports;
@@ -99,6 +102,9 @@ struct ds_sensor_config {
     const char *aggregator; /* NULL: none */
     const char *spool;      /* NULL: none */
     uint64_t spool_bytes;
+    bool has_keys;
+    struct ds_key key; /* secret; wiped by finish */
+    struct ds_key aggregator_key;
     const char *asn_db; /* NULL: none */
     unsigned source_limit;
     struct ds_survey_settings survey;

@@ -2,14 +2,20 @@
 #include "dealer.h"
 
 #include "darkscope/clock.h"
+#include "darkscope/message.h"
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
 
-#define SEND_HWM     16   /* more than the uplink ever has in flight */
+/* More than the uplink ever has in flight: its windows, each as long as can be. */
+#define SEND_HWM     (16 * (DS_MESSAGE_MAX / PIECE_BYTES + 1))
+#define PIECE_BYTES  (DS_PIECE_MAX - DS_PIECE_HEAD)
 #define ANSWER_BYTES 4096 /* of a message from the aggregator, at most */
+#define NOT_LET_IN   (ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+#define CUT_SHORT    ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
 
 int ds_dealer_init(struct ds_dealer *d, const char *endpoint, int64_t retry_min_ns,
                    int64_t retry_max_ns)
@@ -27,6 +33,15 @@ void ds_dealer_finish(struct ds_dealer *d)
     if (d->context)
         zmq_ctx_term(d->context);
     d->context = NULL;
+    ds_key_wipe(&d->secret);
+}
+
+void ds_dealer_set_keys(struct ds_dealer *d, const struct ds_key *secret,
+                        const struct ds_key *aggregator)
+{
+    d->has_keys = true;
+    d->secret = *secret;
+    memcpy(d->aggregator, aggregator->z85, sizeof d->aggregator);
 }
 
 /* ZMQ_IMMEDIATE: nothing is queued for a peer that is not there. */
@@ -49,12 +64,24 @@ static int set_options(const struct ds_dealer *d)
     return zmq_setsockopt(d->socket, ZMQ_MAXMSGSIZE, &answer_max, sizeof answer_max);
 }
 
+static int set_keys(const struct ds_dealer *d)
+{
+    char public[DS_KEY_Z85 + 1];
+    if (!d->has_keys)
+        return 0;
+    if (zmq_curve_public(public, d->secret.z85) < 0 ||
+        zmq_setsockopt(d->socket, ZMQ_CURVE_PUBLICKEY, public, sizeof public) < 0 ||
+        zmq_setsockopt(d->socket, ZMQ_CURVE_SECRETKEY, d->secret.z85, sizeof d->secret.z85) < 0)
+        return -1;
+    return zmq_setsockopt(d->socket, ZMQ_CURVE_SERVERKEY, d->aggregator, sizeof d->aggregator);
+}
+
 static int open_monitor(struct ds_dealer *d)
 {
     /* libzmq gives a name free only some time after its socket was closed. */
     char name[32];
     snprintf(name, sizeof name, "inproc://monitor-%u", d->opened++);
-    if (zmq_socket_monitor(d->socket, name, ZMQ_EVENT_DISCONNECTED) < 0)
+    if (zmq_socket_monitor(d->socket, name, ZMQ_EVENT_DISCONNECTED | NOT_LET_IN | CUT_SHORT) < 0)
         return -1;
     d->monitor = zmq_socket(d->context, ZMQ_PAIR);
     return d->monitor ? zmq_connect(d->monitor, name) : -1;
@@ -63,7 +90,7 @@ static int open_monitor(struct ds_dealer *d)
 int ds_dealer_open(struct ds_dealer *d)
 {
     d->socket = zmq_socket(d->context, ZMQ_DEALER);
-    if (d->socket && set_options(d) == 0 && open_monitor(d) == 0 &&
+    if (d->socket && set_options(d) == 0 && set_keys(d) == 0 && open_monitor(d) == 0 &&
         zmq_connect(d->socket, d->endpoint) == 0)
         return 0;
     ds_dealer_close(d, 0);
@@ -87,9 +114,32 @@ void ds_dealer_close(struct ds_dealer *d, int linger_ms)
     d->socket = d->monitor = NULL;
 }
 
+static bool send_piece(struct ds_dealer *d, const struct ds_piece *piece)
+{
+    const struct ds_message m = {.kind = DS_MESSAGE_PIECE, .piece = *piece};
+    unsigned char *bytes;
+    size_t size;
+    if (ds_message_encode(&m, &bytes, &size) < 0)
+        return false;
+    bool is_sent = zmq_send(d->socket, bytes, size, ZMQ_DONTWAIT) >= 0;
+    free(bytes);
+    return is_sent;
+}
+
 bool ds_dealer_send(struct ds_dealer *d, const void *data, size_t size)
 {
-    return d->socket && zmq_send(d->socket, data, size, ZMQ_DONTWAIT) >= 0;
+    if (!d->socket)
+        return false;
+    if (size <= DS_PIECE_MAX)
+        return zmq_send(d->socket, data, size, ZMQ_DONTWAIT) >= 0;
+    struct ds_piece piece = {.of = size, .bytes = data};
+    for (; piece.at < size; piece.at += piece.size, piece.bytes += piece.size) {
+        size_t left = size - piece.at;
+        piece.size = left < PIECE_BYTES ? left : PIECE_BYTES;
+        if (!send_piece(d, &piece))
+            return false;
+    }
+    return true;
 }
 
 void ds_dealer_wait(struct ds_dealer *d, bool wants_peer, int64_t timeout_ns)
@@ -104,27 +154,32 @@ void ds_dealer_wait(struct ds_dealer *d, bool wants_peer, int64_t timeout_ns)
     zmq_poll(items, d->socket ? 2 : 0, timeout_ms > INT_MAX ? INT_MAX : (long)timeout_ms);
 }
 
-/* Drops all parts of one message. */
-static bool skip_message(void *socket)
+/* Takes one message of the monitor: its event, from the first part; 0 where there is none. */
+static unsigned next_event(void *monitor)
 {
     zmq_msg_t part;
-    bool is_there = false, more = true;
+    uint16_t event = 0;
+    bool more = true;
     while (more) {
         zmq_msg_init(&part);
-        more = zmq_msg_recv(&part, socket, ZMQ_DONTWAIT) >= 0;
-        is_there |= more;
+        more = zmq_msg_recv(&part, monitor, ZMQ_DONTWAIT) >= 0;
+        if (more && event == 0 && zmq_msg_size(&part) >= sizeof event)
+            memcpy(&event, zmq_msg_data(&part), sizeof event);
         more = more && zmq_msg_more(&part);
         zmq_msg_close(&part);
     }
-    return is_there;
+    return event;
 }
 
-bool ds_dealer_broke(struct ds_dealer *d)
+enum ds_dealer_news ds_dealer_news(struct ds_dealer *d)
 {
-    bool broke = false;
-    while (d->monitor && skip_message(d->monitor))
-        broke = true;
-    return broke;
+    enum ds_dealer_news news = DS_DEALER_QUIET;
+    /* Who cannot read our greeting, for it has another key, hangs up on us. */
+    unsigned event, not_let_in = d->has_keys ? NOT_LET_IN | CUT_SHORT : NOT_LET_IN;
+    while (d->monitor && (event = next_event(d->monitor)))
+        if (news != DS_DEALER_NOT_LET_IN)
+            news = event & not_let_in ? DS_DEALER_NOT_LET_IN : DS_DEALER_BROKE;
+    return news;
 }
 
 bool ds_dealer_receive(struct ds_dealer *d, ds_dealer_fn *each, void *arg)

@@ -21,6 +21,8 @@ int ds_delivery_init(struct ds_delivery *o, const struct ds_sensor_config *c,
     struct ds_uplink_settings settings = {
         .endpoint = c->aggregator,
         .sensor = c->name,
+        .key = c->has_keys ? &c->key : NULL,
+        .aggregator_key = c->has_keys ? &c->aggregator_key : NULL,
         .boot = c->file ? ds_identity_of_file(c, country_db) : 0,
     };
     o->is_repeatable = settings.boot != 0;

@@ -46,6 +46,8 @@ enum key {
     KEY_ACKNOWLEDGED,
     KEY_SPOOL,
     KEY_SPOOL_SIZE,
+    KEY_SECRET,
+    KEY_AGGREGATOR_PUBLIC,
 };
 
 static const struct argp_option option_table[] = {
@@ -94,7 +96,9 @@ static const struct argp_option option_table[] = {
     {"aggregator", KEY_AGGREGATOR, "ENDPOINT", 0, "to an aggregator: tcp://127.0.0.1:7100", 0},
     {"spool", KEY_SPOOL, "DIR", 0, "keep there what the aggregator has not stored yet", 0},
     {"spool-size", KEY_SPOOL_SIZE, "MIB", 0, "how large it may grow (1024)", 0},
-    {"name", KEY_NAME, "NAME", 0, "this sensor's name there (host name)", 0},
+    {"key", KEY_SECRET, "FILE", 0, "this sensor's secret key, made by darkscope keygen", 0},
+    {"aggregator-key", KEY_AGGREGATOR_PUBLIC, "FILE", 0, "the aggregator's public key", 0},
+    {"name", KEY_NAME, "NAME", 0, "this sensor's name there (that of its key, or of the host)", 0},
     {0, 0, 0, 0, "Running:", 4},
     {"cpu", KEY_CPU, "N", 0,
      "run a thread on this CPU alone (repeatable: capture threads, workers, uplink)", 0},
@@ -208,6 +212,12 @@ static error_t parse_survey(int key, char *arg, struct argp_state *state)
 {
     struct ds_options *o = state->input;
     switch (key) {
+    case KEY_SECRET:
+        o->text.key = arg;
+        return 0;
+    case KEY_AGGREGATOR_PUBLIC:
+        o->text.aggregator_key = arg;
+        return 0;
     case KEY_SURVEY_PACKETS:
         o->text.survey_packets = arg;
         return 0;

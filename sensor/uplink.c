@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,6 +151,16 @@ static void rest(struct ds_uplink *u, int64_t now_ns, int64_t length_ns)
     enter(u, STATE_RESTING, now_ns);
     u->rest_ns = now_ns + length_ns;
     u->asked_ns = 0;
+}
+
+/* libzmq by itself would not try again. */
+static void be_locked_out(struct ds_uplink *u, int64_t now_ns)
+{
+    say(u, SAID_REFUSED, DS_LOG_ERROR,
+        ": do they agree about keys? This sensor's .pub file belongs into its list, and the .pub "
+        "file that is named here must be its own");
+    ds_dealer_close(&u->dealer, 0);
+    rest(u, now_ns, next_pause_ns(u));
 }
 
 static void lose_connection(struct ds_uplink *u, int64_t now_ns)
@@ -295,7 +306,17 @@ static int64_t next_due_ns(struct ds_uplink *u)
 
 /* ---- answers ---- */
 
-static void take_welcome(struct ds_uplink *u, int64_t now_ns)
+static void compare_clocks(const struct ds_uplink *u, int64_t aggregator_ns)
+{
+    int64_t ahead_ns = ds_clock_ahead_ns(ds_clock_utc_ns(), aggregator_ns);
+    if (ds_clock_is_skewed(ahead_ns))
+        ds_log(DS_LOG_WARNING,
+               "this clock is %.1f s %s that of aggregator %s: check that both machines run NTP",
+               fabs((double)ahead_ns / DS_NS_PER_S), ahead_ns > 0 ? "ahead of" : "behind",
+               u->dealer.endpoint);
+}
+
+static void take_welcome(struct ds_uplink *u, int64_t clock_ns, int64_t now_ns)
 {
     u->asked_ns = 0;
     if (u->state != STATE_GREETING)
@@ -307,6 +328,7 @@ static void take_welcome(struct ds_uplink *u, int64_t now_ns)
     u->stats.refusal[0] = 0;
     enter(u, STATE_READY, now_ns);
     say(u, SAID_CONNECTED, DS_LOG_INFO, "");
+    compare_clocks(u, clock_ns);
 }
 
 static void take_ack(struct ds_uplink *u, uint64_t sequence, int64_t now_ns)
@@ -384,14 +406,16 @@ static void take_refusal(struct ds_uplink *u, struct ds_message *m, int64_t now_
     case DS_REFUSAL_ORDER: /* it forgot us, or never knew this connection */
         rest(u, now_ns, next_pause_ns(u));
         break;
+    case DS_REFUSAL_KEY: /* a new connection shows the key again, which may be listed by then */
+        ds_dealer_close(&u->dealer, 0);
+        __attribute__((fallthrough));
+    case DS_REFUSAL_VERSION:
     case DS_REFUSAL_NAME:
-        if (u->state == STATE_GREETING && try_other_boot(u)) {
+    case DS_REFUSAL_COUNT:
+        if (m->refusal == DS_REFUSAL_NAME && u->state == STATE_GREETING && try_other_boot(u)) {
             rest(u, now_ns, next_pause_ns(u));
             break;
         }
-        __attribute__((fallthrough));
-    case DS_REFUSAL_VERSION:
-    case DS_REFUSAL_COUNT:
         say(u, SAID_REFUSED, DS_LOG_ERROR, detail);
         rest(u, now_ns, u->timing.refused_ns);
         break;
@@ -413,7 +437,7 @@ static void take_answer(void *arg, const void *bytes, size_t size)
         rest(u, now_ns, u->timing.refused_ns);
     } else if (decoded == DS_DECODE_OK && u->state >= STATE_GREETING) {
         if (m.kind == DS_MESSAGE_WELCOME)
-            take_welcome(u, now_ns);
+            take_welcome(u, m.clock_ns, now_ns);
         else if (m.kind == DS_MESSAGE_REFUSE)
             take_refusal(u, &m, now_ns);
     }
@@ -430,8 +454,11 @@ static void take_break(struct ds_uplink *u, int64_t now_ns)
 
 static void take_events(struct ds_uplink *u)
 {
-    if (ds_dealer_broke(&u->dealer))
+    enum ds_dealer_news news = ds_dealer_news(&u->dealer);
+    if (news == DS_DEALER_BROKE)
         take_break(u, ds_clock_steady_ns());
+    if (news == DS_DEALER_NOT_LET_IN)
+        be_locked_out(u, ds_clock_steady_ns());
     for (int i = 0; i < RECEIVE_BATCH && ds_dealer_receive(&u->dealer, take_answer, u); i++)
         ;
 }
@@ -444,6 +471,16 @@ static int choose_boot(struct ds_uplink *u, uint64_t boot)
         return -1;
     u->boot = u->hello.boot = boot ? boot : u->random;
     return 0;
+}
+
+static int open_dealer(struct ds_uplink *u, const struct ds_uplink_settings *settings)
+{
+    if (ds_dealer_init(&u->dealer, settings->endpoint, u->timing.retry_min_ns,
+                       u->timing.retry_max_ns) < 0)
+        return -1;
+    if (settings->key)
+        ds_dealer_set_keys(&u->dealer, settings->key, settings->aggregator_key);
+    return ds_dealer_open(&u->dealer);
 }
 
 /* Windows of this run follow those that are left: no two of them have the same sequence, so that
@@ -494,14 +531,12 @@ static struct ds_uplink *begin(const struct ds_uplink_settings *settings)
 int ds_uplink_create(const struct ds_uplink_settings *settings, struct ds_uplink **out,
                      struct ds_error *err)
 {
-    if (ds_endpoint_check("aggregator", settings->endpoint, err) < 0)
+    if (ds_endpoint_check("aggregator", settings->endpoint, settings->key, err) < 0)
         return -1;
     struct ds_uplink *u = begin(settings);
     if (!u)
         return ds_error(err, DS_FAILURE, "cannot start the uplink: out of memory");
-    if (ds_dealer_init(&u->dealer, settings->endpoint, u->timing.retry_min_ns,
-                       u->timing.retry_max_ns) < 0 ||
-        choose_boot(u, settings->boot) < 0 || ds_dealer_open(&u->dealer) < 0) {
+    if (choose_boot(u, settings->boot) < 0 || open_dealer(u, settings) < 0) {
         ds_error(err, DS_NETWORK, "cannot connect to aggregator %s: %s", settings->endpoint,
                  strerror(errno));
         ds_uplink_destroy(u);

@@ -12,6 +12,7 @@
 #define DARKSCOPE_UPLINK_H
 
 #include "darkscope/error.h"
+#include "darkscope/key.h"
 #include "darkscope/limits.h"
 #include "darkscope/window.h"
 
@@ -38,8 +39,9 @@ struct ds_uplink_timing {
 extern const struct ds_uplink_timing ds_uplink_timing_default;
 
 struct ds_uplink_settings {
-    const char *endpoint; /* one that ds_endpoint_check accepts */
-    const char *sensor;   /* its name, as in limits.h */
+    const char *endpoint;                      /* one that ds_endpoint_check accepts */
+    const char *sensor;                        /* its name, as in limits.h */
+    const struct ds_key *key, *aggregator_key; /* as for ds_dealer_set_keys; NULL: in the clear */
     uint64_t monitored_digest;
     uint64_t boot;      /* the same for the same windows in the same order; 0: random */
     size_t queue_bytes; /* in memory; 0: DS_UPLINK_QUEUE_BYTES */

@@ -35,14 +35,23 @@
 #define DS_ATTACKS_MAX    16384u     /* at most 110 B each */
 
 /* Messages. A window of DS_CELLS_MAX cells at the measured ~2.5 B a cell is ~20 MB. */
-#define DS_MESSAGE_MAX       (24u << 20)  /* bytes of one ZeroMQ message */
+#define DS_MESSAGE_MAX       (24u << 20)  /* bytes of one message */
 #define DS_MESSAGE_UNPACKED  (512u << 20) /* bytes of all its columns after zstd */
 #define DS_MESSAGE_KEYS_MAX  64           /* keys of one map */
 #define DS_MESSAGE_DEPTH_MAX 4            /* nested maps and arrays of a value that is skipped */
+
+/* Pieces. libzmq takes a message of any allowed size into memory before it knows whose it is, so
+ * what goes over a connection is small, and longer messages go in pieces. */
+#define DS_PIECE_MAX  (16u << 10) /* bytes of one ZeroMQ message */
+#define DS_PIECE_HEAD 128u        /* of which at most so many are not those of the piece */
 
 /* Liveness. A sensor says HELLO again at this interval; one that was silent for longer than
  * DS_SILENCE_S is taken for gone, and its name is free. */
 #define DS_HEARTBEAT_S 10
 #define DS_SILENCE_S   30
+
+/* Clocks of sensor and aggregator that differ by more are told of. A greeting may be older by what
+ * it waited behind windows. */
+#define DS_SKEW_MAX_S 5
 
 #endif

@@ -22,6 +22,7 @@ enum ds_message_kind {
     DS_MESSAGE_WINDOW,  /* sensor: a window */
     DS_MESSAGE_ACK,     /* aggregator: window is committed (or was before) */
     DS_MESSAGE_BYE,     /* sensor: I stop, nothing is outstanding */
+    DS_MESSAGE_PIECE,   /* sensor: part of a message longer than DS_PIECE_MAX */
     DS_MESSAGE_KIND_COUNT
 };
 
@@ -30,6 +31,7 @@ enum ds_refusal {
     DS_REFUSAL_NAME,      /* name not acceptable, or in use by another live sensor */
     DS_REFUSAL_MALFORMED, /* message could not be decoded or its books do not balance */
     DS_REFUSAL_ORDER,     /* window before hello */
+    DS_REFUSAL_KEY,       /* the sensor's key is not listed any more */
     DS_REFUSAL_BUSY,      /* cannot commit now: keep it and try later */
     DS_REFUSAL_COUNT
 };
@@ -44,6 +46,13 @@ struct ds_hello {
     char software[DS_NAME_MAX + 1]; /* "darkscope-sensor 0.1.0" */
 };
 
+/* Pieces of one message follow each other, without gaps and without other messages between. */
+struct ds_piece {
+    uint64_t at, of;      /* offset of the first byte; bytes of the whole message */
+    const uint8_t *bytes; /* borrowed: of the decoded message, or of the caller */
+    size_t size;
+};
+
 struct ds_message {
     enum ds_message_kind kind;
     struct ds_hello hello; /* HELLO */
@@ -52,6 +61,7 @@ struct ds_message {
     char reason[DS_REASON_MAX + 1]; /* REFUSE: for a person */
     int64_t clock_ns;               /* WELCOME: aggregator's clock */
     struct ds_window window;        /* WINDOW; owned by the message */
+    struct ds_piece piece;          /* PIECE; not empty, and within the whole */
 };
 
 /* Why a message was not decoded. */

@@ -132,9 +132,9 @@ class Daemon(unittest.TestCase):
     def test_other_addresses_are_refused(self):
         for listen in ("tcp://0.0.0.0:7100", "tcp://*:7100", "tcp://192.0.2.1:7100"):
             self.assert_fails(daemon.run(*self.options(listen=listen)), CONFIG, listen,
-                              "encryption")
+                              "needs keys")
         for http in ("0.0.0.0:7180", "[::]:7180", "192.0.2.1:80"):
-            self.assert_fails(daemon.run(*self.options(http=http)), CONFIG, http, "encryption")
+            self.assert_fails(daemon.run(*self.options(http=http)), CONFIG, http, "not encrypted")
 
     def test_store_that_cannot_be_made(self):
         result = daemon.run("--listen", "tcp://127.0.0.1:0", "--http", "127.0.0.1:0",

@@ -54,6 +54,8 @@ class Http(unittest.TestCase):
         self.assertEqual(reply.status, 200)
         self.assertEqual(health["status"], "ok")
         self.assertEqual(health["sensors_connected"], 0)
+        self.assertEqual(health["clocks"], [])
+        self.assertEqual(set(health["network"]), {"messages", "handshakes"})
         self.assertIsNone(health["last_commit"])
         self.assertEqual(health["queue"]["depth"], 0)
         self.assertGreaterEqual(health["uptime_s"], 0)

@@ -68,7 +68,7 @@ KNOWS = {
         "query": {"store"},
         # Network thread and store thread.
         "ingest": {"session", "store"},
-        "receive": {"ingest"},
+        "receive": {"ingest", "zap"},
         # HTTP.
         "answer": {"query"},
         "serve": {"answer", "request"},

@@ -115,20 +115,31 @@ static void *loop(void *arg)
     struct aggregator *a = arg;
     struct pollfd fds[] = {{.fd = a->stop_fd, .events = POLLIN},
                            {.fd = ds_receive_fd(a->receive), .events = POLLIN},
-                           {.fd = ds_ingest_fd(a->ingest), .events = POLLIN}};
+                           {.fd = ds_ingest_fd(a->ingest), .events = POLLIN},
+                           {.fd = ds_receive_handshake_fd(a->receive), .events = POLLIN}};
     while (!(fds[0].revents & POLLIN)) {
         bool is_busy = ds_receive_service(a->receive, ds_clock_steady_ns());
-        poll(fds, 3, is_busy ? 0 : -1);
+        poll(fds, 4, is_busy ? 0 : -1);
     }
     return NULL;
 }
 
 void aggregator_start(struct aggregator *a, const char *endpoint, struct fake_store *store)
 {
+    aggregator_start_with_keys(a, endpoint, store, NULL, NULL);
+}
+
+void aggregator_start_with_keys(struct aggregator *a, const char *endpoint,
+                                struct fake_store *store, const struct ds_key *key,
+                                struct ds_keys *sensors)
+{
     struct ds_error err = {.text = ""};
+    struct ds_receive_settings settings = {.endpoint = endpoint, .key = key, .sensors = sensors};
     a->store = store;
-    if (ds_ingest_start(&store->base, &a->ingest, &err) < 0 ||
-        ds_receive_create(endpoint, a->ingest, &a->receive, &err) < 0)
+    if (ds_ingest_start(&store->base, &a->ingest, &err) < 0)
+        fail_msg("%s", err.text);
+    settings.ingest = a->ingest;
+    if (ds_receive_create(&settings, &a->receive, &err) < 0)
         fail_msg("%s", err.text);
     a->stop_fd = eventfd(0, EFD_CLOEXEC);
     assert_int_equal(pthread_create(&a->thread, NULL, loop, a), 0);

@@ -46,6 +46,10 @@ struct aggregator {
 };
 
 void aggregator_start(struct aggregator *a, const char *endpoint, struct fake_store *store);
+/* sensors are taken over. */
+void aggregator_start_with_keys(struct aggregator *a, const char *endpoint,
+                                struct fake_store *store, const struct ds_key *key,
+                                struct ds_keys *sensors);
 /* With is_crash a blocked store is unblocked and commits what it has, but nothing more is
  * answered: as if the aggregator died between commit and acknowledgement. */
 void aggregator_stop(struct aggregator *a, bool is_crash);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Only this machine's own addresses pass.
+ * In the clear only this machine's own addresses pass.
  */
 #include "darkscope/endpoint.h"
 
@@ -17,10 +17,10 @@ static void local_endpoints_pass(void **state)
                                        "tcp://127.255.255.254:65535", "tcp://[::1]:1",
                                        "ipc:///run/darkscope.sock"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
-        assert_int_equal(ds_endpoint_check("listen", good[i], NULL), 0);
+        assert_int_equal(ds_endpoint_check("listen", good[i], false, NULL), 0);
 }
 
-static void other_machines_are_refused_for_want_of_encryption(void **state)
+static void other_machines_need_keys(void **state)
 {
     static const char *const elsewhere[] = {"tcp://0.0.0.0:7100",
                                             "tcp://192.0.2.1:7100",
@@ -35,10 +35,11 @@ static void other_machines_are_refused_for_want_of_encryption(void **state)
                                             "tcp://127.0.0.1.example:1"};
     for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++) {
         struct ds_error err = {0};
-        assert_int_equal(ds_endpoint_check("listen", elsewhere[i], &err), -1);
+        assert_int_equal(ds_endpoint_check("listen", elsewhere[i], false, &err), -1);
         assert_int_equal(err.status, DS_CONFIG);
         assert_non_null(strstr(err.text, elsewhere[i]));
-        assert_non_null(strstr(err.text, "no encryption yet"));
+        assert_non_null(strstr(err.text, "needs keys"));
+        assert_int_equal(ds_endpoint_check("listen", elsewhere[i], true, NULL), 0);
     }
 }
 
@@ -67,7 +68,7 @@ static void nonsense_is_refused(void **state)
                                long_path};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct ds_error err = {0};
-        assert_int_equal(ds_endpoint_check("listen", bad[i], &err), -1);
+        assert_int_equal(ds_endpoint_check("listen", bad[i], i % 2, &err), -1);
         assert_int_equal(err.status, DS_CONFIG);
         assert_int_equal(strncmp(err.text, "listen: ", 8), 0);
     }
@@ -90,7 +91,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(local_endpoints_pass),
-        cmocka_unit_test(other_machines_are_refused_for_want_of_encryption),
+        cmocka_unit_test(other_machines_need_keys),
         cmocka_unit_test(nonsense_is_refused),
         cmocka_unit_test(http_addresses),
     };

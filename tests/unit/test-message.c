@@ -156,6 +156,40 @@ static void a_minute_of_a_slash_16_is_small(void **state)
     ds_message_finish(&back);
 }
 
+static void carries_a_piece(void **state)
+{
+    static const uint8_t bytes[DS_PIECE_MAX - DS_PIECE_HEAD] = {1, 2, 3};
+    struct ds_message m = {.kind = DS_MESSAGE_PIECE,
+                           .piece = {.at = DS_MESSAGE_MAX - sizeof bytes,
+                                     .of = DS_MESSAGE_MAX,
+                                     .bytes = bytes,
+                                     .size = sizeof bytes}};
+    struct ds_message read;
+    unsigned char *encoded;
+    size_t size;
+    assert_int_equal(ds_message_encode(&m, &encoded, &size), 0);
+    assert_in_range(size, sizeof bytes, DS_PIECE_MAX);
+    assert_int_equal(ds_message_decode(&read, encoded, size, NULL), DS_DECODE_OK);
+    assert_int_equal(read.piece.at, m.piece.at);
+    assert_int_equal(read.piece.of, m.piece.of);
+    assert_int_equal(read.piece.size, sizeof bytes);
+    assert_memory_equal(read.piece.bytes, bytes, sizeof bytes);
+    free(encoded);
+    /* Beyond the whole, and empty. */
+    const struct ds_piece bad[] = {{.at = 8, .of = 8, .bytes = bytes, .size = 1},
+                                   {.at = 9, .of = 8, .bytes = bytes, .size = 1},
+                                   {.at = 4, .of = 8, .bytes = bytes, .size = 5},
+                                   {.at = 4, .of = 8, .bytes = bytes, .size = 0}};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        const char *why = "";
+        m.piece = bad[i];
+        assert_int_equal(ds_message_encode(&m, &encoded, &size), 0);
+        assert_int_equal(ds_message_decode(&read, encoded, size, &why), DS_DECODE_MALFORMED);
+        assert_string_equal(why, "piece");
+        free(encoded);
+    }
+}
+
 static void cleans_texts(void **state)
 {
     struct ds_message back, m = {.kind = DS_MESSAGE_REFUSE, .reason = "no\n\x1b[2J"};
@@ -182,6 +216,7 @@ int main(void)
         cmocka_unit_test(carries_random_windows),
         cmocka_unit_test(carries_the_largest_counts),
         cmocka_unit_test(a_minute_of_a_slash_16_is_small),
+        cmocka_unit_test(carries_a_piece),
         cmocka_unit_test(cleans_texts),
         cmocka_unit_test(names_kinds_and_refusals),
     };

@@ -311,6 +311,165 @@ static void bytes_in_flight_are_bounded(void **state)
     assert_int_equal(give(f, "p1", &huge), DS_STEP_STORE);
 }
 
+/* ---- pieces ---- */
+
+/* One with so many bytes of a value; *whole is freed by the caller on WHOLE. */
+static enum ds_step piece(struct fixture *f, const char *from, uint64_t at, uint64_t of,
+                          unsigned char **whole)
+{
+    static const uint8_t bytes[64] =
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    struct ds_peer p = peer(from);
+    size_t size = 0;
+    const struct ds_piece given = {
+        .at = at, .of = of, .bytes = bytes + at % 16, .size = of - at < 16 ? of - at : 16};
+    enum ds_step step =
+        ds_sessions_piece(f->sessions, &p, &given, f->now_ns, &f->answer, whole, &size);
+    if (step == DS_STEP_WHOLE)
+        assert_int_equal(size, of);
+    return step;
+}
+
+static void pieces_become_one_message(void **state)
+{
+    struct fixture *f = *state;
+    unsigned char *whole;
+    assert_welcome(f, "p1", "tokyo", 7);
+    for (int times = 0; times < 2; times++) {
+        assert_int_equal(piece(f, "p1", 0, 40, &whole), DS_STEP_SILENT);
+        assert_int_equal(piece(f, "p1", 16, 40, &whole), DS_STEP_SILENT);
+        assert_int_equal(piece(f, "p1", 32, 40, &whole), DS_STEP_WHOLE);
+        assert_memory_equal(whole, "0123456789abcdef0123456789abcdef01234567", 40);
+        free(whole);
+    }
+}
+
+static void pieces_that_do_not_follow_make_nothing(void **state)
+{
+    struct fixture *f = *state;
+    unsigned char *whole;
+    assert_refusal(f, piece(f, "p1", 0, 40, &whole), DS_REFUSAL_ORDER, 0);
+    assert_int_equal(piece(f, "p1", 16, 40, &whole), DS_STEP_SILENT);
+    assert_welcome(f, "p1", "tokyo", 7);
+    assert_int_equal(piece(f, "p1", 16, 32, &whole), DS_STEP_SILENT); /* no beginning */
+    assert_int_equal(piece(f, "p1", 0, 48, &whole), DS_STEP_SILENT);
+    assert_int_equal(piece(f, "p1", 32, 48, &whole), DS_STEP_SILENT); /* a gap */
+    assert_int_equal(piece(f, "p1", 16, 32, &whole), DS_STEP_SILENT); /* of another one */
+    assert_int_equal(piece(f, "p1", 0, 32, &whole), DS_STEP_SILENT);  /* anew */
+    assert_int_equal(piece(f, "p1", 16, 32, &whole), DS_STEP_WHOLE);
+    free(whole);
+}
+
+/* What was begun is charged, and given back however it ends. */
+static void pieces_are_charged_before_they_arrive(void **state)
+{
+    struct fixture *f = *state;
+    unsigned char *whole;
+    char name[16];
+    const size_t fit = DS_SESSIONS_HELD_MAX / DS_MESSAGE_MAX;
+    for (size_t i = 0; i <= fit; i++) {
+        snprintf(name, sizeof name, "s%zu", i);
+        assert_welcome(f, name, name, 1);
+        if (i < fit)
+            assert_int_equal(piece(f, name, 0, DS_MESSAGE_MAX, &whole), DS_STEP_SILENT);
+        else
+            assert_refusal(f, piece(f, name, 0, DS_MESSAGE_MAX, &whole), DS_REFUSAL_BUSY, 0);
+    }
+    assert_int_equal(piece(f, "s0", 0, DS_MESSAGE_MAX, &whole), DS_STEP_SILENT); /* in its place */
+    const struct ds_message bye = {.kind = DS_MESSAGE_BYE};
+    give(f, "s0", &bye);
+    assert_int_equal(piece(f, name, 0, DS_MESSAGE_MAX, &whole), DS_STEP_SILENT);
+    assert_welcome(f, "s0", "s0", 1);
+    assert_refusal(f, piece(f, "s0", 0, DS_MESSAGE_MAX, &whole), DS_REFUSAL_BUSY, 0);
+    assert_welcome(f, name, name, 2); /* restarted */
+    assert_int_equal(piece(f, "s0", 0, DS_MESSAGE_MAX, &whole), DS_STEP_SILENT);
+}
+
+static void one_sensor_does_not_hold_all(void **state)
+{
+    struct fixture *f = *state;
+    struct ds_message large = {.kind = DS_MESSAGE_WINDOW, .sequence = 1};
+    large.window.cell_count = DS_CELLS_MAX / 4; /* only counted here, never looked at */
+    assert_welcome(f, "p1", "tokyo", 7);
+    assert_welcome(f, "p2", "osaka", 7);
+    size_t taken = 0;
+    while (give(f, "p1", &large) == DS_STEP_STORE)
+        taken++;
+    assert_in_range(taken, 1, DS_SESSION_IN_FLIGHT_MAX - 1);
+    assert_int_equal(f->answer.refusal, DS_REFUSAL_BUSY);
+    assert_int_equal(give(f, "p2", &large), DS_STEP_STORE);
+}
+
+/* ---- keys ---- */
+
+static struct ds_peer keyed(const char *id, const char *user)
+{
+    struct ds_peer p = peer(id);
+    snprintf(p.user, sizeof p.user, "%s", user);
+    return p;
+}
+
+static enum ds_step give_keyed(struct fixture *f, const struct ds_peer *from,
+                               const struct ds_message *m)
+{
+    return ds_sessions_message(f->sessions, from, DS_DECODE_OK, m, f->now_ns, &f->answer,
+                               &f->ticket);
+}
+
+static void key_decides_and_not_the_routing_id(void **state)
+{
+    struct fixture *f = *state;
+    struct ds_peer tokyo = keyed("same", "tokyo"), osaka = keyed("same", "osaka");
+    struct ds_message m = {.kind = DS_MESSAGE_HELLO, .hello = {.major = DS_PROTOCOL_MAJOR}};
+    strcpy(m.hello.sensor, "tokyo");
+    assert_refusal(f, give_keyed(f, &osaka, &m), DS_REFUSAL_NAME, 0);
+    assert_non_null(strstr(f->answer.reason, "osaka"));
+    assert_int_equal(give_keyed(f, &tokyo, &m), DS_STEP_ANSWER);
+    assert_int_equal(f->answer.kind, DS_MESSAGE_WELCOME);
+    const struct ds_message window_1 = {.kind = DS_MESSAGE_WINDOW, .sequence = 1};
+    assert_refusal(f, give_keyed(f, &osaka, &window_1), DS_REFUSAL_ORDER, 1);
+    assert_int_equal(give_keyed(f, &osaka, &(struct ds_message){.kind = DS_MESSAGE_BYE}),
+                     DS_STEP_SILENT);
+    assert_int_equal(give_keyed(f, &tokyo, &window_1), DS_STEP_STORE);
+    assert_string_equal(f->ticket.sensor, "tokyo");
+}
+
+struct clocks {
+    size_t count;
+    int64_t ahead_ns;
+    char sensor[DS_NAME_MAX + 1];
+};
+
+static void take_clock(void *arg, const char *sensor, int64_t ahead_ns)
+{
+    struct clocks *c = arg;
+    c->count++;
+    c->ahead_ns = ahead_ns;
+    strcpy(c->sensor, sensor);
+}
+
+static void clocks_that_are_off_are_shown_while_their_sensor_lives(void **state)
+{
+    struct fixture *f = *state;
+    struct ds_peer tokyo = peer("p1"), osaka = peer("p2");
+    struct clocks c = {0};
+    assert_welcome(f, "p1", "tokyo", 7);
+    assert_welcome(f, "p2", "osaka", 7);
+    ds_sessions_note_clock(f->sessions, &tokyo, -DS_SKEW_MAX_S * SECOND - 1);
+    ds_sessions_note_clock(f->sessions, &osaka, DS_SKEW_MAX_S * SECOND);
+    ds_sessions_each_skewed(f->sessions, f->now_ns, take_clock, &c);
+    assert_int_equal(c.count, 1);
+    assert_string_equal(c.sensor, "tokyo");
+    assert_int_equal(c.ahead_ns, -DS_SKEW_MAX_S * SECOND - 1);
+    ds_sessions_each_skewed(f->sessions, f->now_ns + (DS_SILENCE_S + 1) * SECOND, take_clock, &c);
+    assert_int_equal(c.count, 1);
+    /* A clock may say anything. */
+    assert_int_equal(ds_clock_ahead_ns(INT64_MIN, 1), INT64_MIN);
+    assert_int_equal(ds_clock_ahead_ns(INT64_MAX, -1), INT64_MAX);
+    assert_true(ds_clock_is_skewed(INT64_MIN));
+    assert_true(ds_clock_is_skewed(INT64_MAX));
+}
+
 static void sequence_zero_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -356,6 +515,12 @@ int main(void)
         TEST(one_connection_is_one_sensor),
         TEST(windows_in_flight_are_bounded),
         TEST(bytes_in_flight_are_bounded),
+        TEST(pieces_become_one_message),
+        TEST(pieces_that_do_not_follow_make_nothing),
+        TEST(pieces_are_charged_before_they_arrive),
+        TEST(one_sensor_does_not_hold_all),
+        TEST(key_decides_and_not_the_routing_id),
+        TEST(clocks_that_are_off_are_shown_while_their_sensor_lives),
         TEST(sequence_zero_is_refused),
         TEST(sessions_are_bounded_and_the_silent_make_room),
     };

@@ -31,6 +31,7 @@ struct command {
 };
 
 extern const struct command command_query, command_top, command_summary, command_sensors,
-    command_windows, command_window, command_sources, command_signatures, command_attacks;
+    command_windows, command_window, command_sources, command_signatures, command_attacks,
+    command_keygen;
 
 #endif

@@ -14,7 +14,7 @@
 
 static const struct command *const commands[] = {
     &command_query,  &command_top,     &command_summary,    &command_sensors, &command_windows,
-    &command_window, &command_sources, &command_signatures, &command_attacks,
+    &command_window, &command_sources, &command_signatures, &command_attacks, &command_keygen,
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
@@ -71,7 +71,7 @@ static int find_command(struct options *o, const char *name, struct ds_error *er
         }
     return ds_error(err, DS_USAGE,
                     "no command %.40s; there are query, top, summary, sensors, windows, window, "
-                    "sources, signatures (--help explains them)",
+                    "sources, signatures, keygen (--help explains them)",
                     name);
 }
 
@@ -204,8 +204,8 @@ int options_parse(struct options *o, int argc, char **argv, struct ds_error *err
         return 0;
     if (!o->command)
         return ds_error(err, DS_USAGE,
-                        "which command? query, top, summary, sensors, windows, window, sources or "
-                        "signatures (--help explains them)");
+                        "which command? query, top, summary, sensors, windows, window, sources, "
+                        "signatures or keygen (--help explains them)");
     if (o->format == FORMAT_COUNT)
         o->format = o->command->format;
     if (o->command->run)
