@@ -5,6 +5,7 @@
 #include "darkscope/config.h"
 #include "darkscope/endpoint.h"
 #include "link.h"
+#include "spool.h"
 #include "survey_file.h"
 #include "zone.h"
 
@@ -33,6 +34,10 @@ struct ds_sensor_file {
     char *country_db, *asn_db, *window, *lateness, *aggregator, *key, *aggregator_key;
     unsigned workers;
     struct {
+        char *directory;
+        unsigned size_mib;
+    } spool;
+    struct {
         unsigned *limit;
     } sources;
     struct {
@@ -53,6 +58,7 @@ struct ds_sensor_file {
 
 typedef __typeof__(((struct ds_sensor_file *)0)->capture) capture_file;
 typedef __typeof__(((struct ds_sensor_file *)0)->signatures) signatures_file;
+typedef __typeof__(((struct ds_sensor_file *)0)->spool) spool_file;
 typedef __typeof__(((struct ds_sensor_file *)0)->sources) sources_file;
 typedef __typeof__(((struct ds_sensor_file *)0)->survey) survey_file;
 
@@ -77,6 +83,12 @@ static const cyaml_schema_field_t signatures_fields[] = {
     LIST("files", signatures_file, files),
     LIST("enable", signatures_file, enable),
     LIST("disable", signatures_file, disable),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t spool_fields[] = {
+    OPTIONAL_TEXT("directory", spool_file, directory),
+    CYAML_FIELD_UINT("size_mib", CYAML_FLAG_OPTIONAL, spool_file, size_mib),
     CYAML_FIELD_END,
 };
 
@@ -114,6 +126,7 @@ static const cyaml_schema_field_t sensor_fields[] = {
     CYAML_FIELD_UINT("workers", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, workers),
     OPTIONAL_LIST("cpus", cpus),
     OPTIONAL_TEXT("aggregator", struct ds_sensor_file, aggregator),
+    CYAML_FIELD_MAPPING("spool", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, spool, spool_fields),
     OPTIONAL_TEXT("key", struct ds_sensor_file, key),
     OPTIONAL_TEXT("aggregator_key", struct ds_sensor_file, aggregator_key),
     CYAML_FIELD_MAPPING("sources", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, sources,
@@ -184,6 +197,8 @@ int ds_sensor_file_load(const char *path, struct ds_sensor_file **out, struct ds
         .workers = f->workers,
         .cpus = {(const char **)f->cpus, f->cpus_count},
         .aggregator = f->aggregator,
+        .spool = f->spool.directory,
+        .spool_mib = f->spool.size_mib,
         .key = f->key,
         .aggregator_key = f->aggregator_key,
         .asn_db = f->asn_db,
@@ -236,6 +251,7 @@ void ds_sensor_text_override(struct ds_sensor_text *text, const struct ds_sensor
     override_text(&text->window, over->window);
     override_text(&text->lateness, over->lateness);
     override_text(&text->aggregator, over->aggregator);
+    override_text(&text->spool, over->spool);
     override_text(&text->key, over->key);
     override_text(&text->aggregator_key, over->aggregator_key);
     override_text(&text->asn_db, over->asn_db);
@@ -249,6 +265,7 @@ void ds_sensor_text_override(struct ds_sensor_text *text, const struct ds_sensor
     override_number(&text->timeout_ms, over->timeout_ms);
     override_number(&text->capture_threads, over->capture_threads);
     override_number(&text->workers, over->workers);
+    override_number(&text->spool_mib, over->spool_mib);
     override_list(&text->monitor, &over->monitor);
     override_list(&text->exclude, &over->exclude);
     override_list(&text->decapsulate, &over->decapsulate);
@@ -372,6 +389,9 @@ static int make_numbers(const struct ds_sensor_text *t, struct ds_sensor_config 
         {"capture.timeout_ms",
          t->timeout_ms,
          {DS_CONFIG_TIMEOUT_DEFAULT, 1, DS_CONFIG_TIMEOUT_MAX}},
+        {"spool.size_mib",
+         t->spool_mib,
+         {DS_SPOOL_MIB_DEFAULT, DS_SPOOL_MIB_MIN, DS_SPOOL_MIB_MAX}},
     };
     int made[sizeof numbers / sizeof *numbers];
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
@@ -385,6 +405,7 @@ static int make_numbers(const struct ds_sensor_text *t, struct ds_sensor_config 
     out->snaplen = made[3];
     out->buffer_bytes = made[4] << 20;
     out->timeout_ms = made[5];
+    out->spool_bytes = (uint64_t)made[6] << 20;
     return 0;
 }
 
@@ -465,6 +486,7 @@ static int make_uplink(const struct ds_sensor_text *t, struct ds_sensor_config *
                        struct ds_error *err)
 {
     out->aggregator = t->aggregator;
+    out->spool = t->spool;
     if (!t->key != !t->aggregator_key)
         return ds_error(err, DS_CONFIG,
                         "%s: is missing; a connection with keys needs both, this sensor's key and "
@@ -474,9 +496,12 @@ static int make_uplink(const struct ds_sensor_text *t, struct ds_sensor_config *
     if (out->has_keys && (ds_key_read(t->key, DS_KEY_SECRET, &out->key, err) ||
                           ds_key_read(t->aggregator_key, DS_KEY_PUBLIC, &out->aggregator_key, err)))
         return -1;
-    if (!t->aggregator)
-        return 0;
-    return ds_endpoint_check("aggregator", t->aggregator, out->has_keys, err);
+    if (t->aggregator)
+        return ds_endpoint_check("aggregator", t->aggregator, out->has_keys, err);
+    if (t->spool)
+        return ds_error(err, DS_CONFIG,
+                        "spool.directory: keeps windows for an aggregator, and none is given");
+    return 0;
 }
 
 /* The aggregator takes a key under its own name only, so that is the one to use. */

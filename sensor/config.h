@@ -63,6 +63,8 @@ struct ds_sensor_text {
     unsigned workers;
     struct ds_config_list cpus;
     const char *aggregator;
+    const char *spool;
+    unsigned spool_mib;
     const char *key;
     const char *aggregator_key;
     const char *asn_db;
@@ -98,6 +100,8 @@ struct ds_sensor_config {
     unsigned cpus[DS_CONFIG_CPUS_MAX]; /* of capture threads, workers and uplink thread */
     unsigned cpu_count;
     const char *aggregator; /* NULL: none */
+    const char *spool;      /* NULL: none */
+    uint64_t spool_bytes;
     bool has_keys;
     struct ds_key key; /* secret; wiped by finish */
     struct ds_key aggregator_key;

@@ -26,6 +26,11 @@ int ds_delivery_init(struct ds_delivery *o, const struct ds_sensor_config *c,
         .boot = c->file ? ds_identity_of_file(c, country_db) : 0,
     };
     o->is_repeatable = settings.boot != 0;
+    /* A file that can be read again is kept already, and must not wait for a running sensor. */
+    if (!o->is_repeatable) {
+        settings.spool = c->spool;
+        settings.spool_bytes = c->spool_bytes;
+    }
     return ds_uplink_create(&settings, &o->uplink, err);
 }
 
@@ -43,16 +48,22 @@ static int undelivered(struct ds_delivery *o, struct ds_error *err)
 {
     struct ds_uplink_stats s;
     ds_uplink_read_stats(o->uplink, &s);
-    if (s.acknowledged == s.accepted)
+    uint64_t all = s.found + s.accepted;
+    if (s.acknowledged == all)
         return 0;
-    return ds_error(
-        err, DS_NETWORK,
-        "%" PRIu64 " of %" PRIu64 " windows were not delivered (%" PRIu64 " dropped, %" PRIu64
-        " refused, %" PRIu64 " unanswered); %s%s%s",
-        s.accepted - s.acknowledged, s.accepted, s.dropped, s.refused, s.waiting,
-        s.refusal[0] ? "the aggregator says: " : "check that darkscope-aggregator runs", s.refusal,
-        o->is_repeatable ? "; then read the file again with the same settings: nothing counts twice"
-                         : "");
+    const char *advice = "";
+    if (o->is_repeatable)
+        advice = "; then read the file again with the same settings: nothing counts twice";
+    else if (s.waiting > s.in_memory)
+        advice = "; what the spool holds is delivered by the next run";
+    return ds_error(err, DS_NETWORK,
+                    "%" PRIu64 " of %" PRIu64 " windows were not delivered (%" PRIu64
+                    " dropped, %" PRIu64 " refused, %" PRIu64 " unreadable, %" PRIu64
+                    " unanswered, of which %" PRIu64 " in the spool); %s%s%s",
+                    all - s.acknowledged, all, s.dropped, s.refused, s.lost, s.waiting,
+                    s.waiting - s.in_memory,
+                    s.refusal[0] ? "the aggregator says: " : "check that darkscope-aggregator runs",
+                    s.refusal, advice);
 }
 
 /* The pipeline stops the capture when this fails, and goes on putting what it has. */

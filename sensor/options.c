@@ -44,6 +44,8 @@ enum key {
     KEY_SURVEY_STATE,
     KEY_TIME_ZONE,
     KEY_ACKNOWLEDGED,
+    KEY_SPOOL,
+    KEY_SPOOL_SIZE,
     KEY_SECRET,
     KEY_AGGREGATOR_PUBLIC,
 };
@@ -92,6 +94,8 @@ static const struct argp_option option_table[] = {
     {0, 0, 0, 0, "Where windows go:", 3},
     {"json", KEY_JSON, 0, 0, "to standard output, one JSON object a line", 0},
     {"aggregator", KEY_AGGREGATOR, "ENDPOINT", 0, "to an aggregator: tcp://127.0.0.1:7100", 0},
+    {"spool", KEY_SPOOL, "DIR", 0, "keep there what the aggregator has not stored yet", 0},
+    {"spool-size", KEY_SPOOL_SIZE, "MIB", 0, "how large it may grow (1024)", 0},
     {"key", KEY_SECRET, "FILE", 0, "this sensor's secret key, made by darkscope keygen", 0},
     {"aggregator-key", KEY_AGGREGATOR_PUBLIC, "FILE", 0, "the aggregator's public key", 0},
     {"name", KEY_NAME, "NAME", 0, "this sensor's name there (that of its key, or of the host)", 0},
@@ -159,6 +163,9 @@ static error_t parse_number(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_SURVEY_PORTS:
         o->text.survey_ports = number(state, "survey-ports", arg);
+        return 0;
+    case KEY_SPOOL_SIZE:
+        o->text.spool_mib = number(state, "spool-size", arg);
         return 0;
     case KEY_SPEED:
         o->speed = speed(state, arg);
@@ -258,6 +265,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_AGGREGATOR:
         o->text.aggregator = arg;
+        return 0;
+    case KEY_SPOOL:
+        o->text.spool = arg;
         return 0;
     case KEY_NAME:
         o->text.name = arg;

@@ -50,6 +50,9 @@ struct ds_uplink {
     struct ds_hello hello;
     struct ds_uplink_timing timing;
     struct ds_backlog backlog;
+    uint64_t boot; /* of this run's windows; hello has that of the session */
+    /* Of an earlier run, under which the aggregator may still know this sensor; 0: none. */
+    uint64_t earlier_boot;
     uint64_t last_sequence;
     unsigned in_flight_max;
 
@@ -64,7 +67,8 @@ struct ds_uplink {
     uint64_t random;
 
     enum said said;
-    struct ds_quiet dropping, refusing;
+    int said_spool_error;
+    struct ds_quiet dropping, refusing, reading;
     struct ds_uplink_stats stats;
 };
 
@@ -79,13 +83,38 @@ static void say(struct ds_uplink *u, enum said what, enum ds_log_level level, co
     if (u->said == what)
         return;
     u->said = what;
-    ds_log(level, "aggregator %s %s%s (windows kept in memory: %zu)", u->dealer.endpoint,
-           texts[what], detail, u->backlog.count);
+    ds_log(level, "aggregator %s %s%s (windows kept: %zu)", u->dealer.endpoint, texts[what], detail,
+           u->backlog.count);
 }
 
 static void say_silent(struct ds_uplink *u)
 {
     say(u, SAID_SILENT, DS_LOG_WARNING, ": check that darkscope-aggregator runs there");
+}
+
+/* The disk's state, when it changes. */
+static void say_spool(struct ds_uplink *u)
+{
+    int error = u->backlog.spool_error;
+    if (error == u->said_spool_error)
+        return;
+    u->said_spool_error = error;
+    if (error)
+        ds_log(DS_LOG_ERROR,
+               "the spool does not work: %s; windows that are not delivered are kept in memory "
+               "until it does",
+               strerror(error));
+    else
+        ds_log(DS_LOG_INFO, "the spool works again");
+}
+
+static void say_unreadable(struct ds_uplink *u, int64_t now_ns)
+{
+    uint64_t unsaid;
+    if (ds_quiet_allows(&u->reading, now_ns, &unsaid))
+        ds_log(DS_LOG_ERROR,
+               "windows in the spool cannot be read: %" PRIu64 " since the start; check the disk",
+               u->backlog.lost);
 }
 
 /* A refusal's reason comes from outside: it must not forge log lines. */
@@ -166,16 +195,45 @@ static bool transmit_hello(struct ds_uplink *u, int64_t now_ns)
     return true;
 }
 
+/* The next window that may be sent now. The first of another boot needs a session of that, which is
+ * asked for when no answer is outstanding that would be taken for one to it. */
+static struct ds_backlog_entry *next_to_send(struct ds_uplink *u)
+{
+    struct ds_backlog_entry *e = ds_backlog_next(&u->backlog);
+    if (!e || u->backlog.in_flight >= u->in_flight_max)
+        return NULL;
+    bool is_idle = u->backlog.in_flight == 0 && u->asked_ns == 0;
+    return e->boot == u->hello.boot || is_idle ? e : NULL;
+}
+
+/* False where nobody takes it now. */
+static bool transmit_window(struct ds_uplink *u, struct ds_backlog_entry *e, int64_t now_ns)
+{
+    unsigned char *owned;
+    const unsigned char *bytes = ds_backlog_read(&u->backlog, e, &owned);
+    if (!bytes) {
+        say_unreadable(u, now_ns);
+        return true;
+    }
+    bool is_sent = ds_dealer_send(&u->dealer, bytes, e->size);
+    free(owned);
+    if (is_sent) {
+        u->stats.resent += e->was_sent;
+        ds_backlog_mark_sent(&u->backlog, e, now_ns);
+    }
+    return is_sent;
+}
+
 static void transmit_windows(struct ds_uplink *u, int64_t now_ns)
 {
     struct ds_backlog_entry *e;
-    while (u->backlog.in_flight < u->in_flight_max && (e = ds_backlog_next(&u->backlog))) {
-        if (!ds_dealer_send(&u->dealer, e->bytes, e->size)) {
+    while ((e = next_to_send(u))) {
+        bool is_of_session = e->boot == u->hello.boot;
+        u->hello.boot = e->boot;
+        if (!is_of_session || !transmit_window(u, e, now_ns)) {
             enter(u, STATE_CONNECTING, now_ns);
             return;
         }
-        u->stats.resent += e->was_sent;
-        ds_backlog_mark_sent(&u->backlog, e, now_ns);
     }
 }
 
@@ -241,7 +299,7 @@ static int64_t next_due_ns(struct ds_uplink *u)
     const struct ds_backlog_entry *oldest = ds_backlog_oldest_in_flight(&u->backlog);
     if (oldest)
         due = earlier(due, oldest->sent_ns + u->timing.ack_ns);
-    if (u->backlog.in_flight < u->in_flight_max && ds_backlog_next(&u->backlog))
+    if (next_to_send(u))
         due = earlier(due, u->rest_ns);
     return due;
 }
@@ -266,6 +324,7 @@ static void take_welcome(struct ds_uplink *u, int64_t clock_ns, int64_t now_ns)
     if (u->is_name_taken)
         u->progress_ns = now_ns;
     u->is_name_taken = false;
+    u->earlier_boot = 0;
     u->stats.refusal[0] = 0;
     enter(u, STATE_READY, now_ns);
     say(u, SAID_CONNECTED, DS_LOG_INFO, "");
@@ -310,6 +369,20 @@ static void take_malformed(struct ds_uplink *u, uint64_t sequence, const char *r
                u->dealer.endpoint, sequence, reason, u->stats.refused);
 }
 
+/* This sensor's own name is refused to it while the aggregator takes it for that of an earlier run,
+ * which is over, as the spool is ours. It ended while the session was of the last window that is
+ * done, or already of the first that is not. False where all has been tried. */
+static bool try_other_boot(struct ds_uplink *u)
+{
+    const struct ds_backlog_entry *first = ds_backlog_next(&u->backlog);
+    uint64_t next = first ? first->boot : u->boot;
+    if (!u->earlier_boot)
+        return false;
+    bool has_other = u->hello.boot == u->earlier_boot && next != u->earlier_boot;
+    u->hello.boot = has_other ? next : u->earlier_boot;
+    return has_other;
+}
+
 static void take_refusal(struct ds_uplink *u, struct ds_message *m, int64_t now_ns)
 {
     char detail[DS_REASON_MAX + 3];
@@ -335,10 +408,14 @@ static void take_refusal(struct ds_uplink *u, struct ds_message *m, int64_t now_
         break;
     case DS_REFUSAL_KEY: /* a new connection shows the key again, which may be listed by then */
         ds_dealer_close(&u->dealer, 0);
-        /* fall through */
+        __attribute__((fallthrough));
     case DS_REFUSAL_VERSION:
     case DS_REFUSAL_NAME:
     case DS_REFUSAL_COUNT:
+        if (m->refusal == DS_REFUSAL_NAME && u->state == STATE_GREETING && try_other_boot(u)) {
+            rest(u, now_ns, next_pause_ns(u));
+            break;
+        }
         say(u, SAID_REFUSED, DS_LOG_ERROR, detail);
         rest(u, now_ns, u->timing.refused_ns);
         break;
@@ -392,7 +469,7 @@ static int choose_boot(struct ds_uplink *u, uint64_t boot)
 {
     if (getrandom(&u->random, sizeof u->random, 0) < 0)
         return -1;
-    u->hello.boot = boot ? boot : u->random;
+    u->boot = u->hello.boot = boot ? boot : u->random;
     return 0;
 }
 
@@ -406,14 +483,37 @@ static int open_dealer(struct ds_uplink *u, const struct ds_uplink_settings *set
     return ds_dealer_open(&u->dealer);
 }
 
-int ds_uplink_create(const struct ds_uplink_settings *settings, struct ds_uplink **out,
-                     struct ds_error *err)
+/* Windows of this run follow those that are left: no two of them have the same sequence, so that
+ * an answer, which has no boot, is always to one alone. */
+static int open_spool(struct ds_uplink *u, const struct ds_uplink_settings *settings,
+                      struct ds_error *err)
 {
-    if (ds_endpoint_check("aggregator", settings->endpoint, settings->key, err) < 0)
+    struct ds_backlog_left left;
+    if (ds_backlog_open(&u->backlog, settings->spool, settings->spool_bytes, u->hello.sensor, &left,
+                        err))
         return -1;
+    const struct ds_backlog_entry *first = ds_backlog_next(&u->backlog);
+    u->stats.found = u->backlog.count;
+    u->last_sequence = left.last_sequence;
+    u->earlier_boot = left.done_boot;
+    if (left.done_boot || first)
+        u->hello.boot = left.done_boot ? left.done_boot : first->boot;
+    if (left.damages)
+        ds_log(DS_LOG_ERROR,
+               "the spool is damaged in %" PRIu64 " places (%" PRIu64
+               " bytes): what was there is lost, all else is delivered",
+               left.damages, left.damaged_bytes);
+    if (first)
+        ds_log(DS_LOG_INFO, "the spool holds %zu windows of earlier runs: they are delivered first",
+               u->backlog.count);
+    return 0;
+}
+
+static struct ds_uplink *begin(const struct ds_uplink_settings *settings)
+{
     struct ds_uplink *u = calloc(1, sizeof *u);
     if (!u)
-        return ds_error(err, DS_FAILURE, "cannot start the uplink: out of memory");
+        return NULL;
     u->timing = settings->timing ? *settings->timing : ds_uplink_timing_default;
     u->pause_ns = u->timing.retry_min_ns;
     u->in_flight_max = DS_UPLINK_IN_FLIGHT;
@@ -425,9 +525,24 @@ int ds_uplink_create(const struct ds_uplink_settings *settings, struct ds_uplink
     ds_backlog_init(&u->backlog,
                     settings->queue_bytes ? settings->queue_bytes : DS_UPLINK_QUEUE_BYTES,
                     DS_UPLINK_QUEUE_WINDOWS);
+    return u;
+}
+
+int ds_uplink_create(const struct ds_uplink_settings *settings, struct ds_uplink **out,
+                     struct ds_error *err)
+{
+    if (ds_endpoint_check("aggregator", settings->endpoint, settings->key, err) < 0)
+        return -1;
+    struct ds_uplink *u = begin(settings);
+    if (!u)
+        return ds_error(err, DS_FAILURE, "cannot start the uplink: out of memory");
     if (choose_boot(u, settings->boot) < 0 || open_dealer(u, settings) < 0) {
         ds_error(err, DS_NETWORK, "cannot connect to aggregator %s: %s", settings->endpoint,
                  strerror(errno));
+        ds_uplink_destroy(u);
+        return -1;
+    }
+    if (settings->spool && open_spool(u, settings, err) < 0) {
         ds_uplink_destroy(u);
         return -1;
     }
@@ -474,15 +589,27 @@ int ds_uplink_send(struct ds_uplink *u, struct ds_window *window)
         count_dropped(u, 1, "a window is larger than a message may be");
         return 0;
     }
-    failed = ds_backlog_push(&u->backlog, m.sequence, bytes, size, &dropped);
-    count_dropped(u, dropped, "the queue for the aggregator is full");
+    const struct ds_backlog_window encoded = {
+        .boot = u->boot, .sequence = m.sequence, .bytes = bytes, .size = size};
+    failed = ds_backlog_push(&u->backlog, &encoded, &dropped);
+    count_dropped(u, dropped, "too much waits for the aggregator");
     count_dropped(u, failed ? 1 : 0, "out of memory while queueing a window");
     return failed;
+}
+
+/* What is new goes to the disk before it is sent. */
+static void secure(struct ds_uplink *u, int64_t now_ns)
+{
+    size_t dropped;
+    ds_backlog_secure(&u->backlog, now_ns, &dropped);
+    count_dropped(u, dropped, "the spool is full");
+    say_spool(u);
 }
 
 void ds_uplink_service(struct ds_uplink *u, int timeout_ms)
 {
     int64_t now_ns = ds_clock_steady_ns();
+    secure(u, now_ns);
     act(u, now_ns);
     int64_t wait_ns = next_due_ns(u) - now_ns;
     if (wait_ns < 0)
@@ -501,12 +628,23 @@ static int64_t patience_ns(const struct ds_uplink *u, int patience_ms)
     return name_ns > usual_ns ? name_ns : usual_ns;
 }
 
-/* Delivers until no more than so much waits. False where the patience is over. */
-static bool deliver(struct ds_uplink *u, size_t windows, size_t bytes, int patience_ms,
+static bool has_room(const struct ds_uplink *u)
+{
+    return ds_backlog_has_spool_room(&u->backlog) || (u->backlog.count <= DS_UPLINK_ROOM_WINDOWS &&
+                                                      u->backlog.bytes <= u->backlog.bytes_max / 4);
+}
+
+static bool is_empty(const struct ds_uplink *u)
+{
+    return u->backlog.count == 0;
+}
+
+/* Delivers until that is so. False where the patience is over. */
+static bool deliver(struct ds_uplink *u, bool (*until)(const struct ds_uplink *), int patience_ms,
                     const atomic_bool *stop)
 {
     int64_t began_ns = ds_clock_steady_ns();
-    while (u->backlog.count > windows || u->backlog.bytes > bytes) {
+    while (!until(u)) {
         if (stop && atomic_load(stop))
             break;
         int64_t since_ns = u->progress_ns > began_ns ? u->progress_ns : began_ns;
@@ -521,22 +659,27 @@ static bool deliver(struct ds_uplink *u, size_t windows, size_t bytes, int patie
 
 bool ds_uplink_await_room(struct ds_uplink *u, int patience_ms, const atomic_bool *stop)
 {
-    return deliver(u, DS_UPLINK_ROOM_WINDOWS, u->backlog.bytes_max / 4, patience_ms, stop);
+    return deliver(u, has_room, patience_ms, stop);
 }
 
 uint64_t ds_uplink_finish(struct ds_uplink *u, int patience_ms)
 {
-    deliver(u, 0, SIZE_MAX, patience_ms, NULL);
+    size_t dropped;
+    deliver(u, is_empty, patience_ms, NULL);
     const struct ds_message bye = {.kind = DS_MESSAGE_BYE};
     if (u->backlog.count == 0 && u->state == STATE_READY)
         transmit_message(u, &bye);
     ds_dealer_close(&u->dealer, BYE_LINGER_MS);
+    ds_backlog_end(&u->backlog, &dropped);
+    count_dropped(u, dropped, "the spool is full");
     return u->backlog.count;
 }
 
 void ds_uplink_read_stats(const struct ds_uplink *u, struct ds_uplink_stats *out)
 {
     *out = u->stats;
+    out->lost = u->backlog.lost;
     out->waiting = u->backlog.count;
+    out->in_memory = ds_backlog_count_in_memory(&u->backlog);
     out->is_connected = u->state == STATE_READY;
 }

@@ -52,9 +52,12 @@ KNOWS = {
         "signatures": {"parse", "rules"},
         "pipeline": {"asn", "capture", "dispatch", "gather", "geo", "memory", "monitor", "rules",
                      "schedule", "sources", "survey", "survey_file", "worker", "zone"},
+        "spool": {"spool_record"},
+        "backlog": {"spool"},
         "uplink": {"backlog", "dealer"},
         # What the user asked for.
-        "config": {"link", "monitor", "pipeline", "signatures", "survey", "survey_file", "zone"},
+        "config": {"link", "monitor", "pipeline", "signatures", "spool", "survey", "survey_file",
+                   "zone"},
         "options": {"config"},
         "delivery": {"config", "identity", "pipeline", "uplink"},
         "identity": {"config"},
@@ -78,7 +81,7 @@ PURE = {
     "common": {"columns", "cursor", "fields", "frame", "message", "source_columns",
                "text", "types", "window", "window_fields"},
     "sensor": {"link", "tunnel", "timeline", "parse", "classify", "count", "batch", "gather",
-               "monitor", "rules", "sources", "survey", "victims", "attacks"},
+               "monitor", "rules", "sources", "spool_record", "survey", "victims", "attacks"},
     "aggregator": {"merge", "session"},
 }
 IMPURE = re.compile(r"^(fcntl|unistd|time|poll|pthread|threads|signal|syslog|pcap|zmq|sqlite3"

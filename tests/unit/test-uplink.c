@@ -7,16 +7,11 @@
 #include "darkscope/clock.h"
 #include "darkscope/message.h"
 #include "sample.h"
+#include "scratch-directory.h"
 
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <zmq.h>
-
-#include <cmocka.h>
 
 #define PATIENCE_NS (20 * DS_NS_PER_S)
 
@@ -32,7 +27,8 @@ static const struct ds_uplink_timing quick = {
 struct fixture {
     void *context, *router;
     struct ds_uplink *uplink;
-    zmq_msg_t peer; /* of the last message */
+    struct scratch_directory directory; /* for a spool */
+    zmq_msg_t peer;                     /* of the last message */
 };
 
 static void connect_to(struct fixture *f, const struct ds_uplink_timing *timing)
@@ -49,6 +45,7 @@ static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     const int zero = 0;
+    scratch_directory_make(&f->directory);
     f->context = zmq_ctx_new();
     f->router = zmq_socket(f->context, ZMQ_ROUTER);
     zmq_setsockopt(f->router, ZMQ_LINGER, &zero, sizeof zero);
@@ -63,6 +60,7 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
     ds_uplink_destroy(f->uplink);
+    scratch_directory_remove(&f->directory);
     zmq_msg_close(&f->peer);
     zmq_close(f->router);
     zmq_ctx_term(f->context);
@@ -363,6 +361,129 @@ static void refusal_is_remembered(void **state)
     assert_false(ds_uplink_finish(f->uplink, 1) == 0);
 }
 
+/* ---- with a spool ---- */
+
+static void connect_with_spool(struct fixture *f)
+{
+    struct ds_error err;
+    char endpoint[64];
+    size_t bytes = sizeof endpoint;
+    zmq_getsockopt(f->router, ZMQ_LAST_ENDPOINT, endpoint, &bytes);
+    const struct ds_uplink_settings settings = {.endpoint = endpoint,
+                                                .sensor = "tokyo",
+                                                .monitored_digest = 99,
+                                                .timing = &quick,
+                                                .spool = f->directory.path,
+                                                .spool_bytes = 1 << 20};
+    ds_uplink_destroy(f->uplink);
+    if (ds_uplink_create(&settings, &f->uplink, &err))
+        fail_msg("%s", err.text);
+}
+
+/* Answers WELCOME to a HELLO and returns its boot. */
+static uint64_t greet_boot(struct fixture *f)
+{
+    struct ds_message m = hear(f, DS_MESSAGE_HELLO);
+    say(f, DS_MESSAGE_WELCOME, 0, 0);
+    return m.hello.boot;
+}
+
+/* Waits until it greets under another boot than this one, past the heartbeats of this one. */
+static uint64_t greet_other(struct fixture *f, uint64_t boot)
+{
+    uint64_t other = boot;
+    while (other == boot)
+        other = greet_boot(f);
+    return other;
+}
+
+static void acknowledge(struct fixture *f, uint64_t sequence)
+{
+    uint64_t before = stats_of(f).acknowledged;
+    while (hear_window(f) != sequence) /* one that is sent again */
+        ;
+    say(f, DS_MESSAGE_ACK, sequence, 0);
+    AWAIT(f, stats_of(f).acknowledged == before + 1);
+}
+
+static void windows_left_go_first_by_their_own_names(void **state)
+{
+    struct fixture *f = *state;
+    connect_with_spool(f);
+    queue_windows(f, 3);
+    uint64_t first_boot = greet_boot(f);
+    acknowledge(f, 1);
+    connect_with_spool(f);
+    queue_windows(f, 1);
+    assert_int_equal(stats_of(f).found, 2);
+    assert_true(greet_boot(f) == first_boot);
+    acknowledge(f, 2);
+    acknowledge(f, 3);
+    assert_true(greet_other(f, first_boot) != first_boot);
+    acknowledge(f, 4); /* no sequence twice, so no answer can be to two windows */
+    assert_int_equal(stats_of(f).waiting, 0);
+}
+
+/* No window is sent under a boot that was not welcomed. */
+static void boot_changes_only_by_greeting(void **state)
+{
+    struct fixture *f = *state;
+    connect_with_spool(f);
+    queue_windows(f, 1);
+    connect_with_spool(f);
+    queue_windows(f, 1);
+    uint64_t boot = greet_boot(f);
+    acknowledge(f, 1);
+    struct ds_message m;
+    do {
+        m = hear(f, DS_MESSAGE_HELLO);
+        ds_message_finish(&m);
+    } while (m.hello.boot == boot);
+    say(f, DS_MESSAGE_REFUSE, 0, DS_REFUSAL_BUSY);
+    m = hear(f, DS_MESSAGE_HELLO); /* and not the window */
+    ds_message_finish(&m);
+    say(f, DS_MESSAGE_WELCOME, 0, 0);
+    acknowledge(f, 2);
+}
+
+/* The aggregator may know the dead run by its last delivered window or by the next one. */
+static void name_of_the_dead_run_is_taken_over(void **state)
+{
+    struct fixture *f = *state;
+    connect_with_spool(f);
+    queue_windows(f, 1);
+    uint64_t done = greet_boot(f);
+    acknowledge(f, 1);
+    connect_with_spool(f);
+    queue_windows(f, 1);
+    connect_with_spool(f);
+    struct ds_message m = hear(f, DS_MESSAGE_HELLO);
+    assert_true(m.hello.boot == done);
+    say(f, DS_MESSAGE_REFUSE, 0, DS_REFUSAL_NAME);
+    uint64_t waiting = greet_other(f, done);
+    acknowledge(f, 2);
+    connect_with_spool(f);
+    assert_true(greet_boot(f) == waiting);
+}
+
+static void spool_outlives_an_end_without_answers(void **state)
+{
+    struct fixture *f = *state;
+    connect_with_spool(f);
+    queue_windows(f, 2);
+    assert_int_equal(ds_uplink_finish(f->uplink, 1), 2);
+    assert_int_equal(stats_of(f).in_memory, 0);
+    connect_with_spool(f);
+    assert_int_equal(stats_of(f).found, 2);
+    while (!stats_of(f).is_connected) /* what is heard first may be from the run before */
+        greet(f);
+    acknowledge(f, 1);
+    acknowledge(f, 2);
+    assert_int_equal(ds_uplink_finish(f->uplink, 10000), 0);
+    connect_with_spool(f);
+    assert_int_equal(stats_of(f).found, 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -379,6 +500,10 @@ int main(void)
         TEST(slow_aggregator_is_waited_for),
         TEST(name_in_use_is_waited_for),
         TEST(refusal_is_remembered),
+        TEST(windows_left_go_first_by_their_own_names),
+        TEST(boot_changes_only_by_greeting),
+        TEST(name_of_the_dead_run_is_taken_over),
+        TEST(spool_outlives_an_end_without_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two ends of a delivery, seen from outside: an aggregator with its store, and the files of a
+sensor's spool, read by the form of docs/operations.md alone."""
+import contextlib
+import os
+import re
+import sqlite3
+import struct
+import subprocess
+
+from harness import PATIENCE_S, check, wait_for
+
+HEAD = struct.Struct(">8sIIQQ64sII")
+# An attack's figures begin anew with each run of the sensor, as docs/statistics.md says; names of
+# runs and times of arrival differ.
+NOT_COMPARED = {"message", "sensor", "window_attack", "window.attacks"}
+
+
+def crc32c_table():
+    for value in range(256):
+        for _ in range(8):
+            value = value >> 1 ^ (0x82f63b78 if value & 1 else 0)
+        yield value
+
+
+CRC32C = tuple(crc32c_table())
+
+
+def crc32c(data):
+    value = 0xffffffff
+    for byte in data:
+        value = value >> 8 ^ CRC32C[(value ^ byte) & 255]
+    return value ^ 0xffffffff
+
+
+class Aggregator:
+    """Starts when made, if not told otherwise on a port that the kernel chooses; may be killed and
+    started again there. Ends with the with block."""
+
+    def __init__(self, program, where, endpoint="tcp://127.0.0.1:0"):
+        self.program = program
+        self.store, self.endpoint = os.path.join(where, "store"), endpoint
+        self.log = os.path.join(where, "aggregator.err")
+        self.start()
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            begin = log.tell()
+            self.process = subprocess.Popen(
+                [self.program, "--listen", self.endpoint, "--http", "127.0.0.1:0", "--store",
+                 self.store], stderr=log, stdin=subprocess.DEVNULL)
+        if self.endpoint.endswith(":0"):
+            self.endpoint = wait_for(lambda: self.said(begin), "the aggregator's port")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+    def said(self, begin):
+        with open(self.log, encoding="utf-8") as log:
+            log.seek(begin)
+            found = re.search(r"listening (tcp://[0-9.:]+)", log.read())
+        return found and found[1]
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def starts(self):
+        """Of the windows that are committed, each as often as it was counted."""
+        if not os.path.exists(os.path.join(self.store, "darkscope.sqlite")):
+            return []
+        with contextlib.closing(self.connect()) as db:
+            try:
+                return [row[0] for row in db.execute("SELECT start FROM message")]
+            except sqlite3.OperationalError:  # killed before it made its tables
+                return []
+
+    def connect(self):
+        return sqlite3.connect(f"file:{self.store}/darkscope.sqlite?mode=ro", uri=True,
+                               timeout=PATIENCE_S)
+
+    def rows(self):
+        """All tables but those that differ by nature."""
+        with contextlib.closing(self.connect()) as db:
+            columns = {}
+            for table, column in db.execute(
+                    "SELECT t.name, c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c "
+                    "WHERE t.type = 'table' ORDER BY t.name, c.cid"):
+                if not {table, f"{table}.{column}"} & NOT_COMPARED:
+                    columns.setdefault(table, []).append(column)
+            return {table: sorted(db.execute(f"SELECT {', '.join(names)} FROM {table}"), key=repr)
+                    for table, names in columns.items()}
+
+
+class Spool:
+    """A sensor's spool, looked at while no sensor runs."""
+
+    def __init__(self, path):
+        self.path = path
+        self.known = {}  # file: its size and what it holds, as a file that is complete stays so
+
+    def windows(self):
+        """Starts of the windows there, done or not."""
+        starts = []
+        for name in sorted(os.listdir(self.path)) if os.path.isdir(self.path) else []:
+            path = os.path.join(self.path, name)
+            size = os.stat(path).st_size
+            if name.endswith(".spool") and self.known.get(name, (None,))[0] != size:
+                self.known[name] = size, list(read_file(path))
+            starts += self.known.get(name, (0, []))[1]
+        return starts
+
+
+def read_file(path):
+    """Starts of the windows in a file of a spool, of which the end may be torn."""
+    with open(path, "rb") as file:
+        data = file.read()
+    at = 0
+    while at + HEAD.size <= len(data):
+        magic, kind, size, _, _, sensor, body_sum, head_sum = HEAD.unpack_from(data, at)
+        body = data[at + HEAD.size:at + HEAD.size + size]
+        if len(body) < size:
+            break
+        check(magic == b"dkscsp01" and sensor.rstrip(b"\0") == b"tokyo" and kind in (1, 2) and
+              crc32c(data[at:at + HEAD.size - 4]) == head_sum and crc32c(body) == body_sum,
+              "a record in the spool is not as docs/operations.md says")
+        if kind == 1:
+            yield struct.unpack_from(">I", body, body.index(b"\xa5start\xce") + 7)[0]
+        at += HEAD.size + size
