@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""kill -9 of sensor, aggregator or both at random moments, while a paced stream is counted: at the end
-the store equals, cell for cell, that of an undisturbed run.
+"""kill -9 of sensor, aggregator or both at random moments, and a connection that is cut, torn, stalled
+and slowed down, while a paced stream is counted: at the end the store equals, cell for cell, that of
+an undisturbed run. For every four kills the connection is disturbed once more.
 
 What a killed sensor loses by nature is its open windows. The stream therefore goes on, after each
 kill, with the first window that was not closed, as if the packets of that time came once more. What
@@ -19,13 +20,16 @@ import subprocess
 import sys
 import time
 
+from cable import Cable
 from delivery import Aggregator, Spool
 from harness import PATIENCE_S, Failure, check, check_equal, comment, folder, main, run, wait_for
 
 GEN, SENSOR, AGGREGATOR = sys.argv[1:4]
 KILLS = int(sys.argv[4]) if len(sys.argv) > 4 else 20
 SEED = int(sys.argv[5]) if len(sys.argv) > 5 else time.time_ns() % 1_000_000
-WINDOWS_A_KILL, PACKETS_A_WINDOW = 15, 40
+CUTS = max(5, KILLS // 4)
+ROUNDS = KILLS + CUTS
+WINDOWS_A_ROUND, PACKETS_A_WINDOW = 15, 40
 PACE_S = 0.02       # real time of a window
 KILL_AFTER_S = 0.5  # at most, since the kill before
 START = 1767225600  # of the generated stream
@@ -109,14 +113,16 @@ class Chaos:
         self.where, self.stream = where, stream
         self.random = random.Random(SEED)
         self.aggregator = Aggregator(AGGREGATOR, where)
+        self.cable = Cable(int(self.aggregator.endpoint.rsplit(":", 1)[1]))
         self.spool = Spool(os.path.join(where, "spool"))
         self.runs = self.next = 0
         self.killed = {"sensor": 0, "aggregator": 0, "both": 0}
+        self.disturbed = {"cut": 0, "tear": 0, "stall": 0, "slow": 0}
         self.sensor = None
         self.start_sensor()
 
     def start_sensor(self):
-        self.sensor = Sensor(self.where, self.runs, self.aggregator.endpoint)
+        self.sensor = Sensor(self.where, self.runs, self.cable.endpoint)
         self.sensor.feed(self.stream.header)
         self.first = self.next
         self.runs += 1
@@ -149,6 +155,10 @@ class Chaos:
                 break
             time.sleep(min(PACE_S, max(0, deadline - time.monotonic())))
 
+    def disturb(self):
+        self.feed_until(time.monotonic() + self.random.uniform(0, KILL_AFTER_S))
+        self.disturbed[self.cable.disturb(self.random)] += 1
+
     def round(self):
         if self.random.random() < 0.5:  # at any moment, or at one while windows are delivered
             wait_for(self.is_connected, "a connection")
@@ -174,14 +184,16 @@ def no_kill_changes_a_figure():
     with folder() as where, folder() as reference:
         capture = os.path.join(where, "capture.pcap")
         run(GEN, "--output", capture, "--link", "raw", "--rate", PACKETS_A_WINDOW, "--duration",
-            f"{KILLS * WINDOWS_A_KILL}s", "--seed", "5", "--prefix", "198.18.0.0/16", "--mix",
+            f"{ROUNDS * WINDOWS_A_ROUND}s", "--seed", "5", "--prefix", "198.18.0.0/16", "--mix",
             "mirai=4,bot=4,masscan-old=1,zmap-old=1,backscatter-rst=2,amplification=2,icmp-echo=1")
         stream = Stream(capture)
         expected = undisturbed(reference, stream)
         began, chaos = time.monotonic(), Chaos(where, stream)
         try:
-            for _ in range(KILLS):
-                chaos.round()
+            rounds = [chaos.round] * KILLS + [chaos.disturb] * CUTS
+            chaos.random.shuffle(rounds)
+            for a_round in rounds:
+                a_round()
             chaos.end()
             starts = chaos.aggregator.starts()
             found = chaos.aggregator.rows()
@@ -189,10 +201,12 @@ def no_kill_changes_a_figure():
             chaos.sensor.process.kill()
             chaos.sensor.process.wait()
             chaos.aggregator.kill()
+            chaos.cable.__exit__()
         windows = len(stream.windows)
-        comment(f"seed {SEED}: {KILLS} kills {chaos.killed}, {chaos.runs} runs of the sensor, "
+        comment(f"seed {SEED}: {KILLS} kills {chaos.killed}, {CUTS} cuts {chaos.disturbed}, "
+                f"{chaos.runs} runs of the sensor, "
                 f"{windows} windows in {time.monotonic() - began:.1f} s")
-        check(windows == KILLS * WINDOWS_A_KILL and len(set(starts)) == windows,
+        check(windows == ROUNDS * WINDOWS_A_ROUND and len(set(starts)) == windows,
               f"{len(set(starts))} windows of {windows} are stored")
         check(len(starts) == windows, f"{len(starts) - windows} windows are doubled")
         check_equal(found, expected, f"seed {SEED}: the stores differ")

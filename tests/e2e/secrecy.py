@@ -5,19 +5,16 @@ not as numbers, not in binary, also not inside compressed columns.
 
 usage: secrecy.py DARKSCOPE-GEN DARKSCOPE-SENSOR DARKSCOPE-AGGREGATOR DARKSCOPE COUNTRY-DB
 """
-import contextlib
 import ipaddress
 import os
 import re
-import selectors
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import threading
 
-from harness import PATIENCE_S, Program, Skip, check, folder, main, run, wait_for
+from cable import Cable
+from harness import Program, Skip, check, folder, main, run, wait_for
 
 GEN, SENSOR, AGGREGATOR, DARKSCOPE, COUNTRY_DB = sys.argv[1:6]
 PREFIX4 = ipaddress.ip_network("100.99.37.32/28")
@@ -65,40 +62,6 @@ def found_in(name, data):
                 yield name, what
 
 
-@contextlib.contextmanager
-def recorder(port):
-    """A relay on loopback; what passes in either direction."""
-    passed, ended = [], threading.Event()
-    listener = socket.create_server(("127.0.0.1", 0))
-    watch = selectors.DefaultSelector()
-    watch.register(listener, selectors.EVENT_READ)
-
-    def relay():
-        while not ended.is_set():
-            for key, _ in watch.select(0.1):
-                if key.fileobj is listener:
-                    near, far = listener.accept()[0], socket.create_connection(("127.0.0.1", port))
-                    watch.register(near, selectors.EVENT_READ, far)
-                    watch.register(far, selectors.EVENT_READ, near)
-                    continue
-                data = key.fileobj.recv(1 << 16)
-                if data:
-                    passed.append(data)
-                    key.data.sendall(data)
-                else:
-                    for end in key.fileobj, key.data:
-                        watch.unregister(end)
-                        end.close()
-    thread = threading.Thread(target=relay)
-    thread.start()
-    try:
-        yield listener.getsockname()[1], passed
-    finally:
-        ended.set()
-        thread.join(PATIENCE_S)
-        listener.close()
-
-
 def files_below(where):
     for root, _, names in os.walk(where):
         for name in names:
@@ -130,15 +93,15 @@ def full_run(where):
     with Program(AGGREGATOR, "--listen", "tcp://127.0.0.1:0", "--http", "127.0.0.1:0", "--store",
                  os.path.join(kept, "store"), where=where, name="aggregator") as aggregator:
         port, url = wait_for(listens, "aggregator listens").groups()
-        with recorder(int(port)) as (relay, passed):
+        with Cable(int(port)) as cable:
             ended = run(SENSOR, "--read", capture, *MONITOR, "--exclude", str(EXCLUDED), "--json",
                         "--sources", "1000", "--country-db", COUNTRY_DB, "--name", "secret",
                         "--survey-ports", "3", "--survey-packets", "0.01", "--survey-state",
                         os.path.join(kept, "survey.state"), "--aggregator",
-                        f"tcp://127.0.0.1:{relay}")
+                        cable.endpoint)
         windows = ended.windows()
         out += [("the sensor's JSON", ended.out), ("the sensor's log", ended.err.encode()),
-                ("the wire", b"".join(passed))]
+                ("the wire", b"".join(cable.passed))]
         out += answers(url, os.path.join(kept, "store"), windows[0]["start"])
         aggregator.stop(number=signal.SIGTERM)
         out.append(("the aggregator's log", aggregator.err().encode()))
