@@ -14,7 +14,7 @@
  *   sources                  limit country survey  from to sensor
  *   attacks                  limit country                            from to sensor
  *
- * docs/storage.md describes values and answers. Every figure comes with its coverage: null where
+ * docs/query.md describes values and answers. Every figure comes with its coverage: null where
  * nobody watched, 0 where somebody watched and saw nothing.
  */
 #ifndef DARKSCOPE_QUERY_H
