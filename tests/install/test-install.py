@@ -3,11 +3,12 @@
 """Installs into an empty folder and looks whether all is there and usable, and nothing else.
 TAP on standard output.
 
-usage: test-install.py SOURCE BUILD VERSION CC BINDIR MANDIR INCLUDEDIR DATADIR EXAMPLES
+usage: test-install.py SOURCE BUILD VERSION CC PREFIX BINDIR MANDIR INCLUDEDIR DATADIR EXAMPLES
            NAME.SECTION...
        folders are absolute; NAME.SECTION is a program with the section of its man page
 """
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -36,7 +37,7 @@ def installed(folder):
 
 
 def main():
-    (source, build, version, cc, bindir, mandir, includedir, datadir, examples,
+    (source, build, version, cc, prefix, bindir, mandir, includedir, datadir, examples,
      *pages) = sys.argv[1:]
     with tempfile.TemporaryDirectory() as root:
         status, output = run("meson", "install", "-C", build, "--no-rebuild", "--destdir", root)
@@ -77,6 +78,16 @@ def main():
         check(len(shipped) > 0, "signature files are there to be shipped")
         for file in shipped:
             take(os.path.join(datadir, "darkscope", "signatures"), file)
+        for unit in sorted(os.listdir(os.path.join(source, "share", "systemd"))):
+            if unit.endswith(".service.in"):
+                name = unit[:-len(".in")]
+                with open(take(os.path.join(prefix, "lib/systemd/system"), name),
+                          encoding="utf-8") as file:
+                    text = file.read()
+                program = os.path.join(bindir, name[:-len(".service")])
+                check(f"ExecStart={program} " in text, f"{name} starts {program}", text)
+                check(not re.search("@[a-z]+@", text), f"{name} has no blank left to fill", text)
+        take(os.path.join(prefix, "lib/sysusers.d"), "darkscope.conf")
         check(not left, "nothing else is installed", "\n".join(sorted(left)))
     print(f"1..{number}")
     sys.exit(failures > 0)
