@@ -42,6 +42,15 @@ struct ds_range {
     const char *sensor; /* borrowed; NULL: all of them together */
 };
 
+/* Stretches of time side by side: bucket i is edges_s[i] <= start_s < edges_s[i + 1], UTC. Any
+ * lengths: hours, days of a time zone with their 23 and 25 hours. */
+struct ds_buckets {
+    const int64_t *edges_s; /* borrowed; count + 1 of them, each above the one before and a multiple
+                               of the grid of the sensors asked for */
+    size_t count;           /* at least 1 */
+    const char *sensor;     /* borrowed; NULL: all of them together */
+};
+
 /* Packets of survey scanners are known by cell, so a part of them has packets and no other figure.
  */
 enum ds_survey_part {
@@ -73,22 +82,25 @@ struct ds_figures {
     uint64_t packets;
     uint64_t bytes;
     uint64_t survey_packets;
-    uint64_t sources;      /* unique sources, where sources_exact */
-    uint64_t sources_peak; /* the largest count in one window, sensor (and class of a port) */
-    bool has_bytes;        /* false: not kept for this kind (types, protocols, signatures) */
-    bool has_survey;       /* only for figures that come from cells */
-    bool has_sources;      /* false: unique sources are not kept for this combination, ever */
-    bool sources_exact;    /* they came in one window of one sensor, whose tables sufficed */
+    uint64_t sources;       /* unique sources, where sources_exact or sources_estimated */
+    uint64_t sources_peak;  /* the largest count in one window, sensor (and class of a port) */
+    double sources_error;   /* relative standard error of the estimate */
+    bool has_bytes;         /* false: not kept for this kind (types, protocols, signatures) */
+    bool has_survey;        /* only for figures that come from cells */
+    bool has_sources;       /* false: unique sources are not kept for this combination, ever */
+    bool sources_exact;     /* they came in one window of one sensor, whose tables sufficed */
+    bool sources_estimated; /* from sketches; never together with sources_exact */
 };
 
 /* Which figures are kept for a filter: only the has_ flags are set. Pure; the same in every store.
  */
 struct ds_figures ds_store_kept(const struct ds_filter *filter);
 
-/* A point of a series: the windows that start in [start_s, start_s + step). Points without any
- * window are not reported; a point with windows and no such packet has figures 0. */
+/* A point of a series: the windows that start in a bucket. Buckets without any window are not
+ * reported; one with windows and no such packet has figures 0. */
 struct ds_point {
-    int64_t start_s;
+    size_t bucket;        /* its index */
+    int64_t start_s;      /* its first edge */
     uint64_t windows;     /* of all sensors asked for */
     uint64_t observed_ns; /* summed over sensors */
     struct ds_figures figures;
@@ -161,6 +173,22 @@ struct ds_attack_row {
     uint64_t windows;        /* of the period that saw it */
 };
 
+/* Which ports (class, protocol, port) or signatures are asked for, over the store's life. */
+struct ds_seen {
+    /* First seen in this time, whatever of it is still stored; by the sensor, if one is named. */
+    struct ds_range range;
+    const struct ds_filter *filter; /* borrowed; of class, proto and port, or of signature */
+    enum ds_by by;                  /* DS_BY_PORT or DS_BY_SIGNATURE */
+    uint64_t limit;                 /* rows */
+};
+
+struct ds_seen_row {
+    uint8_t cls, proto; /* of a port */
+    uint16_t port;
+    char signature[DS_SIGNATURE_ID_MAX + 1];
+    int64_t first_s, last_s; /* starts of the first and the last window with such a packet */
+};
+
 /* How a loaded window came about. */
 struct ds_origin {
     uint64_t sensors;
@@ -175,6 +203,7 @@ typedef int ds_point_fn(void *arg, const struct ds_point *point);
 typedef int ds_top_fn(void *arg, const struct ds_top_row *row);
 typedef int ds_sensor_fn(void *arg, const struct ds_sensor_row *row);
 typedef int ds_attack_fn(void *arg, const struct ds_attack_row *row);
+typedef int ds_seen_fn(void *arg, const struct ds_seen_row *row);
 /* window has all scalar figures and no tables (cells, countries, signatures, attacks), but its
  * source records where they were asked for. */
 typedef int ds_window_fn(void *arg, const char *sensor, const struct ds_window *window,
@@ -202,10 +231,9 @@ struct ds_store_ops {
     /* Commits one message: enum ds_put, or -1. Only on a writer. */
     int (*put)(struct ds_store *store, const struct ds_store_put *put, struct ds_error *err);
 
-    /* Walks the points in order of time. step_s is a multiple of the grid of the sensors asked
-     * for and at least 1; points are aligned to multiples of it. */
-    int (*series)(struct ds_store *store, const struct ds_range *range,
-                  const struct ds_filter *filter, int64_t step_s, ds_point_fn *each, void *arg,
+    /* Walks the points in order of time. */
+    int (*series)(struct ds_store *store, const struct ds_buckets *buckets,
+                  const struct ds_filter *filter, ds_point_fn *each, void *arg,
                   struct ds_error *err);
 
     /* Walks the rows with most packets (ties by key), then sets *total to the figures of all rows,
@@ -230,6 +258,11 @@ struct ds_store_ops {
     int (*attacks)(struct ds_store *store, const struct ds_range *range,
                    const struct ds_filter *filter, uint64_t limit, ds_attack_fn *each, void *arg,
                    struct ds_error *err);
+
+    /* Walks when ports or signatures were first and last seen, the earliest first (ties by key).
+     * What retention has removed counts, too. */
+    int (*first_seen)(struct ds_store *store, const struct ds_seen *seen, ds_seen_fn *each,
+                      void *arg, struct ds_error *err);
 
     /* Reads the window that starts at start_s, of one sensor or (NULL) of all merged into one.
      * On 0 the caller finishes *out. 1 where there is none (out is empty). */

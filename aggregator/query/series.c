@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct series {
@@ -119,6 +120,21 @@ static int choose_step(const struct answer *a, int64_t *step_s, struct ds_error 
     return 0;
 }
 
+static int walk(struct series *s, struct ds_error *err)
+{
+    struct answer *a = s->answer;
+    const size_t count = (size_t)points_of(&a->range, s->step_s);
+    int64_t *edges_s = calloc(count + 1, sizeof *edges_s);
+    if (!edges_s)
+        return ds_error(err, DS_FAILURE, "out of memory");
+    for (size_t i = 0; i <= count; i++)
+        edges_s[i] = a->range.from_s + (int64_t)i * s->step_s;
+    const struct ds_buckets buckets = {edges_s, count, a->range.sensor};
+    int result = a->store->ops->series(a->store, &buckets, &a->query->filter, each_point, s, err);
+    free(edges_s);
+    return result;
+}
+
 int ds_answer_series(struct answer *a, struct ds_error *err)
 {
     struct series s = {.answer = a, .kept = ds_store_kept(&a->query->filter)};
@@ -135,9 +151,7 @@ int ds_answer_series(struct answer *a, struct ds_error *err)
     s.points = ds_answer_array(a, a->root, "points");
     s.next_s = a->range.from_s;
     s.sensors = totals.sensors;
-    if (a->store->ops->series(a->store, &a->range, &a->query->filter, s.step_s, each_point, &s,
-                              err) < 0 ||
-        check_signature(&s, err) < 0)
+    if (walk(&s, err) < 0 || check_signature(&s, err) < 0)
         return -1;
     write_gap(&s, a->range.to_s);
     json_t *total = ds_answer_object(a, a->root, "total");

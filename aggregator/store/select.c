@@ -181,62 +181,112 @@ struct ds_figures ds_store_kept(const struct ds_filter *filter)
     return figures_kept(fact_of(filter), filter, filter->has_port);
 }
 
-static struct ds_figures read_figures(sqlite3_stmt *stmt, int column, struct ds_figures kept)
+/* A group of facts, or several of them together. */
+struct group {
+    uint64_t packets, bytes, survey, peak, rows;
+    bool exact;
+};
+
+static void add_group(struct group *g, sqlite3_stmt *stmt, int column)
+{
+    uint64_t peak = ds_sqlite_u64(stmt, column + 3), rows = ds_sqlite_u64(stmt, column + 4);
+    g->exact = (g->rows == 0 || g->exact) && (rows == 0 || sqlite3_column_int(stmt, column + 5));
+    g->packets += ds_sqlite_u64(stmt, column);
+    g->bytes += ds_sqlite_u64(stmt, column + 1);
+    g->survey += ds_sqlite_u64(stmt, column + 2);
+    g->peak = peak > g->peak ? peak : g->peak;
+    g->rows += rows;
+}
+
+static struct ds_figures figures_of(const struct group *g, struct ds_figures kept)
 {
     struct ds_figures figures = kept;
-    figures.packets = ds_sqlite_u64(stmt, column);
-    figures.bytes = ds_sqlite_u64(stmt, column + 1);
-    figures.survey_packets = ds_sqlite_u64(stmt, column + 2);
-    figures.sources_peak = ds_sqlite_u64(stmt, column + 3);
-    uint64_t rows = ds_sqlite_u64(stmt, column + 4);
-    bool exact = rows == 0 || sqlite3_column_int(stmt, column + 5) == 1;
-    figures.sources_exact = kept.has_sources && rows <= 1 && exact;
-    figures.sources = figures.sources_exact ? figures.sources_peak : 0;
+    figures.packets = g->packets;
+    figures.bytes = g->bytes;
+    figures.survey_packets = g->survey;
+    figures.sources_peak = g->peak;
+    figures.sources_exact = kept.has_sources && g->rows <= 1 && (g->rows == 0 || g->exact);
+    figures.sources = figures.sources_exact ? g->peak : 0;
     return figures;
+}
+
+static struct ds_figures read_figures(sqlite3_stmt *stmt, int column, struct ds_figures kept)
+{
+    struct group g = {0};
+    add_group(&g, stmt, column);
+    return figures_of(&g, kept);
 }
 
 /* ---- series ---- */
 
-static int each_point(sqlite3_stmt *stmt, struct ds_figures kept, ds_point_fn *each, void *arg)
+/* The bucket that is being filled, from rows in order of time. */
+struct filling {
+    const struct ds_buckets *buckets;
+    struct ds_figures kept;
+    ds_point_fn *each;
+    void *arg;
+    struct ds_point point;
+    struct group group;
+};
+
+static int report_point(struct filling *f)
 {
-    struct ds_point point = {
-        .start_s = sqlite3_column_int64(stmt, 0),
-        .windows = ds_sqlite_u64(stmt, 1),
-        .observed_ns = ds_sqlite_u64(stmt, 2),
-        .figures = read_figures(stmt, 3, kept),
-    };
-    return each(arg, &point);
+    if (f->point.windows == 0)
+        return 0;
+    f->point.start_s = f->buckets->edges_s[f->point.bucket];
+    f->point.figures = figures_of(&f->group, f->kept);
+    int result = f->each(f->arg, &f->point);
+    f->point = (struct ds_point){.bucket = f->point.bucket};
+    f->group = (struct group){0};
+    return result;
 }
 
-int ds_sqlite_series(struct ds_store *store, const struct ds_range *range,
-                     const struct ds_filter *filter, int64_t step_s, ds_point_fn *each, void *arg,
+static int add_start(struct filling *f, sqlite3_stmt *stmt)
+{
+    int64_t start_s = sqlite3_column_int64(stmt, 0);
+    if (start_s >= f->buckets->edges_s[f->point.bucket + 1]) {
+        int result = report_point(f);
+        if (result != 0)
+            return result;
+        while (start_s >= f->buckets->edges_s[f->point.bucket + 1])
+            f->point.bucket++;
+    }
+    f->point.windows += ds_sqlite_u64(stmt, 1);
+    f->point.observed_ns += ds_sqlite_u64(stmt, 2);
+    add_group(&f->group, stmt, 3);
+    return 0;
+}
+
+int ds_sqlite_series(struct ds_store *store, const struct ds_buckets *buckets,
+                     const struct ds_filter *filter, ds_point_fn *each, void *arg,
                      struct ds_error *err)
 {
     struct sqlite_store *s = sqlite_of(store);
-    enum fact fact = fact_of(filter);
     struct sql sql = {0};
-    append(&sql,
-           "WITH watched AS (SELECT start - start % :step AS point, count(*) AS windows,"
-           " sum(observed_ns) AS observed_ns FROM window WHERE " STORE_IN_RANGE
-           " GROUP BY 1), seen AS (SELECT start - start % :step AS point, " FIGURES " FROM (");
-    append_series_facts(&sql, filter, fact);
-    append(&sql, ") GROUP BY 1) SELECT point, windows, observed_ns, " FIGURE_COLUMNS
-                 " FROM watched LEFT JOIN seen USING (point) ORDER BY point");
+    append(&sql, "WITH watched AS (SELECT start, count(*) AS windows,"
+                 " sum(observed_ns) AS observed_ns FROM window WHERE " STORE_IN_RANGE
+                 " GROUP BY 1), seen AS (SELECT start, " FIGURES " FROM (");
+    append_series_facts(&sql, filter, fact_of(filter));
+    append(&sql, ") GROUP BY 1) SELECT start, windows, observed_ns, " FIGURE_COLUMNS
+                 " FROM watched LEFT JOIN seen USING (start) ORDER BY start");
     sqlite3_stmt *stmt = ds_sqlite_prepare(s, sql.text, err);
     if (!stmt)
         return -1;
     char country[3];
-    ds_sqlite_bind_range(stmt, range);
-    ds_sqlite_bind_int(stmt, ":step", step_s);
+    const struct ds_range range = {buckets->edges_s[0], buckets->edges_s[buckets->count],
+                                   buckets->sensor};
+    struct filling filling = {
+        .buckets = buckets, .kept = ds_store_kept(filter), .each = each, .arg = arg};
+    ds_sqlite_bind_range(stmt, &range);
     bind_filter(stmt, filter, country);
     int result;
     while ((result = ds_sqlite_step(s, stmt, err)) == 1) {
-        result = each_point(stmt, ds_store_kept(filter), each, arg);
+        result = add_start(&filling, stmt);
         if (result != 0)
             break;
     }
     sqlite3_finalize(stmt);
-    return result;
+    return result == 0 ? report_point(&filling) : result;
 }
 
 /* ---- top ---- */

@@ -6,7 +6,7 @@
  *   schema.c  the tables and the check of their version   list.c    totals, sensors, windows
  *   check.c   what may be stored                          load.c    one whole window
  *   write.c   put                                        sources.c the listed sources of a window
- *                                                        attacks.c the list of attacks
+ *   seen.c    when ports and signatures were first seen  attacks.c the list of attacks
  */
 #ifndef DARKSCOPE_STORE_SQLITE_H
 #define DARKSCOPE_STORE_SQLITE_H
@@ -72,9 +72,11 @@ const char *ds_sqlite_bad_put(const struct ds_store_put *put);
 /* ---- the operations ---- */
 
 int ds_sqlite_put(struct ds_store *store, const struct ds_store_put *put, struct ds_error *err);
-int ds_sqlite_series(struct ds_store *store, const struct ds_range *range,
-                     const struct ds_filter *filter, int64_t step_s, ds_point_fn *each, void *arg,
+int ds_sqlite_series(struct ds_store *store, const struct ds_buckets *buckets,
+                     const struct ds_filter *filter, ds_point_fn *each, void *arg,
                      struct ds_error *err);
+int ds_sqlite_first_seen(struct ds_store *store, const struct ds_seen *seen, ds_seen_fn *each,
+                         void *arg, struct ds_error *err);
 int ds_sqlite_top(struct ds_store *store, const struct ds_top *top, ds_top_fn *each, void *arg,
                   struct ds_figures *total, struct ds_error *err);
 int ds_sqlite_totals(struct ds_store *store, const struct ds_range *range, struct ds_totals *out,
