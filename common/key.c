@@ -4,6 +4,7 @@
 #include "darkscope/text.h"
 
 #include <dirent.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -17,8 +18,17 @@
 static const char *const kind_names[] = {
     [DS_KEY_PUBLIC] = "public",
     [DS_KEY_SECRET] = "secret",
+    [DS_KEY_DEPLOYMENT] = "deployment",
 };
 _Static_assert(sizeof kind_names / sizeof kind_names[0] == DS_KEY_KIND_COUNT, "a name each");
+
+/* Of a key where one of another kind belongs. */
+static const char *const other_kinds[] = {
+    [DS_KEY_PUBLIC] = "this is a public key; name the secret one, the .key file beside it",
+    [DS_KEY_SECRET] = "this is a secret key; name the public one, the .pub file beside it",
+    [DS_KEY_DEPLOYMENT] = "this is the key of a deployment, which belongs under deployment_key",
+};
+_Static_assert(sizeof other_kinds / sizeof other_kinds[0] == DS_KEY_KIND_COUNT, "a text each");
 
 /* ---- text ---- */
 
@@ -53,7 +63,7 @@ static size_t next_word(struct reader *r, const char **word)
 }
 
 /* Five characters are four bytes, so some groups of five are too large. */
-static bool is_z85(const char *text)
+static bool decode_z85(const char *text, uint8_t out[static DS_KEY_BYTES])
 {
     static const char digits[] =
         "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
@@ -63,9 +73,13 @@ static bool is_z85(const char *text)
         if (!digit)
             return false;
         group = group * 85 + (uint64_t)(digit - digits);
-        if (i % 5 == 4 && group > UINT32_MAX)
+        if (i % 5 != 4)
+            continue;
+        if (group > UINT32_MAX)
             return false;
-        group = i % 5 == 4 ? 0 : group;
+        uint32_t group_be = htobe32((uint32_t)group);
+        memcpy(out + i / 5 * sizeof group_be, &group_be, sizeof group_be);
+        group = 0;
     }
     return true;
 }
@@ -80,11 +94,13 @@ static int read_kind(struct reader *r, enum ds_key_kind wanted)
         if (kind == (int)wanted)
             return 0;
         return fault(r, word,
-                     wanted == DS_KEY_PUBLIC
-                         ? "this is a secret key; name the public one, the .pub file beside it"
-                         : "this is a public key; name the secret one, the .key file beside it");
+                     wanted == DS_KEY_DEPLOYMENT
+                         ? "this is the key of a connection; name the .deployment file that keygen "
+                           "--deployment made"
+                         : other_kinds[kind]);
     }
-    return fault(r, word, "a key's line is `public NAME KEY` or `secret NAME KEY`");
+    return fault(r, word,
+                 "a key's line is `public NAME KEY`, `secret NAME KEY` or `deployment NAME KEY`");
 }
 
 static int read_line(struct reader *r, enum ds_key_kind kind, struct ds_key *out)
@@ -102,7 +118,10 @@ static int read_line(struct reader *r, enum ds_key_kind kind, struct ds_key *out
                      "a name is letters, digits, '.', '_' and '-', at most 63, and begins with a "
                      "letter or digit");
     length = next_word(r, &word);
-    if (length != DS_KEY_Z85 || !is_z85(word))
+    uint8_t bytes[DS_KEY_BYTES];
+    bool is_key = length == DS_KEY_Z85 && decode_z85(word, bytes);
+    explicit_bzero(bytes, sizeof bytes);
+    if (!is_key)
         return fault(r, word, "here belongs a key, 40 characters of Z85 as keygen writes them");
     memcpy(out->z85, word, DS_KEY_Z85);
     out->z85[DS_KEY_Z85] = 0;
@@ -198,7 +217,7 @@ static int read_file(const char *path, enum ds_key_kind kind, struct ds_keys *to
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     int failed = read_text(fd, path, text, &size, err) ||
                  ds_keys_parse(path, text, size, kind, to, err) ||
-                 (kind == DS_KEY_SECRET && check_mode(fd, path, err));
+                 (kind != DS_KEY_PUBLIC && check_mode(fd, path, err));
     explicit_bzero(text, DS_KEY_FILE_BYTES);
     free(text);
     if (fd >= 0)
@@ -264,6 +283,12 @@ const struct ds_key *ds_keys_find(const struct ds_keys *keys, const char *z85)
         if (strcmp(keys->entries[i].z85, z85) == 0)
             return &keys->entries[i];
     return NULL;
+}
+
+void ds_key_decode(const struct ds_key *key, uint8_t out[static DS_KEY_BYTES])
+{
+    memset(out, 0, DS_KEY_BYTES);
+    decode_z85(key->z85, out);
 }
 
 void ds_key_wipe(struct ds_key *key)

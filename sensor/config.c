@@ -31,7 +31,8 @@ struct ds_sensor_file {
     char **monitor, **exclude, **decapsulate, **cpus;
     unsigned monitor_count, exclude_count, decapsulate_count, cpus_count;
     bool *experimental_signatures;
-    char *country_db, *asn_db, *window, *lateness, *aggregator, *key, *aggregator_key;
+    char *country_db, *asn_db, *window, *lateness, *aggregator;
+    char *key, *aggregator_key, *deployment_key;
     unsigned workers;
     struct {
         char *directory;
@@ -129,6 +130,7 @@ static const cyaml_schema_field_t sensor_fields[] = {
     CYAML_FIELD_MAPPING("spool", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, spool, spool_fields),
     OPTIONAL_TEXT("key", struct ds_sensor_file, key),
     OPTIONAL_TEXT("aggregator_key", struct ds_sensor_file, aggregator_key),
+    OPTIONAL_TEXT("deployment_key", struct ds_sensor_file, deployment_key),
     CYAML_FIELD_MAPPING("sources", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, sources,
                         sources_fields),
     CYAML_FIELD_MAPPING("survey", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, survey,
@@ -201,6 +203,7 @@ int ds_sensor_file_load(const char *path, struct ds_sensor_file **out, struct ds
         .spool_mib = f->spool.size_mib,
         .key = f->key,
         .aggregator_key = f->aggregator_key,
+        .deployment_key = f->deployment_key,
         .asn_db = f->asn_db,
         .source_limit = f->sources.limit,
         .survey_ports = f->survey.ports,
@@ -254,6 +257,7 @@ void ds_sensor_text_override(struct ds_sensor_text *text, const struct ds_sensor
     override_text(&text->spool, over->spool);
     override_text(&text->key, over->key);
     override_text(&text->aggregator_key, over->aggregator_key);
+    override_text(&text->deployment_key, over->deployment_key);
     override_text(&text->asn_db, over->asn_db);
     override_text(&text->survey_packets, over->survey_packets);
     override_text(&text->survey_state, over->survey_state);
@@ -504,6 +508,18 @@ static int make_uplink(const struct ds_sensor_text *t, struct ds_sensor_config *
     return 0;
 }
 
+static int make_deployment(const char *path, struct ds_deployment *out, struct ds_error *err)
+{
+    struct ds_key key;
+    if (!path)
+        return ds_deployment_make(NULL, out, err);
+    if (ds_key_read(path, DS_KEY_DEPLOYMENT, &key, err))
+        return -1;
+    int failed = ds_deployment_make(&key, out, err);
+    ds_key_wipe(&key);
+    return failed;
+}
+
 /* The aggregator takes a key under its own name only, so that is the one to use. */
 static int make_name(const char *name, struct ds_sensor_config *c, struct ds_error *err)
 {
@@ -555,11 +571,12 @@ int ds_sensor_config_make(const struct ds_sensor_text *text, struct ds_sensor_co
                           struct ds_error *err)
 {
     memset(out, 0, sizeof *out);
-    if (make_uplink(text, out, err) || make_name(text->name, out, err) ||
-        make_capture(text, out, err) || make_times(text, out, err) ||
-        make_numbers(text, out, err) || make_cpus(&text->cpus, out, err) ||
-        make_tunnels(&text->decapsulate, &out->tunnels, err) || make_monitor(text, out, err) ||
-        make_survey(text, out, err) || make_sources(text, out, err))
+    if (make_uplink(text, out, err) ||
+        make_deployment(text->deployment_key, &out->deployment, err) ||
+        make_name(text->name, out, err) || make_capture(text, out, err) ||
+        make_times(text, out, err) || make_numbers(text, out, err) ||
+        make_cpus(&text->cpus, out, err) || make_tunnels(&text->decapsulate, &out->tunnels, err) ||
+        make_monitor(text, out, err) || make_survey(text, out, err) || make_sources(text, out, err))
         return -1;
     out->user = text->user;
     out->country_db = text->country_db;
@@ -578,6 +595,7 @@ int ds_sensor_config_make(const struct ds_sensor_text *text, struct ds_sensor_co
 void ds_sensor_config_finish(struct ds_sensor_config *c)
 {
     ds_key_wipe(&c->key);
+    ds_deployment_wipe(&c->deployment);
     ds_monitor_destroy(c->monitor);
     ds_monitor_destroy(c->acknowledged);
     c->monitor = c->acknowledged = NULL;

@@ -9,6 +9,7 @@
 #include "darkscope/error.h"
 #include "darkscope/key.h"
 #include "darkscope/limits.h"
+#include "deployment.h"
 #include "monitor.h"
 #include "pipeline.h"
 #include "signatures.h"
@@ -67,6 +68,7 @@ struct ds_sensor_text {
     unsigned spool_mib;
     const char *key;
     const char *aggregator_key;
+    const char *deployment_key;
     const char *asn_db;
     const unsigned *source_limit;
     unsigned survey_ports;
@@ -105,7 +107,8 @@ struct ds_sensor_config {
     bool has_keys;
     struct ds_key key; /* secret; wiped by finish */
     struct ds_key aggregator_key;
-    const char *asn_db; /* NULL: none */
+    struct ds_deployment deployment; /* secret; wiped by finish */
+    const char *asn_db;              /* NULL: none */
     unsigned source_limit;
     struct ds_survey_settings survey;
     struct ds_monitor *acknowledged; /* owned; NULL: none */

@@ -16,15 +16,18 @@ int ds_delivery_init(struct ds_delivery *o, const struct ds_sensor_config *c,
     *o = (struct ds_delivery){.sensor = c->name, .json = json, .is_file = c->file};
     if (!c->aggregator)
         return 0;
-    /* The monitored set has no digest on the wire while there is no key to make it with: without
-     * one it could be found by trying. */
     struct ds_uplink_settings settings = {
         .endpoint = c->aggregator,
         .sensor = c->name,
         .key = c->has_keys ? &c->key : NULL,
         .aggregator_key = c->has_keys ? &c->aggregator_key : NULL,
+        .monitored_digest = ds_deployment_digest(&c->deployment, c->monitor),
         .boot = c->file ? ds_identity_of_file(c, country_db) : 0,
     };
+    if (!c->deployment.is_shared)
+        ds_log(DS_LOG_INFO,
+               "no deployment_key: this run makes its own, and what it tells under it, such as the "
+               "digest of the monitored set, cannot be held against other runs and sensors");
     o->is_repeatable = settings.boot != 0;
     /* A file that can be read again is kept already, and must not wait for a running sensor. */
     if (!o->is_repeatable) {

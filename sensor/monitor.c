@@ -56,12 +56,20 @@ static size_t collect4(const struct ds_prefix *list, size_t count, struct ds_mon
     return n;
 }
 
+static int by_prefix(const void *a, const void *b)
+{
+    const struct ds_prefix *x = a, *y = b;
+    int order = memcmp(x->address, y->address, sizeof x->address);
+    return order ? order : (x->bits > y->bits) - (x->bits < y->bits);
+}
+
 static size_t collect6(const struct ds_prefix *list, size_t count, struct ds_prefix *out)
 {
     size_t n = 0;
     for (size_t i = 0; i < count; i++)
         if (list[i].is_v6)
             out[n++] = list[i];
+    qsort(out, n, sizeof *out, by_prefix);
     return n;
 }
 

@@ -24,7 +24,7 @@ struct ds_monitor {
     struct ds_monitor_range *ranges; /* sorted, disjoint */
     size_t range_count;
     uint32_t start[UINT16_MAX + 2]; /* by upper 16 bits: the first range that does not end below */
-    struct ds_prefix *inside6, *outside6;
+    struct ds_prefix *inside6, *outside6; /* sorted: the set has one form, however listed */
     size_t inside6_count, outside6_count;
 };
 

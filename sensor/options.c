@@ -48,6 +48,7 @@ enum key {
     KEY_SPOOL_SIZE,
     KEY_SECRET,
     KEY_AGGREGATOR_PUBLIC,
+    KEY_DEPLOYMENT,
 };
 
 static const struct argp_option option_table[] = {
@@ -98,6 +99,8 @@ static const struct argp_option option_table[] = {
     {"spool-size", KEY_SPOOL_SIZE, "MIB", 0, "how large it may grow (1024)", 0},
     {"key", KEY_SECRET, "FILE", 0, "this sensor's secret key, made by darkscope keygen", 0},
     {"aggregator-key", KEY_AGGREGATOR_PUBLIC, "FILE", 0, "the aggregator's public key", 0},
+    {"deployment-key", KEY_DEPLOYMENT, "FILE", 0,
+     "the secret that all sensors of a deployment share, made by darkscope keygen --deployment", 0},
     {"name", KEY_NAME, "NAME", 0, "this sensor's name there (that of its key, or of the host)", 0},
     {0, 0, 0, 0, "Running:", 4},
     {"cpu", KEY_CPU, "N", 0,
@@ -217,6 +220,9 @@ static error_t parse_survey(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_AGGREGATOR_PUBLIC:
         o->text.aggregator_key = arg;
+        return 0;
+    case KEY_DEPLOYMENT:
+        o->text.deployment_key = arg;
         return 0;
     case KEY_SURVEY_PACKETS:
         o->text.survey_packets = arg;

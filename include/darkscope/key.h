@@ -4,9 +4,10 @@
  *
  *     public tokyo-1 rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7
  *
- * or `secret` instead of `public`. Lines that begin with # and empty ones are skipped. The kind
- * stands in the line so that a secret key is recognised where a public one belongs. No error
- * repeats what stands where a key should.
+ * or `secret` instead of `public`, or `deployment` for the secret that the sensors of a deployment
+ * share (sensor/deployment.h), which is no key of CURVE. Lines that begin with # and empty ones are
+ * skipped. The kind stands in the line so that a key is recognised where another one belongs. No
+ * error repeats what stands where a key should.
  */
 #ifndef DARKSCOPE_KEY_H
 #define DARKSCOPE_KEY_H
@@ -15,12 +16,14 @@
 #include "darkscope/limits.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
-#define DS_KEY_Z85        40 /* characters of a key, which is 32 bytes */
+#define DS_KEY_BYTES      32
+#define DS_KEY_Z85        40 /* characters of a key */
 #define DS_KEYS_MAX       1024
 #define DS_KEY_FILE_BYTES (256u << 10) /* of one file, at most */
 
-enum ds_key_kind { DS_KEY_PUBLIC, DS_KEY_SECRET, DS_KEY_KIND_COUNT };
+enum ds_key_kind { DS_KEY_PUBLIC, DS_KEY_SECRET, DS_KEY_DEPLOYMENT, DS_KEY_KIND_COUNT };
 
 struct ds_key {
     char name[DS_NAME_MAX + 1]; /* whose key it is */
@@ -33,8 +36,8 @@ struct ds_keys {
     size_t count;
 };
 
-/* Reads a file that holds one key, of this kind. A secret one must not be readable by every user
- * (DS_PERMISSION). 0, or -1 with err (DS_CONFIG with file, line and column). */
+/* Reads a file that holds one key, of this kind. One that is not public must not be readable by
+ * every user (DS_PERMISSION). 0, or -1 with err (DS_CONFIG with file, line and column). */
 int ds_key_read(const char *path, enum ds_key_kind kind, struct ds_key *out, struct ds_error *err);
 
 /* Reads the public keys of a file, or of all files *.pub of a directory. *out is to be given to
@@ -50,6 +53,9 @@ int ds_keys_parse(const char *path, const char *text, size_t size, enum ds_key_k
 const struct ds_key *ds_keys_find(const struct ds_keys *keys, const char *z85);
 
 void ds_keys_finish(struct ds_keys *keys);
+
+/* The bytes of a key that was read. */
+void ds_key_decode(const struct ds_key *key, uint8_t out[static DS_KEY_BYTES]);
 
 /* Overwrites a secret. */
 void ds_key_wipe(struct ds_key *key);

@@ -40,8 +40,8 @@ struct ds_hello {
     uint16_t major, minor; /* set by the decoder for every kind; the encoder writes its own */
     char sensor[DS_NAME_MAX + 1];
     uint64_t boot;             /* random at every start of the sensor: (boot, sequence) is unique */
-    uint64_t monitored_digest; /* hash of the monitored set, 0 for none: a change is visible, the
-                                  set is not */
+    uint64_t monitored_digest; /* keyed hash of the monitored set, 0 for none or without a
+                                  deployment's key: a change is visible, the set is not */
     int64_t clock_ns;          /* sensor's clock when sent, UTC */
     char software[DS_NAME_MAX + 1]; /* "darkscope-sensor 0.1.0" */
 };

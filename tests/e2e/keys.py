@@ -13,6 +13,8 @@ import stat
 import sys
 import urllib.request
 
+from cable import Cable
+from delivery import Aggregator
 from harness import Program, check, folder, main, run, wait_for
 
 DARKSCOPE, SENSOR, AGGREGATOR, GEN = sys.argv[1:5]
@@ -108,8 +110,54 @@ def test_keygen():
         os.unlink(base + ".key")
         run(DARKSCOPE, "keygen", base, status=FAILURE)
         check(not os.path.exists(base + ".key"), "half a pair was left")
-        for words in [], ["a", "b"], ["-x/..bad"], [where + "/"]:
+        for words in [], ["a", "b"], ["-x/..bad"], [where + "/"], ["--deployment", "a", "b"], \
+                ["--deployment", where + "/"], ["--deployment"], ["--deploymen", "a"]:
             run(DARKSCOPE, "keygen", *words, status=USAGE)
+
+
+def digest_told(where, *options):
+    """The monitored set's digest, as it goes over the wire."""
+    path = capture(where, 2)
+    with Aggregator(AGGREGATOR, where) as clear, \
+            Cable(int(clear.endpoint.rsplit(":", 1)[1])) as cable:
+        said = run(SENSOR, "-r", path, "-w", "1s", "-n", "tokyo", "-a", cable.endpoint, *options).err
+    told = re.search(rb"monitored_digest(\x00|\xcf.{8})", b"".join(cable.passed), re.DOTALL)
+    check(told, "no digest in what the sensor says")
+    return told[1], said
+
+
+def test_deployment_key():
+    """Sensors that share it tell the same of the same set; without it they tell nothing."""
+    with folder() as where:
+        for name in "japan", "other":
+            printed = run(DARKSCOPE, "keygen", "--deployment", os.path.join(where, name)).out
+            check(printed == b"", f"it printed {printed!r}")
+        path = os.path.join(where, "japan.deployment")
+        check(os.listdir(where).count("japan.deployment") == 1 and len(os.listdir(where)) == 2,
+              f"it made {os.listdir(where)}")
+        check(stat.S_IMODE(os.stat(path).st_mode) == 0o600, "mode of the secret")
+        run(DARKSCOPE, "keygen", "--deployment", os.path.join(where, "japan"), status=FAILURE)
+        shared = ["--deployment-key", path]
+        other = ["--deployment-key", os.path.join(where, "other.deployment")]
+        whole, halves = ["-m", "198.18.0.0/16"], ["-m", "198.18.128.0/17", "-m", "198.18.0.0/17"]
+        first, said = digest_told(where, *shared, *whole)
+        check(first[0] == 0xcf, f"the digest is {first}")
+        check("deployment_key" not in said, said)
+        check(digest_told(where, *shared, *halves)[0] == first, "the same set, another digest")
+        for options in [*other, *whole], [*shared, "-m", "198.18.0.0/17"]:
+            digest, _ = digest_told(where, *options)
+            check(digest[0] == 0xcf and digest != first, f"{options}: the same digest")
+        digest, said = digest_told(where, *whole)
+        check(digest == b"\x00" and "no deployment_key" in said, f"without a key: {digest}, {said}")
+        check(digest_told(where, *shared)[0] == b"\x00", "a digest of no set")
+        run(DARKSCOPE, "keygen", os.path.join(where, "pair"))
+        for wrong, why in (("pair.key", "key of a connection"), ("pair.pub", "key of a connection"),
+                           ("none", "cannot")):
+            said = run(SENSOR, "-r", os.path.join(where, "capture.pcap"), "--json",
+                       "--deployment-key", os.path.join(where, wrong), status=CONFIG).err
+            check(why in said, said)
+        os.chmod(path, 0o644)
+        run(SENSOR, "-r", os.path.join(where, "capture.pcap"), "--json", *shared, status=PERMISSION)
 
 
 def test_listed_sensor_delivers():
@@ -235,6 +283,7 @@ def test_wrong_settings_are_told():
 
 TESTS = [
     ("keygen", test_keygen),
+    ("deployment key", test_deployment_key),
     ("listed sensor delivers", test_listed_sensor_delivers),
     ("stranger waits until it is listed", test_stranger_waits_until_it_is_listed),
     ("revoked sensor is refused at once", test_revoked_sensor_is_refused_at_once),

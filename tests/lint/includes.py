@@ -41,6 +41,7 @@ KNOWS = {
         "survey": {"monitor"},
         "survey_file": {"monitor", "survey"},
         "attacks": {"geo", "timeline", "victims"},
+        "deployment": {"monitor", "permutation"},
         # Those that know the order of the stages: frame to ring, ring to tables, tables to window.
         "dispatch": {"capture", "link", "ring", "schedule", "worker"},
         "schedule": {"timeline"},
@@ -56,7 +57,7 @@ KNOWS = {
         "backlog": {"spool"},
         "uplink": {"backlog", "dealer"},
         # What the user asked for.
-        "config": {"link", "monitor", "pipeline", "signatures", "spool", "survey", "survey_file",
+        "config": {"deployment", "link", "monitor", "pipeline", "signatures", "spool", "survey", "survey_file",
                    "zone"},
         "options": {"config"},
         "delivery": {"config", "identity", "pipeline", "uplink"},
@@ -81,7 +82,7 @@ PURE = {
     "common": {"columns", "cursor", "fields", "frame", "message", "source_columns",
                "text", "types", "window", "window_fields"},
     "sensor": {"link", "tunnel", "timeline", "parse", "classify", "count", "batch", "gather",
-               "monitor", "rules", "sources", "spool_record", "survey", "victims", "attacks"},
+               "monitor", "permutation", "rules", "sources", "spool_record", "survey", "victims", "attacks"},
     "aggregator": {"merge", "session"},
 }
 IMPURE = re.compile(r"^(fcntl|unistd|time|poll|pthread|threads|signal|syslog|pcap|zmq|sqlite3"

@@ -60,6 +60,7 @@ static void faults_are_told_with_their_place_and_without_keys(void **state)
         {"public x #####q:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8", "list:1:10: ", "40 characters"},
         {"public x " KEY_A " y", "list:1:51: ", "nothing may follow"},
         {"  secret x " KEY_A, "list:1:3: ", "this is a secret key"},
+        {"deployment x " KEY_A, "list:1:1: ", "belongs under deployment_key"},
         {"tokyo " KEY_A, "list:1:1: ", "a key's line is"},
         {KEY_A, "list:1:1: ", "a key's line is"},
         {"public x " KEY_A "\npublic x " KEY_B, "list:2:1: ", "x has a key already"},

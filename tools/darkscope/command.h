@@ -28,6 +28,7 @@ struct command {
     /* In place of all that: takes the words behind the command and prints. NULL: a question. 0, or
      * -1 with err. */
     int (*run)(const struct options *o, struct ds_error *err);
+    const char *option; /* the one option that run takes; NULL: none */
 };
 
 extern const struct command command_query, command_top, command_summary, command_sensors,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * darkscope keygen: a pair of keys in two files. Never overwrites one: a key that is replaced by
- * mistake locks its sensor out.
+ * darkscope keygen: a pair of keys in two files, or the secret of a deployment in one. Never
+ * overwrites one: a key that is replaced by mistake locks its sensor out.
  */
 #include "darkscope/key.h"
 
@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -37,70 +38,92 @@ static int write_file(const char *path, mode_t mode, const char *text, struct ds
     return ds_error(err, DS_FAILURE, "%s: cannot write: %s", path, strerror(cause));
 }
 
-static int write_secret(const char *path, const char *name, const char *key, struct ds_error *err)
+/* One key as its file holds it, below a line that says what it is. */
+static int write_key(const char *base, const char *end, mode_t mode, const char *text,
+                     struct ds_error *err)
 {
-    char text[TEXT_MAX];
-    snprintf(text, sizeof text,
-             "# The secret key of %s. Show it to nobody; copy it nowhere.\nsecret %s %s\n", name,
-             name, key);
-    int failed = write_file(path, SECRET_MODE, text, err);
-    explicit_bzero(text, sizeof text);
-    return failed;
-}
-
-static int write_public(const char *path, const char *name, const char *key, struct ds_error *err)
-{
-    char text[TEXT_MAX];
-    snprintf(text, sizeof text,
-             "# The public key of %s. Give it to those who are to know it.\npublic %s %s\n", name,
-             name, key);
-    return write_file(path, PUBLIC_MODE, text, err);
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s%s", base, end);
+    return write_file(path, mode, text, err);
 }
 
 static int write_pair(const char *base, const char *name, struct ds_error *err)
 {
     char public[DS_KEY_Z85 + 1], secret[DS_KEY_Z85 + 1];
-    char public_path[PATH_MAX], secret_path[PATH_MAX];
-    snprintf(public_path, sizeof public_path, "%s.pub", base);
-    snprintf(secret_path, sizeof secret_path, "%s.key", base);
+    char public_text[TEXT_MAX], secret_text[TEXT_MAX], secret_path[PATH_MAX];
     if (zmq_curve_keypair(public, secret) < 0)
         return ds_error(err, DS_FAILURE, "keygen: libzmq was built without CURVE: %s",
                         zmq_strerror(errno));
-    int failed = write_secret(secret_path, name, secret, err);
+    snprintf(secret_text, sizeof secret_text,
+             "# The secret key of %s. Show it to nobody; copy it nowhere.\nsecret %s %s\n", name,
+             name, secret);
+    snprintf(public_text, sizeof public_text,
+             "# The public key of %s. Give it to those who are to know it.\npublic %s %s\n", name,
+             name, public);
+    snprintf(secret_path, sizeof secret_path, "%s.key", base);
+    int failed = write_key(base, ".key", SECRET_MODE, secret_text, err);
     explicit_bzero(secret, sizeof secret);
-    if (!failed && (failed = write_public(public_path, name, public, err)))
+    explicit_bzero(secret_text, sizeof secret_text);
+    if (!failed && (failed = write_key(base, ".pub", PUBLIC_MODE, public_text, err)))
         unlink(secret_path);
     if (!failed)
         printf("public %s %s\n", name, public);
     return failed;
 }
 
+static int write_deployment(const char *base, const char *name, struct ds_error *err)
+{
+    uint8_t bytes[DS_KEY_BYTES];
+    char key[DS_KEY_Z85 + 1], text[TEXT_MAX];
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+        return ds_error(err, DS_FAILURE, "keygen: no random numbers: %s", strerror(errno));
+    zmq_z85_encode(key, bytes, sizeof bytes);
+    snprintf(text, sizeof text,
+             "# The secret of deployment %s. Give it to its sensors, by a safe way, and to nobody "
+             "else.\ndeployment %s %s\n",
+             name, name, key);
+    int failed = write_key(base, ".deployment", SECRET_MODE, text, err);
+    explicit_bzero(bytes, sizeof bytes);
+    explicit_bzero(key, sizeof key);
+    explicit_bzero(text, sizeof text);
+    return failed;
+}
+
 static int run(const struct options *o, struct ds_error *err)
 {
-    if (o->word_count != 1)
-        return ds_error(err, DS_USAGE, "keygen: takes one word, such as /etc/darkscope/tokyo-1");
-    const char *slash = strrchr(o->words[0], '/');
-    const char *name = slash ? slash + 1 : o->words[0];
+    bool is_deployment = o->pair_count;
+    if (o->word_count + o->pair_count != 1)
+        return ds_error(err, DS_USAGE,
+                        "keygen: takes one name, such as /etc/darkscope/tokyo-1, or --deployment "
+                        "and one");
+    const char *base = is_deployment ? o->pairs[0].value : o->words[0];
+    const char *slash = strrchr(base, '/');
+    const char *name = slash ? slash + 1 : base;
     if (!ds_name_valid(name))
         return ds_error(err, DS_USAGE,
                         "keygen: a name is letters, digits, '.', '_' and '-', at most %d, and "
                         "begins with a letter or digit",
                         DS_NAME_MAX);
-    if (strlen(o->words[0]) + sizeof ".pub" > PATH_MAX)
+    if (strlen(base) + sizeof ".deployment" > PATH_MAX)
         return ds_error(err, DS_USAGE, "keygen: the path is too long");
-    return write_pair(o->words[0], name, err);
+    return is_deployment ? write_deployment(base, name, err) : write_pair(base, name, err);
 }
 
 const struct command command_keygen = {
     .name = "keygen",
     .format = FORMAT_TABLE,
-    .summary = "make a pair of keys for a sensor or an aggregator",
-    .help = "Usage: darkscope keygen [DIRECTORY/]NAME\n\n"
+    .summary = "make the keys of a sensor, an aggregator or a deployment",
+    .help = "Usage: darkscope keygen [DIRECTORY/]NAME\n"
+            "       darkscope keygen --deployment [DIRECTORY/]NAME\n\n"
             "Writes NAME.key, the secret key, which only its owner may read, and NAME.pub, the\n"
             "public key, and prints the latter. Files that exist are not overwritten. The name\n"
             "of a sensor's key is the sensor's name.\n\n"
+            "--deployment writes NAME.deployment instead: the secret that all sensors of a\n"
+            "deployment share, and that nobody else has.\n\n"
             "Examples:\n"
             "  darkscope keygen /etc/darkscope/tokyo-1\n"
-            "  darkscope keygen /etc/darkscope/aggregator\n",
+            "  darkscope keygen /etc/darkscope/aggregator\n"
+            "  darkscope keygen --deployment /etc/darkscope/japan\n",
     .run = run,
+    .option = "deployment",
 };

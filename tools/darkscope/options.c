@@ -152,15 +152,15 @@ static int take_word(struct options *o, const char *word, struct ds_error *err)
                     word);
 }
 
-/* A command that asks nobody takes general options only. */
+/* A command that asks nobody takes its own option, and general ones that say nothing of whom to
+ * ask. */
 static int check_alone(const struct options *o, struct ds_error *err)
 {
-    if (o->pair_count || o->store || o->url)
-        return ds_error(err, DS_USAGE, "%s: takes no --%.40s", o->command->name,
-                        o->pair_count ? o->pairs[0].name
-                        : o->store    ? "store"
-                                      : "url");
-    return 0;
+    const char *wrong = o->store ? "store" : o->url ? "url" : NULL;
+    for (size_t i = 0; i < o->pair_count && !wrong; i++)
+        if (!o->command->option || i > 0 || strcmp(o->pairs[i].name, o->command->option) != 0)
+            wrong = o->pairs[i].name;
+    return wrong ? ds_error(err, DS_USAGE, "%s: takes no --%.40s", o->command->name, wrong) : 0;
 }
 
 static int set_query(struct options *o, struct ds_error *err)
