@@ -40,6 +40,9 @@ class Cable:
         self.listener.close()
         self.watch.close()
 
+    def __str__(self):
+        return f"{len(self.passed)} pieces passed"
+
     # --- what a test does to it
 
     def cut(self):

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""kill -9 of sensor, aggregator or both at random moments, and a connection that is cut, torn, stalled
-and slowed down, while a paced stream is counted: at the end the store equals, cell for cell, that of
-an undisturbed run. For every four kills the connection is disturbed once more.
+"""kill -9 of sensor, aggregator or both at random moments, and a connection that is disturbed, while a
+paced stream is counted: at the end the store equals, cell for cell, that of an undisturbed run. For
+every four kills the connection is disturbed once more: over a `cable`, which is loopback, in the clear,
+it is cut, torn, stalled and slowed down; over a `wire` between two network namespaces, with keys, its
+packets are lost, late, doubled and in another order, or a route is a black hole.
 
 What a killed sensor loses by nature is its open windows. The stream therefore goes on, after each
 kill, with the first window that was not closed, as if the packets of that time came once more. What
@@ -10,8 +12,10 @@ is closed is read where docs/operations.md says it is: in the spool's files, by 
 form that is not the sensor's, or in the store. That a sensor closed a window before it went on to
 the next is known from what it prints.
 
-usage: chaos.py DARKSCOPE-GEN DARKSCOPE-SENSOR DARKSCOPE-AGGREGATOR [KILLS [SEED]]
+usage: chaos.py cable|wire DARKSCOPE-GEN DARKSCOPE-SENSOR DARKSCOPE-AGGREGATOR DARKSCOPE PRINT-STORE
+                [KILLS [SEED]]
 """
+import collections
 import contextlib
 import os
 import random
@@ -23,10 +27,11 @@ import time
 from cable import Cable
 from delivery import Aggregator, Spool
 from harness import PATIENCE_S, Failure, check, check_equal, comment, folder, main, run, wait_for
+from wire import ENDS, Wire
 
-GEN, SENSOR, AGGREGATOR = sys.argv[1:4]
-KILLS = int(sys.argv[4]) if len(sys.argv) > 4 else 20
-SEED = int(sys.argv[5]) if len(sys.argv) > 5 else time.time_ns() % 1_000_000
+WAY, GEN, SENSOR, AGGREGATOR, DARKSCOPE, PRINT_STORE = sys.argv[1:7]
+KILLS = int(sys.argv[7]) if len(sys.argv) > 7 else 20
+SEED = int(sys.argv[8]) if len(sys.argv) > 8 else time.time_ns() % 1_000_000
 CUTS = max(5, KILLS // 4)
 ROUNDS = KILLS + CUTS
 WINDOWS_A_ROUND, PACKETS_A_WINDOW = 15, 40
@@ -57,13 +62,15 @@ class Stream:
 
 
 class Sensor:
-    def __init__(self, where, number, endpoint):
+    """One run of it; words are the program and what leads it to the aggregator."""
+
+    def __init__(self, where, number, words):
         self.spool = os.path.join(where, "spool")
         self.printed, self.log = (os.path.join(where, f"sensor-{number}.{kind}")
                                   for kind in ("out", "err"))
         with open(self.printed, "wb") as out, open(self.log, "wb") as err:
             self.process = subprocess.Popen(
-                [SENSOR, "-r", "-", "--json", "-a", endpoint, "--spool", self.spool, *OPTIONS],
+                [*words, "-r", "-", "--json", "--spool", self.spool, *OPTIONS],
                 stdin=subprocess.PIPE, stdout=out, stderr=err)
 
     def feed(self, data):
@@ -97,13 +104,39 @@ class Sensor:
 
 
 def undisturbed(where, stream):
-    with Aggregator(AGGREGATOR, where) as aggregator:
-        sensor = Sensor(where, "undisturbed", aggregator.endpoint)
+    with Aggregator([AGGREGATOR], PRINT_STORE, where) as aggregator:
+        sensor = Sensor(where, "undisturbed", [SENSOR, "-a", aggregator.endpoint])
         sensor.feed(stream.header + b"".join(stream.windows))
         sensor.end()
         check(not [name for name in os.listdir(sensor.spool) if name.endswith(".spool")],
               "all is delivered, and the spool is not empty")
-        return aggregator.rows()
+        return list(aggregator.windows())
+
+
+class OverCable:
+    """An aggregator, and the words of a sensor that reaches it over a cable."""
+
+    def __init__(self, where):
+        self.aggregator = Aggregator([AGGREGATOR], PRINT_STORE, where)
+        self.connection = Cable(int(self.aggregator.endpoint.rsplit(":", 1)[1]))
+        self.sensor = [SENSOR, "-a", self.connection.endpoint]
+
+
+class OverWire:
+    """The same over a wire, as between two machines."""
+
+    def __init__(self, where):
+        self.connection = Wire()
+        key = {name: os.path.join(where, name) for name in ("tokyo", "aggregator")}
+        for path in key.values():
+            run(DARKSCOPE, "keygen", path)
+        self.aggregator = Aggregator(
+            ["ip", "netns", "exec", self.connection.far, AGGREGATOR, "--key",
+             key["aggregator"] + ".key", "--sensors", key["tokyo"] + ".pub"],
+            PRINT_STORE, where, f"tcp://{ENDS[1]}:0")
+        self.sensor = ["ip", "netns", "exec", self.connection.near, SENSOR, "-a",
+                       self.aggregator.endpoint, "--key", key["tokyo"] + ".key",
+                       "--aggregator-key", key["aggregator"] + ".pub"]
 
 
 class Chaos:
@@ -112,17 +145,17 @@ class Chaos:
     def __init__(self, where, stream):
         self.where, self.stream = where, stream
         self.random = random.Random(SEED)
-        self.aggregator = Aggregator(AGGREGATOR, where)
-        self.cable = Cable(int(self.aggregator.endpoint.rsplit(":", 1)[1]))
+        way = {"cable": OverCable, "wire": OverWire}[WAY](where)
+        self.aggregator, self.connection, self.words = way.aggregator, way.connection, way.sensor
         self.spool = Spool(os.path.join(where, "spool"))
         self.runs = self.next = 0
         self.killed = {"sensor": 0, "aggregator": 0, "both": 0}
-        self.disturbed = {"cut": 0, "tear": 0, "stall": 0, "slow": 0}
+        self.disturbed = collections.Counter()
         self.sensor = None
         self.start_sensor()
 
     def start_sensor(self):
-        self.sensor = Sensor(self.where, self.runs, self.cable.endpoint)
+        self.sensor = Sensor(self.where, self.runs, self.words)
         self.sensor.feed(self.stream.header)
         self.first = self.next
         self.runs += 1
@@ -157,7 +190,7 @@ class Chaos:
 
     def disturb(self):
         self.feed_until(time.monotonic() + self.random.uniform(0, KILL_AFTER_S))
-        self.disturbed[self.cable.disturb(self.random)] += 1
+        self.disturbed[self.connection.disturb(self.random)] += 1
 
     def round(self):
         if self.random.random() < 0.5:  # at any moment, or at one while windows are delivered
@@ -196,15 +229,15 @@ def no_kill_changes_a_figure():
                 a_round()
             chaos.end()
             starts = chaos.aggregator.starts()
-            found = chaos.aggregator.rows()
+            found = list(chaos.aggregator.windows())
         finally:
             chaos.sensor.process.kill()
             chaos.sensor.process.wait()
             chaos.aggregator.kill()
-            chaos.cable.__exit__()
+            chaos.connection.__exit__()
         windows = len(stream.windows)
-        comment(f"seed {SEED}: {KILLS} kills {chaos.killed}, {CUTS} cuts {chaos.disturbed}, "
-                f"{chaos.runs} runs of the sensor, "
+        comment(f"seed {SEED}: {KILLS} kills {chaos.killed}, {CUTS} cuts {dict(chaos.disturbed)}, "
+                f"{chaos.connection}, {chaos.runs} runs of the sensor, "
                 f"{windows} windows in {time.monotonic() - began:.1f} s")
         check(windows == ROUNDS * WINDOWS_A_ROUND and len(set(starts)) == windows,
               f"{len(set(starts))} windows of {windows} are stored")

@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two ends of a delivery, seen from outside: an aggregator with its store, and the files of a
 sensor's spool, read by the form of docs/operations.md alone."""
-import contextlib
+import json
 import os
 import re
-import sqlite3
 import struct
 import subprocess
 
-from harness import PATIENCE_S, check, wait_for
+from harness import check, run, wait_for
 
 HEAD = struct.Struct(">8sIIQQ64sII")
-# An attack's figures begin anew with each run of the sensor, as docs/statistics.md says; names of
-# runs and times of arrival differ.
-NOT_COMPARED = {"message", "sensor", "window_attack", "window.attacks"}
 
 
 def crc32c_table():
@@ -35,10 +31,11 @@ def crc32c(data):
 
 class Aggregator:
     """Starts when made, if not told otherwise on a port that the kernel chooses; may be killed and
-    started again there. Ends with the with block."""
+    started again there. program is its command, printer shows what is in a store. Ends with the with
+    block."""
 
-    def __init__(self, program, where, endpoint="tcp://127.0.0.1:0"):
-        self.program = program
+    def __init__(self, program, printer, where, endpoint="tcp://127.0.0.1:0"):
+        self.program, self.printer = program, printer
         self.store, self.endpoint = os.path.join(where, "store"), endpoint
         self.log = os.path.join(where, "aggregator.err")
         self.start()
@@ -47,7 +44,7 @@ class Aggregator:
         with open(self.log, "ab") as log:
             begin = log.tell()
             self.process = subprocess.Popen(
-                [self.program, "--listen", self.endpoint, "--http", "127.0.0.1:0", "--store",
+                [*self.program, "--listen", self.endpoint, "--http", "127.0.0.1:0", "--store",
                  self.store], stderr=log, stdin=subprocess.DEVNULL)
         if self.endpoint.endswith(":0"):
             self.endpoint = wait_for(lambda: self.said(begin), "the aggregator's port")
@@ -70,29 +67,18 @@ class Aggregator:
 
     def starts(self):
         """Of the windows that are committed, each as often as it was counted."""
-        if not os.path.exists(os.path.join(self.store, "darkscope.sqlite")):
-            return []
-        with contextlib.closing(self.connect()) as db:
-            try:
-                return [row[0] for row in db.execute("SELECT start FROM message")]
-            except sqlite3.OperationalError:  # killed before it made its tables
-                return []
+        shown = run(self.printer, self.store, "starts", status=None)  # there may be no store yet
+        return [start for line in shown.out.splitlines()
+                for window in [json.loads(line)] for start in [window["start"]] * window["parts"]]
 
-    def connect(self):
-        return sqlite3.connect(f"file:{self.store}/darkscope.sqlite?mode=ro", uri=True,
-                               timeout=PATIENCE_S)
-
-    def rows(self):
-        """All tables but those that differ by nature."""
-        with contextlib.closing(self.connect()) as db:
-            columns = {}
-            for table, column in db.execute(
-                    "SELECT t.name, c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c "
-                    "WHERE t.type = 'table' ORDER BY t.name, c.cid"):
-                if not {table, f"{table}.{column}"} & NOT_COMPARED:
-                    columns.setdefault(table, []).append(column)
-            return {table: sorted(db.execute(f"SELECT {', '.join(names)} FROM {table}"), key=repr)
-                    for table, names in columns.items()}
+    def windows(self):
+        """All that is stored, cell by cell. Without attacks: their figures begin anew with each run of
+        the sensor, as docs/statistics.md says."""
+        lines = run(self.printer, self.store).out.splitlines()
+        for i in range(0, len(lines), 3):
+            origin, window, cells = (json.loads(line) for line in lines[i:i + 3])
+            window.pop("attacks", None)
+            yield window | cells | {"parts": origin["parts"]}
 
 
 class Spool:

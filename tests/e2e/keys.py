@@ -118,7 +118,7 @@ def test_keygen():
 def digest_told(where, *options):
     """The monitored set's digest, as it goes over the wire."""
     path = capture(where, 2)
-    with Aggregator(AGGREGATOR, where) as clear, \
+    with Aggregator([AGGREGATOR], None, where) as clear, \
             Cable(int(clear.endpoint.rsplit(":", 1)[1])) as cable:
         said = run(SENSOR, "-r", path, "-w", "1s", "-n", "tokyo", "-a", cable.endpoint, *options).err
     told = re.search(rb"monitored_digest(\x00|\xcf.{8})", b"".join(cable.passed), re.DOTALL)

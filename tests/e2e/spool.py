@@ -3,7 +3,7 @@
 """The sensor's spool as its operator meets it: an aggregator that is away for hours, a disk that is full or
 read-only, a second sensor, wrong settings.
 
-usage: spool.py DARKSCOPE-GEN DARKSCOPE-SENSOR DARKSCOPE-AGGREGATOR [PACKETS-A-SECOND]
+usage: spool.py DARKSCOPE-GEN DARKSCOPE-SENSOR DARKSCOPE-AGGREGATOR PRINT-STORE [PACKETS-A-SECOND]
 """
 import contextlib
 import fcntl
@@ -19,8 +19,8 @@ import time
 from delivery import HEAD, Aggregator
 from harness import Program, Skip, check, comment, folder, main, need_root, run, wait_for
 
-GEN, SENSOR, AGGREGATOR = sys.argv[1:4]
-RATE = sys.argv[4] if len(sys.argv) > 4 else "5"
+GEN, SENSOR, AGGREGATOR, PRINT_STORE = sys.argv[1:5]
+RATE = sys.argv[5] if len(sys.argv) > 5 else "5"
 HOURS, AWAY_HOURS, BOUND_MIB = 8, 7, 256
 EMPTY = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 262144, 101)  # a capture
 MIX = "mirai=4,bot=4,masscan-old=1,zmap-old=1,backscatter-rst=2,amplification=2,icmp-echo=1"
@@ -92,10 +92,9 @@ class Piped:
 
 
 def check_store(aggregator, expected):
-    with contextlib.closing(aggregator.connect()) as db:
-        stored = list(db.execute("SELECT received, bytes, sources FROM window ORDER BY start"))
-        parts, = db.execute("SELECT max(parts) FROM window").fetchone()
-    check(parts == 1, "a window is doubled")
+    windows = list(aggregator.windows())
+    stored = [(w["packets"]["received"], w["bytes"], w["sources"]) for w in windows]
+    check({w["parts"] for w in windows} == {1}, "a window is doubled")
     check(stored == expected, f"{len(stored)} windows are stored, {len(expected)} were made, and "
                               f"{sum(a != b for a, b in zip(stored, expected))} of them differ")
 
@@ -109,7 +108,7 @@ def hours_without_an_aggregator():
             peak = max(peak, sum(size for _, size in files(p.spool)))
             if not aggregator and count_windows(p.spool) >= AWAY_HOURS * 60:
                 waited, memory = count_windows(p.spool), peak_kib(p.sensor.process.pid)
-                aggregator = stack.enter_context(Aggregator(AGGREGATOR, where, endpoint))
+                aggregator = stack.enter_context(Aggregator([AGGREGATOR], PRINT_STORE, where, endpoint))
             time.sleep(0.05)
         check(aggregator, f"the sensor ended early: {p.sensor.err()}")
         p.sensor.ended()
@@ -148,7 +147,7 @@ def full_disk_is_outlived():
         wait_for(lambda: len(p.sensor.windows()) > 64, "windows in spite of it")
         run("mount", "-o", "remount,size=64m", spool)
         wait_for(lambda: "the spool works again" in p.sensor.err(), "the recovery")
-        with Aggregator(AGGREGATOR, where, endpoint) as aggregator:
+        with Aggregator([AGGREGATOR], PRINT_STORE, where, endpoint) as aggregator:
             log = p.sensor.ended().err
             check_store(aggregator, printed(p.sensor))
         check(log.count("the spool does not work") == 1, f"said again and again: {log}")
@@ -162,7 +161,7 @@ def read_only_disk_gives_what_it_has():
             wait_for(lambda: count_windows(spool) == 9, "windows in the spool")
             expected = printed(p.sensor)
         run("mount", "-o", "remount,ro", spool)
-        with Aggregator(AGGREGATOR, where, endpoint) as aggregator, \
+        with Aggregator([AGGREGATOR], PRINT_STORE, where, endpoint) as aggregator, \
                 Piped(where, endpoint, "-w", "1s", "--json",
                       generate=["-d", "9s", "-r", "50", "--start", "2026-01-02T00:00:00Z"]) as p:
             log = p.sensor.ended().err
