@@ -116,6 +116,7 @@ static void add_source(void *into_row, const void *from_row)
     into->seen |= from->seen;
     into->confirmed |= from->confirmed;
     into->classes |= from->classes;
+    into->device = from->device > into->device ? from->device : into->device;
     if (into->survey == DS_SURVEY_NO || from->survey == DS_SURVEY_YES)
         into->survey = from->survey;
     into->first = from->first < into->first ? from->first : into->first;

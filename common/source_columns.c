@@ -5,7 +5,7 @@
  *   address    less the smallest that may come here
  *   packets
  *   repeats    packets less ports
- *   kind       classes | survey mark << 3
+ *   kind       classes | survey mark << 3 | device << 5
  *   first
  *   stay       last less first
  *   country    0: that of the record before; else the code + 1
@@ -21,11 +21,13 @@
 #include <stdlib.h>
 
 #define CLASS_BITS  DS_CLASS_COUNT
+#define SURVEY_BITS 2
 #define ADDRESSES   (UINT64_C(1) << 32)
 #define MOMENTS_MAX UINT8_MAX
 
 enum column { ADDRESS, PACKETS, REPEATS, KIND, FIRST, STAY, COUNTRY, ASN, SEEN, MISSING, COLUMNS };
 
+static_assert(DS_SURVEY_MARK_COUNT <= 1 << SURVEY_BITS, "a mark has its bits");
 static_assert((uint64_t)DS_SOURCES_MAX * COLUMNS * DS_VARINT_BYTES_MAX + DS_VARINT_BYTES_MAX <=
                   DS_MESSAGE_UNPACKED,
               "the largest table fits its bound");
@@ -47,6 +49,12 @@ static uint64_t change(uint64_t before, uint64_t now)
     return now == before ? 0 : now + 1;
 }
 
+static unsigned kind_of(const struct ds_source_record *r)
+{
+    unsigned above_classes = r->survey | (unsigned)r->device << SURVEY_BITS;
+    return r->classes | above_classes << CLASS_BITS;
+}
+
 static uint8_t *put_column(uint8_t *at, const void *rows, size_t n, unsigned column)
 {
     const struct ds_source_record *r = rows;
@@ -63,7 +71,7 @@ static uint8_t *put_column(uint8_t *at, const void *rows, size_t n, unsigned col
         return at;
     case KIND:
         for (size_t i = 0; i < n; i++)
-            at = ds_varint_put(at, r[i].classes | (unsigned)r[i].survey << CLASS_BITS);
+            at = ds_varint_put(at, kind_of(&r[i]));
         return at;
     case FIRST:
         for (size_t i = 0; i < n; i++)
@@ -131,11 +139,14 @@ static void get_counts(struct ds_frame *f, struct ds_source_record *r, size_t n)
 
 static void get_kinds(struct ds_frame *f, struct ds_source_record *r, size_t n)
 {
-    const unsigned kinds = DS_SURVEY_MARK_COUNT << CLASS_BITS;
+    const unsigned kinds = DS_DEVICE_COUNT << (SURVEY_BITS + CLASS_BITS);
     for (size_t i = 0; i < n && ds_frame_ok(f); i++) {
         unsigned kind = (unsigned)ds_frame_get(f, kinds - 1);
         r[i].classes = kind & ((1u << CLASS_BITS) - 1);
-        r[i].survey = (uint8_t)(kind >> CLASS_BITS);
+        r[i].survey = (uint8_t)(kind >> CLASS_BITS & ((1u << SURVEY_BITS) - 1));
+        r[i].device = (uint8_t)(kind >> (CLASS_BITS + SURVEY_BITS));
+        if (r[i].survey >= DS_SURVEY_MARK_COUNT)
+            ds_frame_fail(f, "source_records: not a survey mark");
     }
     for (size_t i = 0; i < n && ds_frame_ok(f); i++)
         r[i].first = (uint8_t)ds_frame_get(f, MOMENTS_MAX);

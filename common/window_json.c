@@ -307,16 +307,17 @@ static json_t *marks(const struct ds_window *w, uint32_t bits)
 static json_t *source_object(const struct ds_window *w, const struct ds_source_record *r)
 {
     char address[DS_ADDRESS_TEXT], country[3];
-    return json_pack("{s:s, s:s, s:o, s:I, s:I, s:o, s:s, s:f, s:f, s:o, s:o}",    //
-                     "source", ds_address_print(r->address, address),              //
-                     "country", ds_country_name(r->country, country),              //
-                     "asn", r->asn ? json_integer(r->asn) : json_null(),           //
-                     "packets", integer(r->packets),                               //
-                     "ports", (json_int_t)r->ports,                                //
-                     "classes", names(ds_class_name, r->classes),                  //
-                     "survey", ds_survey_mark_name(r->survey),                     //
-                     "first_seconds", (double)r->first / MOMENTS * w->seconds,     //
-                     "last_seconds", (double)(r->last + 1) / MOMENTS * w->seconds, //
+    return json_pack("{s:s, s:s, s:o, s:I, s:I, s:o, s:s, s:s, s:f, s:f, s:o, s:o}", //
+                     "source", ds_address_print(r->address, address),                //
+                     "country", ds_country_name(r->country, country),                //
+                     "asn", r->asn ? json_integer(r->asn) : json_null(),             //
+                     "packets", integer(r->packets),                                 //
+                     "ports", (json_int_t)r->ports,                                  //
+                     "classes", names(ds_class_name, r->classes),                    //
+                     "survey", ds_survey_mark_name(r->survey),                       //
+                     "device", ds_device_name(r->device),                            //
+                     "first_seconds", (double)r->first / MOMENTS * w->seconds,       //
+                     "last_seconds", (double)(r->last + 1) / MOMENTS * w->seconds,   //
                      "signatures", marks(w, r->seen), "confirmed", marks(w, r->confirmed));
 }
 

@@ -25,10 +25,10 @@
 /* Pairs whose source's ports are wanted are collected and counted so many at a time. */
 #define PAIRS_COLLECTED 256
 
-/* Which sources are listed: those with more packets, and of those with just so many the ones whose
+/* Which sources are listed: those of a higher rank, and of those with just this one the ones whose
  * place is higher. */
 struct choice {
-    uint32_t packets, place;
+    uint32_t rank, place;
     size_t count; /* of those that are listed */
 };
 
@@ -72,6 +72,15 @@ static uint64_t scan_packets(const struct ds_source *s)
     return s->unscanned == UINT16_MAX ? 0 : s->packets - s->unscanned;
 }
 
+/* Those with most packets are listed, but known survey scanners before all others: their list is a
+ * part of what a window says. */
+static uint32_t rank_of(const struct ds_source *s)
+{
+    const uint32_t scanner = UINT32_C(1) << 31;
+    uint32_t packets = s->packets < scanner ? s->packets : scanner - 1;
+    return s->classes & DS_SOURCE_SURVEY ? packets | scanner : packets;
+}
+
 /* Lower addresses have higher places, and no two the same. */
 static uint32_t place_of(const struct ds_source *s)
 {
@@ -80,8 +89,8 @@ static uint32_t place_of(const struct ds_source *s)
 
 static bool is_listed(const struct gathering *g, const struct ds_source *s)
 {
-    return s->packets > g->choice.packets ||
-           (s->packets == g->choice.packets && place_of(s) > g->choice.place);
+    uint32_t rank = rank_of(s);
+    return rank > g->choice.rank || (rank == g->choice.rank && place_of(s) > g->choice.place);
 }
 
 static size_t count_above(const uint32_t *values, size_t count, uint32_t threshold)
@@ -115,15 +124,15 @@ static struct choice choose(const struct gathering *g, size_t limit, uint32_t *v
     struct walk w = walk_all(g);
     for (const struct ds_source *s; (s = next_source(&w));) {
         ds_survey_census_add(census, scan_packets(s));
-        values[count++] = s->packets;
+        values[count++] = rank_of(s);
     }
     out.count = count < limit ? count : limit;
-    out.packets = find_threshold(values, count, limit);
-    limit -= count_above(values, count, out.packets);
+    out.rank = find_threshold(values, count, limit);
+    limit -= count_above(values, count, out.rank);
     count = 0;
     w = walk_all(g);
     for (const struct ds_source *s; (s = next_source(&w));)
-        if (s->packets == out.packets)
+        if (rank_of(s) == out.rank)
             values[count++] = place_of(s);
     out.place = find_threshold(values, count, limit);
     return out;
@@ -175,7 +184,7 @@ static void ask(struct gathering *g)
         find_candidates(g, &g->sets[i]->counts.sources, followed);
     struct walk w = walk_all(g);
     for (struct ds_source *s; (s = next_source(&w));) {
-        if (s->packets < hurdle && s->packets < g->choice.packets)
+        if (s->packets < hurdle && rank_of(s) < g->choice.rank)
             continue; /* most of them */
         if (s->packets >= hurdle && !(s->ports & IS_CANDIDATE))
             tell_survey(g, s);
@@ -281,6 +290,7 @@ static struct ds_source_record record_of(const struct ds_source *s, bool moments
         .country = ds_geo_country(s->country),
         .classes = s->classes & (uint8_t)~DS_SOURCE_SURVEY,
         .survey = s->classes & DS_SOURCE_SURVEY ? DS_SURVEY_YES : DS_SURVEY_NO,
+        .device = (uint8_t)ds_count_device(s),
         .first = UINT8_MAX - s->early,
         .last = moments_known ? s->last : UINT8_MAX,
     };

@@ -22,7 +22,7 @@ struct source {
     uint32_t ports_peak;      /* the most in one window */
     uint32_t seen, confirmed; /* by table.marks */
     ds_country country;
-    uint8_t classes, survey;
+    uint8_t classes, survey, device;
 };
 
 /* Open addressing, at most half full. */
@@ -121,6 +121,7 @@ static void add_record(struct table *t, const struct ds_window *w, const struct 
     s->confirmed |= translate(r->confirmed, to);
     s->classes |= r->classes;
     s->survey |= r->survey != DS_SURVEY_NO;
+    s->device = r->device > s->device ? r->device : s->device;
     s->asn = r->asn; /* the latest */
     s->country = r->country;
 }
@@ -181,6 +182,7 @@ static void write_source(struct answer *a, json_t *rows, const struct table *t,
                   json_real(t->packets ? (double)s->packets / (double)t->packets : 0));
     ds_answer_set(a, row, "ports_peak", json_integer(s->ports_peak));
     ds_answer_set(a, row, "survey", json_string(s->survey ? "yes" : "no"));
+    ds_answer_set(a, row, "device", ds_answer_text(ds_device_name(s->device)));
     json_t *classes = ds_answer_array(a, row, "classes");
     for (unsigned i = 0; i < DS_CLASS_COUNT; i++)
         if (s->classes >> i & 1)

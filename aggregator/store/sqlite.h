@@ -116,7 +116,7 @@ int ds_sqlite_load_one(struct sqlite_store *s, int64_t start_s, int64_t sensor_i
 
 /* ---- sources.c ---- */
 
-#define STORE_SOURCES_FORMAT  1
+#define STORE_SOURCES_FORMAT  2
 /* The names of all marks, with a comma or the final NUL behind each. */
 #define STORE_MARKS_BYTES     (DS_MARKS_MAX * (DS_SIGNATURE_ID_MAX + 1) + 1)
 #define STORE_SOURCES_COLUMNS "format, marks, records"

@@ -66,6 +66,7 @@ struct ds_source_record {
     ds_country country;
     uint8_t classes;     /* bit 1 << enum ds_class */
     uint8_t survey;      /* enum ds_survey_mark */
+    uint8_t device;      /* enum ds_device */
     uint8_t first, last; /* when it was seen, in 1/256 of the window from its start */
 };
 
@@ -121,7 +122,7 @@ struct ds_window {
     size_t signature_count;
 
     /* Sorted by address, none twice; the rest of all sources, `sources` less these, were left out:
-     * those with fewest packets, and IPv6 ones. */
+     * those with fewest packets that are no survey scanners, and IPv6 ones. */
     struct ds_source_record *source_records;
     size_t source_record_count;
     char marks[DS_MARKS_MAX][DS_SIGNATURE_ID_MAX + 1]; /* ids of the bits of seen and confirmed */

@@ -163,14 +163,22 @@ def test_reference():
 
 
 def test_limit():
-    """Those with most packets; what is left out is exact."""
+    """Known scanners, then those with most packets; what is left out is exact."""
     with capture() as (path, expected, _):
-        for seen, true in zip(sensor(path, "--sources", "7").windows(), expected):
-            ordered = sorted(((-r["packets"], s) for s, r in true["sources"].items()))
-            top = [[address(s), -packets] for packets, s in ordered[:7]]
-            check_equal([[r["source"], r["packets"]] for r in seen["source_records"]], top, "top 7")
-            check_equal(seen["source_rest"], {"sources": len(ordered[7:]), "packets":
-                                              -sum(p for p, _ in ordered[7:])}, "rest")
+        before = 0  # scanners that stand before a source with more packets
+        for limit in "7", "70":
+            for seen, true in zip(sensor(path, "--sources", limit).windows(), expected):
+                ordered = sorted((r["survey"] != "yes", -r["packets"], s)
+                                 for s, r in true["sources"].items())
+                top, rest = ordered[:int(limit)], ordered[int(limit):]
+                check_equal([[r["source"], r["packets"]] for r in seen["source_records"]],
+                            [[address(s), -n] for n, s in sorted(row[1:] for row in top)],
+                            f"top {limit}")
+                check_equal(seen["source_rest"], {"sources": len(rest), "packets":
+                                                  -sum(n for _, n, _ in rest)}, "rest")
+                most = max((-n for other, n, _ in rest if other), default=0)
+                before += sum(not other and -n < most for other, n, _ in top)
+        check(before > 0, "no scanner had fewer packets than another source")
 
 
 def split(path, at):

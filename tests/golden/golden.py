@@ -11,6 +11,7 @@ usage: golden.py DARKSCOPE-GEN DARKSCOPE-SENSOR PRINT-MARKS ROOT [--write]
 import os
 import random
 import re
+import socket
 import struct
 import sys
 
@@ -93,14 +94,23 @@ def sensor_tables(window):
     return marks, {d["device"]: (d["packets"], d["sources"]) for d in window["devices"]}
 
 
+def sensor_records(window):
+    return {r["source"]: [r["packets"], r["device"], sorted(r["signatures"]), sorted(r["confirmed"])]
+            for r in window["source_records"]}
+
+
 def compare(path):
     sources = compare_packets(path)
     window, = run(SENSOR, "--read", path, "--json", "--window", "all", "--signatures", "none",
-                  "--experimental-signatures").windows()
+                  "--experimental-signatures", "--sources", "100000").windows()
     check(window["packets"]["counted"] == sum(s.packets for s in sources.values()),
           "the sensor counted other packets")
     marks, devices = reference.tables(sources.values())
     check_equal(sensor_tables(window), (marks, devices), "tables of sensor and reference")
+    check_equal(sensor_records(window), {
+        socket.inet_ntoa(address): [source.packets, source.kind(), sorted(source.counts), sorted(
+            name for name, count in source.counts.items() if count >= 2)]
+        for address, source in sources.items() if len(address) == 4}, "records of sources")
 
 
 def generated(name):

@@ -46,8 +46,10 @@ void sample_small(struct ds_window *w)
     };
     static const struct ds_signature_tally signatures[] = {{"mirai", 4, 3, 1}, {"zmap", 2, 1, 1}};
     static const struct ds_source_record sources[] = {
-        {0xc0000201, 64496, 4, 2, 1, 1, DS_COUNTRY('C', 'N'), 1, DS_SURVEY_NO, 0, 255},
-        {0xc0000202, 0, 2, 1, 5, 4, DS_COUNTRY('N', 'L'), 1, DS_SURVEY_YES, 17, 17},
+        {0xc0000201, 64496, 4, 2, 1, 1, DS_COUNTRY('C', 'N'), 1, DS_SURVEY_NO, DS_DEVICE_LINUX, 0,
+         255},
+        {0xc0000202, 0, 2, 1, 5, 4, DS_COUNTRY('N', 'L'), 1, DS_SURVEY_YES, DS_DEVICE_EMBEDDED, 17,
+         17},
     };
     static const struct ds_attack attacks[] = {
         {.victim = 0xc6336407, /* 198.51.100.7 */
@@ -266,6 +268,7 @@ static void assert_same_source(const struct ds_source_record *a, const struct ds
     assert_int_equal(a->country, b->country);
     assert_int_equal(a->classes, b->classes);
     assert_int_equal(a->survey, b->survey);
+    assert_int_equal(a->device, b->device);
     assert_int_equal(a->first, b->first);
     assert_int_equal(a->last, b->last);
 }

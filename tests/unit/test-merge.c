@@ -82,12 +82,12 @@ static struct ds_source_record *make_records(const struct ds_source_record *from
 static void adds_source_records(void **state)
 {
     const struct ds_source_record left[] = {
-        {1, 0, 10, 4, 3, 1, DS_COUNTRY_UNKNOWN, 1, DS_SURVEY_FOUND, 20, 30},
-        {5, 7, 1, 1, 0, 0, DS_COUNTRY('N', 'L'), 1, DS_SURVEY_NO, 0, 0},
+        {1, 0, 10, 4, 3, 1, DS_COUNTRY_UNKNOWN, 1, DS_SURVEY_FOUND, DS_DEVICE_WINDOWS, 20, 30},
+        {5, 7, 1, 1, 0, 0, DS_COUNTRY('N', 'L'), 1, DS_SURVEY_NO, DS_DEVICE_NONE, 0, 0},
     };
     const struct ds_source_record right[] = {
-        {1, 9, 5, 5, 3, 3, DS_COUNTRY('C', 'N'), 2, DS_SURVEY_YES, 10, 25},
-        {3, 0, 2, 1, 4, 0, DS_COUNTRY('J', 'P'), 4, DS_SURVEY_NO, 1, 2},
+        {1, 9, 5, 5, 3, 3, DS_COUNTRY('C', 'N'), 2, DS_SURVEY_YES, DS_DEVICE_LINUX, 10, 25},
+        {3, 0, 2, 1, 4, 0, DS_COUNTRY('J', 'P'), 4, DS_SURVEY_NO, DS_DEVICE_NONE, 1, 2},
     };
     struct ds_window a, b;
     ds_window_init(&a);
@@ -106,8 +106,8 @@ static void adds_source_records(void **state)
     assert_int_equal(ds_merge_window(&a, &b, DS_MERGE_PARTS), 0);
     assert_int_equal(a.sources, 3); /* no fewer than are listed */
     assert_int_equal(a.source_record_count, 3);
-    const struct ds_source_record sum = {1,  9, 15, 5, 7, 7, DS_COUNTRY('C', 'N'), 3, DS_SURVEY_YES,
-                                         10, 30};
+    const struct ds_source_record sum = {
+        1, 9, 15, 5, 7, 7, DS_COUNTRY('C', 'N'), 3, DS_SURVEY_YES, DS_DEVICE_WINDOWS, 10, 30};
     assert_memory_equal(&a.source_records[0], &sum, offsetof(struct ds_source_record, last) + 1);
     assert_int_equal(a.source_records[1].address, 3);
     assert_int_equal(a.source_records[1].seen, 1); /* mirai */

@@ -35,6 +35,7 @@ static void carries_random_records(void **state)
             .country = x & 8 ? DS_COUNTRY('J', 'P') : DS_COUNTRY_UNKNOWN,
             .classes = x >> 40 & 7,
             .survey = (uint8_t)((x >> 50) % DS_SURVEY_MARK_COUNT),
+            .device = (uint8_t)((x >> 20) % DS_DEVICE_COUNT),
             .first = (uint8_t)(x >> 56),
             .last = (uint8_t)(x >> 56 | x >> 48),
         };
@@ -76,7 +77,10 @@ static void refuses_records_that_cannot_be(void **state)
         {S("\x01\x00\x80\x80\x80\x80\x10\x00\x01\x05\x01\xc0\x7e\x00\x03\x01"),
          "source_records: more ports than there are"},
         {S("\x01\x00\x02\x01\x18\x05\x01\xc0\x7e\x00\x03\x01"),
-         "columns: a value is out of range"}, /* survey mark 3 */
+         "source_records: not a survey mark"},                             /* 3 */
+        {S("\x01\x00\x02\x01\xf7\x01\x05\x01\xc0\x7e\x00\x03\x01"), NULL}, /* device 7 */
+        {S("\x01\x00\x02\x01\x80\x02\x05\x01\xc0\x7e\x00\x03\x01"),
+         "columns: a value is out of range"}, /* device 8 */
         {S("\x01\x00\x02\x01\x01\xff\x01\x01\xc0\x7e\x00\x03\x01"),
          "columns: a value is out of range"}, /* seen last in 256 */
         {S("\x01\x00\x02\x01\x01\x05\x01\x01\x00\x03\x01\x00"), "source_records: not a country"},

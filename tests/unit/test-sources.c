@@ -61,6 +61,7 @@ static void count(struct fixture *f, const struct packet *p)
         .signatures = p->signatures,
         .country = p->is_v6 ? NETHERLANDS : DS_COUNT_COUNTRY_LATER,
         .moment = p->moment,
+        .device = p->signatures ? DS_DEVICE_WINDOWS : DS_DEVICE_NONE,
     };
     h.source_hash = ds_hash(&key, h.source_key);
     h.pair_key = ds_count_pair_key(&key, h.source_key, h.cell_key);
@@ -109,7 +110,9 @@ static void test_record(void **state)
     assert_int_equal(r->seen, mirai | zmap);
     assert_int_equal(r->confirmed, mirai);
     assert_int_equal(r->survey, DS_SURVEY_NO);
+    assert_int_equal(r->device, DS_DEVICE_EMBEDDED); /* by its mark */
     assert_int_equal(f->window.source_records[0].address, 2);
+    assert_int_equal(f->window.source_records[0].device, DS_DEVICE_NONE);
     assert_int_equal(f->window.mark_count, DS_SIGNATURE_COUNT);
     assert_string_equal(f->window.marks[DS_SIGNATURE_ZMAP], "zmap");
     finish(f);
@@ -231,6 +234,27 @@ static void test_marked(void **state)
     ds_survey_finish(&survey);
 }
 
+/* A known scanner is listed before sources with more packets. */
+static void test_scanners_come_first(void **state)
+{
+    for (size_t limit = 1; limit <= 3; limit++) {
+        struct fixture *f = make(limit);
+        for (uint32_t source = 2; source <= 12; source += 2)
+            for (uint32_t i = 0; i < source; i++)
+                count(f, &(struct packet){source, 23, DS_CLASS_SCAN, DS_PROTO_TCP, 0, 0, false});
+        struct ds_table_walk walk = {0};
+        for (struct ds_source *s; (s = ds_table_next(&f->sets[0].counts.sources, &walk));)
+            if ((uint32_t)s->key == 2 || (uint32_t)s->key == 6)
+                s->classes |= DS_SOURCE_SURVEY;
+        gather(f);
+        static const uint32_t expected[][3] = {{6}, {2, 6}, {2, 6, 12}};
+        assert_int_equal(f->window.source_record_count, limit);
+        for (size_t i = 0; i < limit; i++)
+            assert_int_equal(f->window.source_records[i].address, expected[limit - 1][i]);
+        finish(f);
+    }
+}
+
 /* Every millisecond of every length falls into its own part. */
 static void test_moments(void **state)
 {
@@ -264,9 +288,13 @@ static void test_saturation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_record),     cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_survey),     cmocka_unit_test(test_marked),
-        cmocka_unit_test(test_saturation), cmocka_unit_test(test_moments),
+        cmocka_unit_test(test_record),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_survey),
+        cmocka_unit_test(test_marked),
+        cmocka_unit_test(test_saturation),
+        cmocka_unit_test(test_moments),
+        cmocka_unit_test(test_scanners_come_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,16 +9,17 @@ static const struct column columns[] = {
     {"rank", "rank", COLUMN_COUNT, 0},
     {"source", "source", COLUMN_TEXT, 0},
     {"country", "country", COLUMN_TEXT, 0},
-    {"asn", "AS", COLUMN_NUMBER, 4},
+    {"asn", "AS", COLUMN_NUMBER, 5},
     {"packets", "packets", COLUMN_COUNT, 0},
     {"share", "share", COLUMN_SHARE, 0},
     {"ports_peak", "ports peak", COLUMN_COUNT, 1},
     {"survey", "survey", COLUMN_TEXT, 0},
-    {"classes", "classes", COLUMN_LIST, 6},
-    {"confirmed", "signatures", COLUMN_LIST, 3},
-    {"windows", "windows", COLUMN_COUNT, 5},
-    {"first", "first seen", COLUMN_TEXT, 7},
-    {"last", "last seen", COLUMN_TEXT, 2},
+    {"device", "device", COLUMN_TEXT, 2},
+    {"classes", "classes", COLUMN_LIST, 7},
+    {"confirmed", "signatures", COLUMN_LIST, 4},
+    {"windows", "windows", COLUMN_COUNT, 6},
+    {"first", "first seen", COLUMN_TEXT, 8},
+    {"last", "last seen", COLUMN_TEXT, 3},
 };
 
 #define COLUMNS (sizeof columns / sizeof columns[0])
