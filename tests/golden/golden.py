@@ -1,13 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The sensor's signatures and devices are those of the slow reference: every flag of every packet of
-generated captures, of random ones and of the corpora, and the tables of the windows. Every tool and
-version is recalled whole, and the confusion matrix of docs/signatures.md is what comes out.
+"""The sensor's signatures and devices are those of the slow references: every flag of every packet
+of generated captures, of random ones and of the corpora, built-in and of the shipped files, and the
+tables of the windows. Every tool and version is recalled whole, and the confusion matrix of
+docs/signatures.md is what comes out.
 
-usage: golden.py DARKSCOPE-GEN DARKSCOPE-SENSOR PRINT-MARKS ROOT [--write]
+usage: golden.py DARKSCOPE-GEN DARKSCOPE-SENSOR DARKSCOPE PRINT-MARKS ROOT [--write]
 
 --write puts the matrix into the page.
 """
+import collections
+import json
 import os
 import random
 import re
@@ -15,15 +18,18 @@ import socket
 import struct
 import sys
 
-GEN, SENSOR, PRINT_MARKS, ROOT = sys.argv[1:5]
-WRITE = sys.argv[5:] == ["--write"]
+GEN, SENSOR, DARKSCOPE, PRINT_MARKS, ROOT = sys.argv[1:6]
+WRITE = sys.argv[6:] == ["--write"]
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
 sys.path.insert(0, os.path.join(ROOT, "tests", "golden"))
 
 import packets as p  # pylint: disable=wrong-import-position
+import near  # pylint: disable=wrong-import-position
 import reference  # pylint: disable=wrong-import-position
+import shipped  # pylint: disable=wrong-import-position
 from harness import Failure, Skip, check, check_equal, folder, main, run  # pylint: disable=wrong-import-position
 
+SHIPPED = os.path.join(ROOT, "share", "darkscope", "signatures")
 PAGE = os.path.join(ROOT, "docs", "signatures.md")
 CORPUS = os.path.join(ROOT, "tests", "fuzz", "corpus", "parse")
 CORPUS_LINKS = [0, 1, 9, 50, 51, 101, 108, 113, 228, 229, 276, 147]  # as in fuzz-parse.c
@@ -41,6 +47,8 @@ GENERATED = {
                   "mirai,bot,windows,linux,bsd-mac,zmap-old,zmap-modern,zmap-options,masscan-first,"
                   "masscan-old,masscan-modern,nmap,unicornscan,survey,flood"],
 }
+
+OF_FILES = {"mix, raw IP, pcapng"}  # compared with the shipped files, too
 
 # Population: what must be on all its packets, and what it is not allowed to be called.
 TOOLS = {
@@ -68,14 +76,14 @@ CHANCE = 10 / 65536  # more would be no chance any more
 def lines(path):
     """What the sensor says of each packet."""
     for line in run(PRINT_MARKS, path).out.decode().splitlines():
-        data, found, device, text = line.split(" ")
-        yield bytes.fromhex(data), set(found.split(",")) - {"-"}, device, text
+        number, data, found, device, text = line.split(" ")
+        yield int(number), bytes.fromhex(data), set(found.split(",")) - {"-"}, device, text
 
 
 def compare_packets(path):
     """Packet by packet; the reference's sources of all of them."""
-    sources, count = {}, 0
-    for number, (data, found, device, text) in enumerate(lines(path), 1):
+    sources = {}
+    for number, data, found, device, text in lines(path):
         syn, address = reference.parse(data)
         expected = (reference.signatures(syn) | reference.experimental(syn) if syn else set(),
                     reference.device(syn) if syn else "none", reference.p0f(syn))
@@ -83,9 +91,28 @@ def compare_packets(path):
             raise Failure(f"packet {number}: {data.hex()}\nsensor:    {sorted(found)} {device} "
                           f"{text}\nreference: {sorted(expected[0])} {expected[1]} {expected[2]}")
         sources.setdefault(address, reference.Source()).add(syn, True)
-        count += 1
-    check(count > 0, "no packet was looked at")
+    check(sources, "no packet was looked at")
     return sources
+
+
+def compare_shipped(path):
+    """All signatures of the shipped files on every packet that was kept whole; how many were."""
+    found = {row["packet"]: set(row["signatures"]) for row in
+             map(json.loads, run(DARKSCOPE, "signatures", "test", SHIPPED, path, "--format",
+                                 "json").out.splitlines())}
+    looked_at, seen = 0, set()
+    for number, data, *_ in lines(path):
+        packet = shipped.Packet(data)
+        if not packet.kept:
+            continue
+        expected, sensor = shipped.signatures(packet), found.get(number, set())
+        if expected != sensor:
+            raise Failure(f"packet {number}: {data.hex()}\nonly the sensor:    "
+                          f"{sorted(sensor - expected)}\nonly the reference: "
+                          f"{sorted(expected - sensor)}")
+        looked_at += 1
+        seen |= sensor
+    return looked_at, seen
 
 
 def sensor_tables(window):
@@ -119,6 +146,7 @@ def generated(name):
             path = os.path.join(where, "capture")
             run(GEN, "--output", path, *PREFIXES, *GENERATED[name])
             compare(path)
+            check(name not in OF_FILES or compare_shipped(path)[0] > 10000, "few were looked at")
     return test
 
 
@@ -173,24 +201,45 @@ def test_random():
         with open(path, "wb") as file:
             file.write(p.pcap(frames, p.RAW))
         compare(path)
+        check(compare_shipped(path)[0] > RANDOM_PACKETS * 0.9, "few were looked at")
+
+
+def test_shipped():
+    draw = random.Random(2)
+    with folder() as where:
+        path = os.path.join(where, "capture")
+        with open(path, "wb") as file:
+            file.write(p.pcap([near.random_packet(draw) for _ in range(RANDOM_PACKETS)], p.RAW))
+        compare_packets(path)
+        looked_at, seen = compare_shipped(path)
+    check(looked_at > RANDOM_PACKETS * 0.8, f"only {looked_at} were looked at")
+    check(seen == shipped.ALL, f"never seen: {sorted(shipped.ALL - seen)}")
+    listed = json.loads(run(DARKSCOPE, "signatures", "list", SHIPPED, "--format", "json").out)
+    check_equal(sorted(row["id"] for row in listed if row["file"]), sorted(shipped.ALL),
+                "shipped signatures and their reference in tests/golden/shipped.py")
+
+
+def corpus():
+    """The inputs of fuzz-parse by link type."""
+    frames = collections.defaultdict(list)
+    for name in sorted(os.listdir(CORPUS)):
+        with open(os.path.join(CORPUS, name), "rb") as file:
+            data = file.read()
+        if len(data) >= 4:
+            frames[CORPUS_LINKS[data[0] % len(CORPUS_LINKS)]].append(data[3:])
+    return frames
 
 
 def test_corpus():
-    """The inputs of fuzz-parse, each as a capture of its link type."""
-    looked_at = 0
     with folder() as where:
         path = os.path.join(where, "capture")
-        for name in sorted(os.listdir(CORPUS)):
-            with open(os.path.join(CORPUS, name), "rb") as file:
-                data = file.read()
-            if len(data) < 4:
-                continue
-            with open(path, "wb") as file:
-                file.write(p.pcap([data[3:]], CORPUS_LINKS[data[0] % len(CORPUS_LINKS)]))
-            if run(PRINT_MARKS, path).out:
-                compare(path)
-                looked_at += 1
-    check(looked_at > 20, f"only {looked_at} of the corpus are packets")
+        for link, frames in corpus().items():
+            for part in [[frame] for frame in frames] + [frames]:
+                with open(path, "wb") as file:
+                    file.write(p.pcap(part, link))
+                if run(PRINT_MARKS, path).out:
+                    compare_packets(path)
+            compare_shipped(path)
 
 
 def test_example():
@@ -292,7 +341,8 @@ def test_page():
 
 if __name__ == "__main__":
     sys.exit(main([(name, generated(name)) for name in GENERATED] +
-                  [("random SYNs", test_random), ("corpus of fuzz-parse", test_corpus),
+                  [("random SYNs", test_random), ("random packets of any kind", test_shipped),
+                   ("corpus of fuzz-parse", test_corpus),
                    ("example", test_example), ("captures asked for", test_asked_for)] +
                   [(f"100,000 packets of {name}", recalled(name)) for name in TOOLS] +
                   [("confusion matrix", test_page)]))
