@@ -194,6 +194,28 @@ def test_packets_of_a_capture():
     check(f"{len(matching)} of {PACKETS} packets match" in table, table[-200:])
 
 
+def test_forms():
+    """As many forms as SYNs: the first ones, and what found no room is said."""
+    room, more = 65536, 500
+    frames = []
+    for number in range(room + more):
+        data = bytearray(packets.ip4("203.0.113.7", "198.18.3.4", 6, packets.tcp(1, 23, packets.SYN)))
+        data[34:36] = (number % room).to_bytes(2, "big")  # the window
+        data[8] = 64 if number < room else 255
+        frames.append(bytes(data))
+    with folder() as where:
+        path = write(where, "capture", packets.pcap(frames, link=packets.RAW))
+        table = run(DARKSCOPE, "signatures", "p0f", path).out.decode()
+        rows = run(DARKSCOPE, "signatures", "p0f", path, "--format", "csv").out.decode().splitlines()
+        run(DARKSCOPE, "signatures", "p0f", status=USAGE)
+    check(len(rows) == 1 + room, f"{len(rows)} lines")
+    check(rows[1].endswith(',1,"4:64:0:0:0,0:::0"'), rows[1])
+    for text in (f"{room + more:,}".replace(",", "") + f" SYNs of {room} forms",
+                 f"{more} have forms for which there was no room."):
+        check(text in table, f"not said: {text}: {table[-300:]}")
+    check(SECRET not in table, "an address of the telescope is shown")
+
+
 def test_list():
     rows = json.loads(run(DARKSCOPE, "signatures", "list", SHIPPED, "--format", "json").out)
     ids = {row["id"]: row for row in rows}
@@ -228,6 +250,7 @@ TESTS = [("files are counted, a bad one not", test_counts),
          ("shipped examples hold", test_shipped_examples_hold),
          ("check tells what is wrong", test_check),
          ("test shows packets of a capture", test_packets_of_a_capture),
+         ("p0f lists forms of SYNs", test_forms),
          ("list has all", test_list),
          ("counts reach the store", test_through_the_aggregator)]
 

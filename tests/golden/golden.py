@@ -140,12 +140,30 @@ def compare(path):
         for address, source in sources.items() if len(address) == 4}, "records of sources")
 
 
+def compare_forms(path):
+    """The forms of SYNs that `darkscope signatures p0f` lists."""
+    packets, sources = collections.Counter(), collections.defaultdict(set)
+    for _, data, *_ in lines(path):
+        syn, address = reference.parse(data)
+        if syn and syn.whole:
+            form = reference.p0f(syn), reference.device(syn)
+            packets[form] += 1
+            sources[form].add(address)
+    rows = json.loads(run(DARKSCOPE, "signatures", "p0f", path, "--format", "json").out)
+    check_equal({row["p0f"]: [row["device"], row["packets"], row["sources"]] for row in rows},
+                {form[0]: [form[1], count, len(sources[form])] for form, count in packets.items()},
+                "forms of SYNs")
+    check([row["packets"] for row in rows] == sorted(packets.values(), reverse=True), "their order")
+
+
 def generated(name):
     def test():
         with folder() as where:
             path = os.path.join(where, "capture")
             run(GEN, "--output", path, *PREFIXES, *GENERATED[name])
             compare(path)
+            if name == "SYNs only":
+                compare_forms(path)
             check(name not in OF_FILES or compare_shipped(path)[0] > 10000, "few were looked at")
     return test
 

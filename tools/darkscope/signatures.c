@@ -11,6 +11,7 @@
 #include "link.h"
 #include "options.h"
 #include "parse.h"
+#include "syns.h"
 #include "table.h"
 
 #include <arpa/inet.h>
@@ -266,21 +267,25 @@ static int run(const struct options *o, struct ds_error *err)
         return run_check(o, err);
     if (strcmp(what, "test") == 0)
         return run_test(o, err);
-    return ds_error(err, DS_USAGE, "signatures: list, check or test? (--help explains them)");
+    if (strcmp(what, "p0f") == 0)
+        return syns_run(o, err);
+    return ds_error(err, DS_USAGE, "signatures: list, check, test or p0f? (--help explains them)");
 }
 
 const struct command command_signatures = {
     .name = "signatures",
     .format = FORMAT_TABLE,
-    .summary = "signatures of tools, malware and attacks: list, check, test",
+    .summary = "signatures of tools, malware and attacks: list, check, test; forms of SYNs",
     .help =
         "Usage: darkscope signatures list [PATH...]\n"
         "       darkscope signatures check PATH...\n"
-        "       darkscope signatures test PATH CAPTURE\n\n"
+        "       darkscope signatures test PATH CAPTURE\n"
+        "       darkscope signatures p0f CAPTURE\n\n"
         "A PATH is a signature file or a directory of them; list shows the built-in and the\n"
         "installed ones where none is given. check reads files as the sensor does and proves\n"
         "that their examples match and differ as they say. test shows the packets of a capture\n"
-        "that match, also by signatures that are off: number, time, source, ids.\n\n"
+        "that match, also by signatures that are off: number, time, source, ids. p0f shows\n"
+        "the forms of a capture's SYNs as p0f writes them, and the devices they are taken for.\n\n"
         "Examples:\n"
         "  darkscope signatures list\n"
         "  darkscope signatures check mine.yaml\n"
