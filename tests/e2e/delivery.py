@@ -47,7 +47,8 @@ class Aggregator:
                 [*self.program, "--listen", self.endpoint, "--http", "127.0.0.1:0", "--store",
                  self.store], stderr=log, stdin=subprocess.DEVNULL)
         if self.endpoint.endswith(":0"):
-            self.endpoint = wait_for(lambda: self.said(begin), "the aggregator's port")
+            self.endpoint = wait_for(lambda: self.said(begin, r"(tcp://[0-9.:]+)"), "its port")
+        self.url = wait_for(lambda: self.said(begin, r"\S+ (http://\S+)"), "its URL")
 
     def __enter__(self):
         return self
@@ -55,10 +56,10 @@ class Aggregator:
     def __exit__(self, *_):
         self.kill()
 
-    def said(self, begin):
+    def said(self, begin, what):
         with open(self.log, encoding="utf-8") as log:
             log.seek(begin)
-            found = re.search(r"listening (tcp://[0-9.:]+)", log.read())
+            found = re.search("listening " + what, log.read())
         return found and found[1]
 
     def kill(self):
