@@ -266,13 +266,17 @@ static void log_malformed(struct ds_receive *r, const char *why, int64_t now_ns)
 static void take_piece(struct ds_receive *r, const struct ds_peer *from,
                        const struct ds_piece *piece, int64_t now_ns);
 
-/* A window is the only message that costs much to read: strangers cannot make us. */
+/* A window is the only message that costs much to read: strangers cannot make us, and what it takes
+ * is taken only where there is room for it. */
 static enum ds_decode decode(struct ds_receive *r, const struct ds_peer *from, struct bytes in,
                              struct ds_message *m, const char **why)
 {
     enum ds_decode decoded = ds_message_decode_head(m, in.data, in.size, why);
     if (decoded != DS_DECODE_OK || !ds_sessions_wants(r->sessions, from, m->kind))
         return decoded;
+    if (m->kind == DS_MESSAGE_WINDOW &&
+        !ds_sessions_have_room(r->sessions, from, ds_message_weight(in.data, in.size)))
+        return DS_DECODE_NO_MEMORY;
     return ds_message_decode(m, in.data, in.size, why);
 }
 

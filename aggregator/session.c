@@ -45,10 +45,16 @@ void ds_sessions_destroy(struct ds_sessions *s)
 /* ---- what is held for a sensor ---- */
 
 /* The first of a sensor's always fits, as far as the others leave room. */
+static bool has_room(const struct ds_sessions *s, const struct session *session, size_t bytes)
+{
+    return session->in_flight < DS_SESSION_IN_FLIGHT_MAX &&
+           (session->held_bytes == 0 || session->held_bytes + bytes <= DS_SESSION_HELD_MAX) &&
+           (s->held_bytes == 0 || s->held_bytes + bytes <= DS_SESSIONS_HELD_MAX);
+}
+
 static bool charge(struct ds_sessions *s, struct session *session, size_t bytes)
 {
-    if ((session->held_bytes > 0 && session->held_bytes + bytes > DS_SESSION_HELD_MAX) ||
-        (s->held_bytes > 0 && s->held_bytes + bytes > DS_SESSIONS_HELD_MAX))
+    if (!has_room(s, session, bytes))
         return false;
     session->held_bytes += bytes;
     s->held_bytes += bytes;
@@ -181,7 +187,10 @@ static enum ds_step greet(struct ds_sessions *s, const struct ds_peer *from,
 static size_t window_bytes(const struct ds_window *w)
 {
     return sizeof *w + w->cell_count * sizeof w->cells[0] +
-           w->country_count * sizeof w->countries[0] + w->signature_count * sizeof w->signatures[0];
+           w->country_count * sizeof w->countries[0] + w->device_count * sizeof w->devices[0] +
+           w->signature_count * sizeof w->signatures[0] +
+           w->source_record_count * sizeof w->source_records[0] +
+           w->attack_count * sizeof w->attacks[0];
 }
 
 static enum ds_step admit(struct ds_sessions *s, struct session *session,
@@ -191,7 +200,7 @@ static enum ds_step admit(struct ds_sessions *s, struct session *session,
     if (m->sequence == 0)
         return refuse(answer, DS_REFUSAL_MALFORMED, 0, "sequences start at 1");
     size_t bytes = window_bytes(&m->window);
-    if (session->in_flight >= DS_SESSION_IN_FLIGHT_MAX || !charge(s, session, bytes))
+    if (!charge(s, session, bytes))
         return refuse(answer, DS_REFUSAL_BUSY, m->sequence, "too many windows wait for the store");
     session->in_flight++;
     memcpy(ticket->sensor, session->sensor, sizeof ticket->sensor);
@@ -208,11 +217,17 @@ bool ds_sessions_wants(struct ds_sessions *s, const struct ds_peer *from, enum d
     return (kind == DS_MESSAGE_WINDOW || kind == DS_MESSAGE_BYE) && find_peer(s, from);
 }
 
+bool ds_sessions_have_room(struct ds_sessions *s, const struct ds_peer *from, size_t bytes)
+{
+    const struct session *session = find_peer(s, from);
+    return !session || has_room(s, session, bytes);
+}
+
 static enum ds_step begin_pieces(struct ds_sessions *s, struct session *session, size_t whole,
                                  struct ds_message *answer)
 {
     free(release(s, session));
-    if (session->in_flight >= DS_SESSION_IN_FLIGHT_MAX || !charge(s, session, whole))
+    if (!charge(s, session, whole))
         return refuse(answer, DS_REFUSAL_BUSY, 0, "too many windows wait for the store");
     session->whole = whole;
     session->arrived = 0;
@@ -256,7 +271,8 @@ enum ds_step ds_sessions_message(struct ds_sessions *s, const struct ds_peer *fr
                       "install the same release on both");
     uint64_t sequence = m->kind == DS_MESSAGE_WINDOW ? m->sequence : 0;
     if (decoded == DS_DECODE_NO_MEMORY)
-        return refuse(answer, DS_REFUSAL_BUSY, sequence, "out of memory");
+        return refuse(answer, DS_REFUSAL_BUSY, sequence,
+                      "no memory for it now: too many windows wait for the store");
     if (decoded != DS_DECODE_OK)
         return refuse(answer, DS_REFUSAL_MALFORMED, sequence, "message could not be decoded");
     if (m->kind == DS_MESSAGE_HELLO)

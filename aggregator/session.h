@@ -63,6 +63,10 @@ void ds_sessions_destroy(struct ds_sessions *s); /* accepts NULL */
 bool ds_sessions_wants(struct ds_sessions *s, const struct ds_peer *from,
                        enum ds_message_kind kind);
 
+/* Is there room for a window of so many bytes in what this sensor, and all together, may hold? To
+ * be asked before it is decoded, which takes that memory. */
+bool ds_sessions_have_room(struct ds_sessions *s, const struct ds_peer *from, size_t bytes);
+
 /* A message arrived: decoded says how far it could be read, m holds what could. Fills answer
  * (ANSWER; its clock_ns is the caller's to set) or ticket (STORE). now_ns is steady. */
 enum ds_step ds_sessions_message(struct ds_sessions *s, const struct ds_peer *from,

@@ -135,6 +135,15 @@ size_t ds_frame_rows(struct ds_frame *f, size_t max, size_t row_bytes)
     return ds_frame_ok(f) ? rows : 0;
 }
 
+size_t ds_frame_count_rows(const void *packed, size_t size)
+{
+    struct ds_frame f;
+    ds_frame_open(&f, packed, size);
+    size_t rows = ds_frame_rows(&f, SIZE_MAX, 1);
+    ZSTD_freeDStream(f.stream);
+    return rows;
+}
+
 static void expect_end(struct ds_frame *f)
 {
     if (f->at != f->end || f->left_bytes > 0)

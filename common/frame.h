@@ -27,6 +27,9 @@ static inline uint8_t *ds_varint_put(uint8_t *to, uint64_t value)
  * for DS_VARINT_BYTES_MAX bytes a row. */
 typedef uint8_t *ds_frame_put_fn(uint8_t *to, const void *rows, size_t row_count, unsigned column);
 
+/* How many rows a frame says that it has, by its beginning alone; 0 where that is none. */
+size_t ds_frame_count_rows(const void *packed, size_t size);
+
 /* Makes a frame of a table; the caller frees *out. 0, or -1 without memory. */
 int ds_frame_pack(ds_frame_put_fn *put, const void *rows, size_t row_count, unsigned columns,
                   unsigned char **out, size_t *out_bytes);

@@ -88,6 +88,11 @@ enum ds_decode ds_message_decode(struct ds_message *m, const void *bytes, size_t
 enum ds_decode ds_message_decode_head(struct ds_message *m, const void *bytes, size_t size,
                                       const char **why);
 
+/* At most so many bytes would the window of this message take, decoded: what to charge before
+ * ds_message_decode. Whatever the bytes are it takes no more memory than a frame of zstd needs to
+ * begin. Pure. */
+size_t ds_message_weight(const void *message, size_t size);
+
 void ds_message_finish(struct ds_message *m);
 
 const char *ds_message_kind_name(unsigned kind);

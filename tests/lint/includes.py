@@ -79,8 +79,8 @@ KNOWS = {
 
 # Stages that are plain functions of their arguments: no sockets, files, clocks, threads or logs.
 PURE = {
-    "common": {"columns", "cursor", "fields", "frame", "message", "source_columns",
-               "text", "types", "window", "window_fields"},
+    "common": {"columns", "cursor", "fields", "frame", "message", "message_weight",
+               "source_columns", "text", "types", "window", "window_fields"},
     "sensor": {"link", "tunnel", "timeline", "parse", "classify", "count", "batch", "gather",
                "monitor", "permutation", "rules", "sources", "spool_record", "survey", "victims", "attacks"},
     "aggregator": {"merge", "session"},

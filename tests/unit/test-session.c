@@ -311,6 +311,31 @@ static void bytes_in_flight_are_bounded(void **state)
     assert_int_equal(give(f, "p1", &huge), DS_STEP_STORE);
 }
 
+/* Asked before a window is decoded, for its memory; all its tables count. */
+static void room_is_known_before_memory_is_taken(void **state)
+{
+    struct fixture *f = *state;
+    struct ds_peer p1 = peer("p1"), p2 = peer("p2"), to;
+    struct ds_message m = {.kind = DS_MESSAGE_WINDOW, .sequence = 1};
+    m.window.source_record_count = DS_SOURCES_MAX; /* only counted here, never looked at */
+    assert_welcome(f, "p1", "tokyo", 7);
+    assert_welcome(f, "p2", "osaka", 7);
+    assert_true(ds_sessions_have_room(f->sessions, &p1, DS_MESSAGE_UNPACKED)); /* the first */
+    assert_int_equal(give(f, "p1", &m), DS_STEP_STORE);
+    size_t held = f->ticket.held_bytes;
+    assert_true(held >= DS_SOURCES_MAX * sizeof *m.window.source_records);
+    assert_true(ds_sessions_have_room(f->sessions, &p1, DS_SESSION_HELD_MAX - held));
+    assert_false(ds_sessions_have_room(f->sessions, &p1, DS_SESSION_HELD_MAX - held + 1));
+    assert_true(ds_sessions_have_room(f->sessions, &p2, DS_SESSIONS_HELD_MAX - held));
+    assert_false(ds_sessions_have_room(f->sessions, &p2, DS_SESSIONS_HELD_MAX - held + 1));
+    ds_sessions_settle(f->sessions, &f->ticket, DS_OUTCOME_COMMITTED, NULL, &to, &f->answer);
+    for (uint64_t i = 2; i < 2 + DS_SESSION_IN_FLIGHT_MAX; i++) {
+        assert_true(ds_sessions_have_room(f->sessions, &p1, 1));
+        assert_int_equal(window(f, "p1", i), DS_STEP_STORE);
+    }
+    assert_false(ds_sessions_have_room(f->sessions, &p1, 1));
+}
+
 /* ---- pieces ---- */
 
 /* One with so many bytes of a value; *whole is freed by the caller on WHOLE. */
@@ -515,6 +540,7 @@ int main(void)
         TEST(one_connection_is_one_sensor),
         TEST(windows_in_flight_are_bounded),
         TEST(bytes_in_flight_are_bounded),
+        TEST(room_is_known_before_memory_is_taken),
         TEST(pieces_become_one_message),
         TEST(pieces_that_do_not_follow_make_nothing),
         TEST(pieces_are_charged_before_they_arrive),
