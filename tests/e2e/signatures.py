@@ -244,6 +244,43 @@ def test_through_the_aggregator():
                 {"telnet": PACKETS // 3, "odd-port": PACKETS // 2}, "stored signatures")
 
 
+def test_who_leads():
+    """Windows or embedded Linux: by the packets of the sources, whatever these packets are."""
+    forms = {"windows": (128, 0x4000, bytes.fromhex("020405b40103030801010402"), 8192),
+             "linux-old": (64, 0x4000, bytes.fromhex("020405b40402080a000000010000000001030302"), 5840),
+             "linux": (64, 0x4000, bytes.fromhex("020405b40402080a000000010000000001030307"), 29200),
+             "embedded": (64, 0, b"", 777)}
+    frames = []
+    for host, (name, count) in enumerate([("windows", 2), ("linux-old", 3), ("linux", 1),
+                                          ("embedded", 5)]):
+        ttl, flags, options, window = forms[name]
+        data = bytearray(packets.ip4(f"203.0.113.{host}", "198.18.3.4", 6,
+                                     packets.tcp(9, 23, packets.SYN, options), fragment=flags))
+        data[8], data[34:36] = ttl, window.to_bytes(2, "big")
+        answer = packets.ip4(f"203.0.113.{host}", "198.18.3.4", 17, packets.udp(53, 9))
+        frames += [bytes(data)] + [answer] * (count - 1)
+    with folder() as where:
+        store = os.path.join(where, "store")
+        with Program(AGGREGATOR, "--listen", "tcp://127.0.0.1:0", "--http", "127.0.0.1:0",
+                     "--store", store, where=where, name="aggregator") as aggregator:
+            found = wait_for(lambda: re.search(r"listening (tcp://\S+),", aggregator.err()),
+                             "aggregator")
+            run(SENSOR, "--read", write(where, "capture", packets.pcap(frames, packets.RAW)),
+                "--aggregator", found[1], "--name", "one", "--signatures", "none")
+            aggregator.stop(number=signal.SIGTERM)
+        table = run(DARKSCOPE, "top", "devices", "--store", store).out.decode()
+        rows = json.loads(run(DARKSCOPE, "top", "devices", "--store", store, "--format",
+                              "json").out)["rows"]
+        listed = json.loads(run(DARKSCOPE, "sources", "--store", store, "--format",
+                                "json").out)["rows"]
+    check_equal({row["device"]: row["packets"] for row in rows},
+                {"windows": 2, "linux-old": 3, "linux": 1, "embedded": 5}, "packets by device")
+    check_equal({row["source"]: row["device"] for row in listed},
+                {f"203.0.113.{n}": name for n, name in enumerate(forms)}, "devices of sources")
+    check("Windows 18.2%, embedded Linux (embedded, linux-old) 72.7%, Linux that may be either 9.1%"
+          in table, f"it says only: {table}")
+
+
 TESTS = [("files are counted, a bad one not", test_counts),
          ("settings choose", test_settings),
          ("reloading loses nothing", test_reload),
@@ -252,7 +289,8 @@ TESTS = [("files are counted, a bad one not", test_counts),
          ("test shows packets of a capture", test_packets_of_a_capture),
          ("p0f lists forms of SYNs", test_forms),
          ("list has all", test_list),
-         ("counts reach the store", test_through_the_aggregator)]
+         ("counts reach the store", test_through_the_aggregator),
+         ("Windows or embedded Linux", test_who_leads)]
 
 if __name__ == "__main__":
     sys.exit(main(TESTS))

@@ -5,6 +5,8 @@
 #include "command.h"
 #include "table.h"
 
+#include <string.h>
+
 static const struct column columns[] = {
     {"rank", "rank", COLUMN_COUNT, 0},
     {"class", "class", COLUMN_TEXT, 0},
@@ -51,6 +53,36 @@ static void print_rest(FILE *to, const json_t *answer)
     fprintf(to, "total %s packets\n", table_count(json_object_get(all, "packets"), total));
 }
 
+/* Of the packets, those of the devices with this name or that. */
+static const char *share_of(const json_t *rows, const char *one, const char *other,
+                            char out[static TABLE_CELL])
+{
+    double share = 0;
+    size_t i;
+    const json_t *row;
+    json_array_foreach(rows, i, row)
+    {
+        const char *device = json_string_value(json_object_get(row, "device"));
+        if (device && (strcmp(device, one) == 0 || strcmp(device, other) == 0))
+            share += json_real_value(json_object_get(row, "share"));
+    }
+    json_t *sum = json_real(share);
+    table_percent(sum, out);
+    json_decref(sum);
+    return out;
+}
+
+/* NICTER's question: who leads, Windows or embedded Linux? */
+static void print_leaders(FILE *to, const json_t *rows)
+{
+    char windows[TABLE_CELL], embedded[TABLE_CELL], either[TABLE_CELL];
+    fprintf(to,
+            "\nOf the packets: Windows %s, embedded Linux (embedded, linux-old) %s, "
+            "Linux that may be either %s\n",
+            share_of(rows, "windows", "", windows),
+            share_of(rows, "embedded", "linux-old", embedded), share_of(rows, "linux", "", either));
+}
+
 static void print_table(FILE *to, const json_t *answer)
 {
     char by[TABLE_CELL];
@@ -62,6 +94,8 @@ static void print_table(FILE *to, const json_t *answer)
     else
         table_print(to, rows, columns, COUNT(columns));
     print_rest(to, answer);
+    if (json_object_get(json_array_get(rows, 0), "device"))
+        print_leaders(to, rows);
 }
 
 static void print_csv(FILE *to, const json_t *answer)
