@@ -273,6 +273,7 @@ def test_asked_for():
         path = os.path.join(asked, name)
         if run(PRINT_MARKS, path, status=None).status == 0:
             compare(path)
+            compare_shipped(path)
 
 
 # --- recall and confusion ------------------------------------------------------------------------
