@@ -3,14 +3,24 @@
 
 #include "darkscope/config.h"
 #include "darkscope/endpoint.h"
+#include "darkscope/text.h"
 
 #include <argp.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define NS_PER_S INT64_C(1000000000)
+#define DAY_NS   (86400 * NS_PER_S)
 
 /* ---- the file ---- */
 
+struct keep {
+    char *minutes, *hours, *days;
+};
+
 struct ds_aggregator_file {
     char *listen, *http, *store, *key, *sensors;
+    struct keep *keep;
     enum ds_log_level *log;
 };
 
@@ -25,12 +35,25 @@ static const cyaml_strval_t log_levels[] = {
     {"error", DS_LOG_ERROR},
 };
 
+#define KEEP_TEXT(key)                                                                             \
+    CYAML_FIELD_STRING_PTR(#key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct keep, key, 1,    \
+                           CYAML_UNLIMITED)
+
+static const cyaml_schema_field_t keep_fields[] = {
+    KEEP_TEXT(minutes),
+    KEEP_TEXT(hours),
+    KEEP_TEXT(days),
+    CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t fields[] = {
     OPTIONAL_TEXT(listen),
     OPTIONAL_TEXT(http),
     OPTIONAL_TEXT(store),
     OPTIONAL_TEXT(key),
     OPTIONAL_TEXT(sensors),
+    CYAML_FIELD_MAPPING_PTR("keep", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+                            struct ds_aggregator_file, keep, keep_fields),
     CYAML_FIELD_ENUM_PTR("log", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct ds_aggregator_file,
                          log, log_levels, sizeof log_levels / sizeof log_levels[0]),
     CYAML_FIELD_END,
@@ -38,6 +61,24 @@ static const cyaml_schema_field_t fields[] = {
 
 static const cyaml_schema_value_t schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct ds_aggregator_file, fields),
+};
+
+/* What is wrong with a time to keep something, and what would be right. */
+static const char *check_keep(const char *text)
+{
+    int64_t ns;
+    if (strcmp(text, "forever") == 0)
+        return NULL;
+    if (!ds_duration_parse(text, &ns) || ns < DAY_NS)
+        return "is no time of at least a day; write it like 7d, or forever";
+    return NULL;
+}
+
+static const struct ds_config_rule rules[] = {
+    {"keep.minutes", check_keep, false},
+    {"keep.hours", check_keep, false},
+    {"keep.days", check_keep, false},
+    {0},
 };
 
 /* ---- the command line ---- */
@@ -133,6 +174,25 @@ static int read_keys(const char *key, struct ds_aggregator_config *c, struct ds_
     return ds_keys_read(c->sensors, &c->allowed, err);
 }
 
+static int64_t keep_of(const char *text, int64_t otherwise_s)
+{
+    int64_t ns;
+    if (!text)
+        return otherwise_s;
+    return ds_duration_parse(text, &ns) ? ns / NS_PER_S : DS_KEEP_FOR_EVER;
+}
+
+static struct ds_retention retention_of(const struct keep *k)
+{
+    static const struct keep nothing;
+    k = k ? k : &nothing;
+    return (struct ds_retention){
+        .minutes_s = keep_of(k->minutes, DS_KEEP_MINUTES_S),
+        .hours_s = keep_of(k->hours, DS_KEEP_HOURS_S),
+        .days_s = keep_of(k->days, DS_KEEP_FOR_EVER),
+    };
+}
+
 static int check(const struct ds_aggregator_config *c, struct ds_error *err)
 {
     struct sockaddr_storage address;
@@ -142,6 +202,9 @@ static int check(const struct ds_aggregator_config *c, struct ds_error *err)
         return -1;
     if (!*c->store)
         return ds_error(err, DS_CONFIG, "store: is empty: name a directory");
+    if (c->keep.minutes_s > c->keep.hours_s || c->keep.hours_s > c->keep.days_s)
+        return ds_error(err, DS_CONFIG,
+                        "keep: hours must be kept as long as minutes or longer, and days as hours");
     return 0;
 }
 
@@ -151,7 +214,7 @@ int ds_aggregator_config_load(const struct ds_aggregator_options *o,
     static const struct ds_aggregator_file nothing;
     void *loaded = NULL;
     *out = (struct ds_aggregator_config){0};
-    if (o->config && ds_config_load(o->config, &schema, NULL, &loaded, err) < 0)
+    if (o->config && ds_config_load(o->config, &schema, rules, &loaded, err) < 0)
         return -1;
     const struct ds_aggregator_file *file = loaded ? loaded : &nothing;
     struct ds_aggregator_config c = {
@@ -159,6 +222,7 @@ int ds_aggregator_config_load(const struct ds_aggregator_options *o,
         .http = first_of(o->http, file->http, DS_CONFIG_HTTP),
         .store = first_of(o->store, file->store, DS_CONFIG_STORE),
         .sensors = first_of(o->sensors, file->sensors, NULL),
+        .keep = retention_of(file->keep),
         .log = file->log ? *file->log : DS_LOG_INFO,
         .file = loaded,
     };

@@ -9,6 +9,7 @@
 #include "darkscope/error.h"
 #include "darkscope/key.h"
 #include "darkscope/log.h"
+#include "store.h"
 
 #include <stdbool.h>
 
@@ -31,6 +32,7 @@ struct ds_aggregator_config {
     const char *sensors;    /* file or directory of the keys that may connect; NULL: no keys */
     struct ds_key key;      /* secret; whoever has used it may wipe it */
     struct ds_keys allowed; /* of sensors; whoever uses them may take them */
+    struct ds_retention keep;
     enum ds_log_level log;
     struct ds_aggregator_file *file; /* owns what came from it */
 };

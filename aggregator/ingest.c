@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,13 +18,17 @@
  * that the network thread has not taken yet. Sessions bound the windows in flight. */
 #define SETTLED_MAX (DS_SESSIONS_MAX * DS_SESSION_IN_FLIGHT_MAX + DS_INGEST_QUEUE_MAX)
 
+/* Without windows, so often. */
+#define TIDY_MS 60000
+
 struct ds_ingest {
     struct ds_store *store;
+    struct ds_retention keep;
     struct ds_channel *waiting, *settled;
     pthread_t thread;
     bool is_running;
-    struct ds_quiet failing, refusing; /* store thread */
-    pthread_mutex_t mutex;             /* protects health */
+    struct ds_quiet failing, refusing, untidy; /* store thread */
+    pthread_mutex_t mutex;                     /* protects health */
     struct ds_ingest_health health;
 };
 
@@ -120,25 +125,50 @@ static void note(struct ds_ingest *i, enum ds_outcome outcome)
     }
 }
 
+/* Upkeep must not make windows wait: one piece of it after each, all of it while none is there. */
+static void tidy(struct ds_ingest *i)
+{
+    struct ds_error err = {0};
+    int result;
+    do
+        result = i->store->ops->tidy(i->store, &i->keep, ds_clock_utc_ns() / DS_NS_PER_S, &err);
+    while (result > 0 && ds_channel_depth(i->waiting) == 0);
+    uint64_t unsaid;
+    if (result < 0 && ds_quiet_allows(&i->untidy, ds_clock_steady_ns(), &unsaid))
+        ds_log(DS_LOG_ERROR,
+               "cannot sum up or delete what is old, tried again later: %s (%" PRIu64
+               " failures not logged)",
+               err.text, unsaid);
+}
+
 static void *run(void *arg)
 {
     struct ds_ingest *i = arg;
     struct ds_job *job;
-    while ((job = ds_channel_wait(i->waiting))) {
+    for (;;) {
+        struct pollfd p = {.fd = ds_channel_fd(i->waiting), .events = POLLIN};
+        if (poll(&p, 1, TIDY_MS) == 0) {
+            tidy(i);
+            continue;
+        }
+        if (!(job = ds_channel_wait(i->waiting)))
+            return NULL;
         store_window(i, job);
         note(i, job->outcome);
         if (!ds_channel_push(i->settled, job))
             ds_job_destroy(job); /* cannot happen (SETTLED_MAX); the sensor would send it again */
+        tidy(i);
     }
-    return NULL;
 }
 
-int ds_ingest_start(struct ds_store *store, struct ds_ingest **out, struct ds_error *err)
+int ds_ingest_start(struct ds_store *store, const struct ds_retention *keep, struct ds_ingest **out,
+                    struct ds_error *err)
 {
     struct ds_ingest *i = calloc(1, sizeof *i);
     if (!i)
         return ds_error(err, DS_FAILURE, "cannot start the store thread: out of memory");
     i->store = store;
+    i->keep = *keep;
     pthread_mutex_init(&i->mutex, NULL);
     if (ds_channel_create(DS_INGEST_QUEUE_MAX, &i->waiting) < 0 ||
         ds_channel_create(SETTLED_MAX, &i->settled) < 0) {

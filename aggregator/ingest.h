@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The store thread: takes windows from a bounded queue, checks their books, commits them, and says
- * what became of each. It never stops for a failing store: the window is given back as FAILED, its
- * sensor keeps it and tries again, and the next commit that works mends everything.
+ * The store thread: takes windows from a bounded queue, checks their books, commits them, says what
+ * became of each, and looks after the store. It never stops for a failing store: the window is
+ * given back as FAILED, its sensor keeps it and tries again, and the next commit that works mends
+ * everything.
  */
 #ifndef DARKSCOPE_INGEST_H
 #define DARKSCOPE_INGEST_H
@@ -32,8 +33,10 @@ struct ds_ingest_health {
 
 struct ds_ingest;
 
-/* Starts the thread, which alone uses store (a writer) until ds_ingest_stop. 0, or -1 with err. */
-int ds_ingest_start(struct ds_store *store, struct ds_ingest **out, struct ds_error *err);
+/* Starts the thread, which alone uses store (a writer) until ds_ingest_stop, and keeps what keep
+ * says. 0, or -1 with err. */
+int ds_ingest_start(struct ds_store *store, const struct ds_retention *keep, struct ds_ingest **out,
+                    struct ds_error *err);
 
 /* Network thread. False where the queue is full: the job is still the caller's. */
 bool ds_ingest_push(struct ds_ingest *i, struct ds_job *job);

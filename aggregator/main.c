@@ -137,7 +137,7 @@ static int build(struct aggregator *a, struct ds_error *err)
     raise_descriptor_limit();
     if (ds_store_open(a->config.store, DS_STORE_WRITE, &a->writer, err) < 0 ||
         ds_store_open(a->config.store, DS_STORE_READ, &a->reader, err) < 0 ||
-        ds_ingest_start(a->writer, &a->ingest, err) < 0 ||
+        ds_ingest_start(a->writer, &a->config.keep, &a->ingest, err) < 0 ||
         ds_answerer_start(a->reader, &a->answerer, err) < 0 || listen_for_sensors(a, err) < 0)
         return -1;
     const struct ds_serve_settings settings = {

@@ -82,13 +82,15 @@ struct ds_figures {
     uint64_t packets;
     uint64_t bytes;
     uint64_t survey_packets;
-    uint64_t sources;       /* unique sources, where sources_exact or sources_estimated */
-    uint64_t sources_peak;  /* the largest count in one window, sensor (and class of a port) */
-    double sources_error;   /* relative standard error of the estimate */
-    bool has_bytes;         /* false: not kept for this kind (types, protocols, signatures) */
-    bool has_survey;        /* only for figures that come from cells */
-    bool has_sources;       /* false: unique sources are not kept for this combination, ever */
-    bool sources_exact;     /* they came in one window of one sensor, whose tables sufficed */
+    uint64_t sources;      /* unique sources, where sources_exact or sources_estimated */
+    uint64_t sources_peak; /* the largest count in one window, sensor (and class of a port) */
+    double sources_error;  /* relative standard error of the estimate */
+    bool has_bytes;        /* false: not kept for this kind (types, protocols, signatures) */
+    bool has_survey;       /* only for figures that come from cells */
+    bool has_sources;      /* false: unique sources are not kept for this combination, ever */
+    bool is_floor;         /* packets and bytes are at least so many: hours and days do not keep all
+                              cells of a port and country (docs/storage.md) */
+    bool sources_exact;    /* they came in one window of one sensor, whose tables sufficed */
     bool sources_estimated; /* from sketches; never together with sources_exact */
 };
 
@@ -225,6 +227,15 @@ enum ds_put {
     DS_PUT_REFUSED = 2,   /* this window can never be stored (err says why); nothing changed */
 };
 
+/* How long is kept what a store has, after its time and after it was received; in seconds. */
+struct ds_retention {
+    int64_t minutes_s, hours_s, days_s; /* DS_KEEP_FOR_EVER, or at least a day */
+};
+
+#define DS_KEEP_FOR_EVER  INT64_MAX
+#define DS_KEEP_MINUTES_S (7 * INT64_C(86400))
+#define DS_KEEP_HOURS_S   (400 * INT64_C(86400))
+
 /* All return 0, a positive condition where named, or -1 with err filled (disk full, corrupt, ...;
  * put may be tried again with the same message). */
 struct ds_store_ops {
@@ -268,6 +279,12 @@ struct ds_store_ops {
      * On 0 the caller finishes *out. 1 where there is none (out is empty). */
     int (*load)(struct ds_store *store, int64_t start_s, const char *sensor, struct ds_window *out,
                 struct ds_origin *origin, struct ds_error *err);
+
+    /* Does one piece of upkeep, after which all answers are what they were, but for what is deleted
+     * by keep: sums up windows that are complete, packs, deletes. Only on a writer; blocks for up
+     * to some seconds. now_s: the time. 1: call again, there may be more; 0: nothing to do. */
+    int (*tidy)(struct ds_store *store, const struct ds_retention *keep, int64_t now_s,
+                struct ds_error *err);
 
     /* Closes and frees. Accepts NULL only through ds_store_destroy. */
     void (*destroy)(struct ds_store *store);

@@ -9,6 +9,8 @@
  */
 #include "spool_record.h"
 
+#include "crc32c.h"
+
 #include "darkscope/text.h"
 
 #include <endian.h>
@@ -20,27 +22,6 @@ static const uint8_t magic[MAGIC_BYTES] = {'d', 'k', 's', 'c', 's', 'p', '0', '1
 enum { KIND = 8, SIZE = 12, BOOT = 16, SEQUENCE = 24, SENSOR = 32, BODY_SUM = 96, HEAD_SUM = 100 };
 _Static_assert(HEAD_SUM + 4 == DS_SPOOL_HEAD_BYTES, "the head ends with its sum");
 _Static_assert(BODY_SUM - SENSOR == DS_NAME_MAX + 1, "a name fits");
-
-/* CRC-32C (RFC 3720, B.4). What a byte adds is the sum of what its two halves add. */
-static uint32_t sum_of(const uint8_t *bytes, size_t size)
-{
-    static const uint32_t low[16] = {
-        0x00000000, 0xf26b8303, 0xe13b70f7, 0x1350f3f4, 0xc79a971f, 0x35f1141c,
-        0x26a1e7e8, 0xd4ca64eb, 0x8ad958cf, 0x78b2dbcc, 0x6be22838, 0x9989ab3b,
-        0x4d43cfd0, 0xbf284cd3, 0xac78bf27, 0x5e133c24,
-    };
-    static const uint32_t high[16] = {
-        0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3,
-        0x61c69362, 0x7198540d, 0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9,
-        0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
-    };
-    uint32_t sum = UINT32_MAX;
-    for (size_t i = 0; i < size; i++) {
-        uint32_t changed = sum ^ bytes[i];
-        sum = sum >> 8 ^ high[changed >> 4 & 15] ^ low[changed & 15];
-    }
-    return ~sum;
-}
 
 static void put32(uint8_t *to, uint32_t value)
 {
@@ -77,8 +58,8 @@ void ds_spool_record_head(const struct ds_spool_record *r, uint8_t head[static D
     put64(head + BOOT, r->boot);
     put64(head + SEQUENCE, r->sequence);
     memcpy(head + SENSOR, r->sensor, strlen(r->sensor));
-    put32(head + BODY_SUM, sum_of(r->body, r->size));
-    put32(head + HEAD_SUM, sum_of(head, HEAD_SUM));
+    put32(head + BODY_SUM, ds_crc32c(r->body, r->size));
+    put32(head + HEAD_SUM, ds_crc32c(head, HEAD_SUM));
 }
 
 /* Is what an intact head says one of ours, and all of its body there? */
@@ -93,7 +74,7 @@ static bool is_sane(const struct ds_spool_record *r, size_t size)
 bool ds_spool_record_decode(const uint8_t *bytes, size_t size, struct ds_spool_record *out)
 {
     if (size < DS_SPOOL_HEAD_BYTES || memcmp(bytes, magic, MAGIC_BYTES) != 0 ||
-        get32(bytes + HEAD_SUM) != sum_of(bytes, HEAD_SUM))
+        get32(bytes + HEAD_SUM) != ds_crc32c(bytes, HEAD_SUM))
         return false;
     *out = (struct ds_spool_record){
         .kind = get32(bytes + KIND),
@@ -103,7 +84,7 @@ bool ds_spool_record_decode(const uint8_t *bytes, size_t size, struct ds_spool_r
         .size = get32(bytes + SIZE),
     };
     memcpy(out->sensor, bytes + SENSOR, sizeof out->sensor);
-    return is_sane(out, size) && get32(bytes + BODY_SUM) == sum_of(out->body, out->size);
+    return is_sane(out, size) && get32(bytes + BODY_SUM) == ds_crc32c(out->body, out->size);
 }
 
 /* Goes on to what may be the next record. */

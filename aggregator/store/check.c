@@ -80,6 +80,8 @@ static const char *bad_cells(const struct ds_window *w)
             return "the cells are not in order";
         if (too_large(figures, 4))
             return "a cell's figure is larger than 2^48";
+        if (c->packets == 0 || c->sources > c->packets || c->survey_packets > c->packets)
+            return "a cell has no packets, or more sources or survey packets than packets";
     }
     return NULL;
 }

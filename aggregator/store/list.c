@@ -1,166 +1,128 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sums over a range, the list of windows, the catalogue of sensors.
+ * The list of windows, and the sensors.
  */
-#include "sqlite.h"
+#include "plan.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-/* Walks the rows of one statement over a range: each gets the sums and the statement at a row. */
-static int walk(struct sqlite_store *s, const char *sql, const struct ds_range *range,
-                void (*each)(struct ds_totals *out, sqlite3_stmt *stmt), struct ds_totals *out,
-                struct ds_error *err)
+/* ---- sensors ---- */
+
+struct sensors {
+    struct ds_sensor_row *rows;
+    size_t count;
+    bool no_memory;
+};
+
+static struct ds_sensor_row *find_sensor(struct sensors *s, sqlite3_stmt *stmt)
 {
-    sqlite3_stmt *stmt = ds_sqlite_prepare(s, sql, err);
+    char name[DS_NAME_MAX + 1];
+    ds_sqlite_text(stmt, 0, name, sizeof name);
+    for (size_t i = 0; i < s->count; i++)
+        if (strcmp(s->rows[i].name, name) == 0)
+            return &s->rows[i];
+    void *larger = realloc(s->rows, (s->count + 1) * sizeof *s->rows);
+    if (!larger) {
+        s->no_memory = true;
+        return NULL;
+    }
+    s->rows = larger;
+    s->rows[s->count] = (struct ds_sensor_row){.first_s = INT64_MAX, .grid_s = 1};
+    memcpy(s->rows[s->count].name, name, sizeof name);
+    return &s->rows[s->count++];
+}
+
+static uint32_t common_multiple(uint32_t a, uint32_t b)
+{
+    uint32_t multiple = a;
+    while (multiple % b != 0)
+        multiple += a;
+    return multiple;
+}
+
+static void add_sensor(struct sensors *s, sqlite3_stmt *stmt)
+{
+    struct ds_sensor_row *row = find_sensor(s, stmt);
+    if (!row)
+        return;
+    int64_t first_s = sqlite3_column_int64(stmt, 1), end_s = sqlite3_column_int64(stmt, 2);
+    int64_t received_s = sqlite3_column_int64(stmt, 3);
+    uint64_t grid_s = ds_sqlite_u64(stmt, 9);
+    row->first_s = first_s < row->first_s ? first_s : row->first_s;
+    row->end_s = end_s > row->end_s ? end_s : row->end_s;
+    row->last_received_s = received_s > row->last_received_s ? received_s : row->last_received_s;
+    row->windows += ds_sqlite_u64(stmt, 4);
+    row->observed_ns += ds_sqlite_u64(stmt, 5);
+    row->received += ds_sqlite_u64(stmt, 6);
+    row->counted += ds_sqlite_u64(stmt, 7);
+    row->dropped += ds_sqlite_u64(stmt, 8);
+    if (grid_s >= 1 && grid_s <= DS_WINDOW_SECONDS_MAX && DS_WINDOW_SECONDS_MAX % grid_s == 0)
+        row->grid_s = common_multiple(row->grid_s, (uint32_t)grid_s);
+}
+
+#define NAME(table) "SELECT (SELECT name FROM sensor WHERE id = " table ".sensor),"
+#define FIGURES                                                                                    \
+    " sum(observed_ns), sum(received), sum(counted), sum(dropped_kernel + dropped_interface +"     \
+    " dropped_ring),"
+
+static int each_piece(void *arg, struct store_file *f, const struct piece *piece,
+                      struct ds_error *err)
+{
+    sqlite3_stmt *stmt = ds_piece_prepare(
+        f, piece, NULL,
+        NAME("window") " min(start), max(start + seconds), (SELECT max(received) FROM message AS m"
+                       "  WHERE m.sensor = window.sensor), count(*)," FIGURES
+                       " seconds FROM window WHERE #"
+                       " GROUP BY sensor, seconds",
+        NAME("@") " min(first_start), max(last_end), max(last_received), sum(windows)," FIGURES
+                  " grid_seconds FROM @ WHERE # GROUP BY sensor, grid_seconds",
+        err);
     if (!stmt)
         return -1;
-    ds_sqlite_bind_range(stmt, range);
     int row;
-    while ((row = ds_sqlite_step(s, stmt, err)) == 1)
-        each(out, stmt);
+    while ((row = ds_sqlite_step(f, stmt, err)) == 1)
+        add_sensor(arg, stmt);
     sqlite3_finalize(stmt);
     return row;
 }
 
-static void add_window(struct ds_totals *out, sqlite3_stmt *stmt)
+static int compare_names(const void *left, const void *right)
 {
-    struct ds_window *w = &out->sum;
-    int i = 0;
-    out->windows = ds_sqlite_u64(stmt, i++);
-    out->sensors = ds_sqlite_u64(stmt, i++);
-    out->first_s = sqlite3_column_int64(stmt, i++);
-    out->end_s = sqlite3_column_int64(stmt, i++);
-    out->observed_ns = ds_sqlite_u64(stmt, i++);
-    out->split = ds_sqlite_u64(stmt, i++);
-    w->bytes = ds_sqlite_u64(stmt, i++);
-    w->sources = ds_sqlite_u64(stmt, i++);
-    for (size_t b = 0; b < DS_BOOK_COUNT; b++)
-        w->books[b] = ds_sqlite_u64(stmt, i++);
-    for (size_t o = 0; o < DS_OVERFLOW_COUNT; o++)
-        w->overflow[o] = ds_sqlite_u64(stmt, i++);
-    out->sources_exact =
-        out->windows == 1 && out->split == 0 && w->overflow[DS_OVERFLOW_SOURCES] == 0;
-}
-
-static void add_addresses(struct ds_totals *out, sqlite3_stmt *stmt)
-{
-    out->sum.addresses_known = sqlite3_column_int(stmt, 1) == 1;
-    out->sum.addresses = out->sum.addresses_known ? ds_sqlite_u64(stmt, 0) : 0;
-}
-
-static void add_malformed(struct ds_totals *out, sqlite3_stmt *stmt)
-{
-    int i = ds_sqlite_name_index(ds_malformed_name, (const char *)sqlite3_column_text(stmt, 0));
-    if (i >= 0)
-        out->sum.malformed[i] = ds_sqlite_u64(stmt, 1);
-}
-
-static void add_type(struct ds_totals *out, sqlite3_stmt *stmt)
-{
-    int i = ds_sqlite_name_index(ds_type_name, (const char *)sqlite3_column_text(stmt, 0));
-    if (i >= 0)
-        out->sum.types[i] = ds_sqlite_u64(stmt, 1);
-}
-
-static void add_protocol(struct ds_totals *out, sqlite3_stmt *stmt)
-{
-    out->sum.protocols[sqlite3_column_int64(stmt, 0) & 0xff] = ds_sqlite_u64(stmt, 1);
-}
-
-static void add_class(struct ds_totals *out, sqlite3_stmt *stmt)
-{
-    uint64_t cls = ds_sqlite_u64(stmt, 0);
-    if (cls < DS_CLASS_COUNT)
-        out->sum.classes[cls] = (struct ds_tally){.packets = ds_sqlite_u64(stmt, 1),
-                                                  .bytes = ds_sqlite_u64(stmt, 2),
-                                                  .sources = ds_sqlite_u64(stmt, 3)};
-}
-
-static void add_country_db(struct ds_totals *out, sqlite3_stmt *stmt)
-{
-    if (out->country_db_count < DS_STORE_DBS_MAX)
-        ds_sqlite_text(stmt, 0, out->country_dbs[out->country_db_count++],
-                       sizeof out->country_dbs[0]);
-}
-
-#define BY_NAME(name, table)                                                                       \
-    "SELECT " name ", sum(packets) FROM " table " WHERE " STORE_IN_RANGE " GROUP BY 1"
-
-static const struct {
-    const char *sql;
-    void (*each)(struct ds_totals *out, sqlite3_stmt *stmt);
-} sums[] = {
-    {"SELECT count(*), count(DISTINCT sensor), min(start), max(start + seconds), sum(observed_ns),"
-     " sum(parts > 1), sum(bytes), max(sources), sum(received), sum(counted), sum(outside),"
-     " sum(malformed), sum(late), sum(fragment), sum(truncated), sum(dropped_kernel),"
-     " sum(dropped_interface), sum(dropped_ring), sum(overflow_cells), sum(overflow_pairs),"
-     " sum(overflow_sources), sum(overflow_destinations), sum(overflow_signatures),"
-     " sum(overflow_attacks) FROM window WHERE " STORE_IN_RANGE,
-     add_window},
-    {"SELECT sum(most), count(most) = count(*) FROM (SELECT max(addresses) AS most FROM window"
-     " WHERE " STORE_IN_RANGE " GROUP BY sensor) HAVING count(*) > 0",
-     add_addresses},
-    {BY_NAME("reason", "window_malformed"), add_malformed},
-    {BY_NAME("type", "window_type"), add_type},
-    {BY_NAME("proto", "window_protocol"), add_protocol},
-    {"SELECT class, sum(packets), sum(bytes), max(sources) FROM window_class WHERE " STORE_IN_RANGE
-     " GROUP BY class",
-     add_class},
-    {"SELECT DISTINCT country_db FROM window WHERE country_db <> '' AND " STORE_IN_RANGE
-     " ORDER BY 1 LIMIT 8",
-     add_country_db},
-};
-
-int ds_sqlite_totals(struct ds_store *store, const struct ds_range *range, struct ds_totals *out,
-                     struct ds_error *err)
-{
-    struct sqlite_store *s = sqlite_of(store);
-    struct ds_totals totals = {0};
-    /* One transaction, so that all sums are of the same moment. */
-    if (ds_sqlite_exec(s, "BEGIN", err) < 0)
-        return -1;
-    int result = 0;
-    for (size_t i = 0; i < sizeof sums / sizeof sums[0] && result == 0; i++)
-        result = walk(s, sums[i].sql, range, sums[i].each, &totals, err);
-    ds_sqlite_exec(s, "ROLLBACK", NULL);
-    if (result == 0)
-        *out = totals;
-    return result;
+    const struct ds_sensor_row *a = left, *b = right;
+    return strcmp(a->name, b->name);
 }
 
 int ds_sqlite_sensors(struct ds_store *store, ds_sensor_fn *each, void *arg, struct ds_error *err)
 {
     struct sqlite_store *s = sqlite_of(store);
-    sqlite3_stmt *stmt =
-        ds_sqlite_prepare(s,
-                          "SELECT name, first_start, last_end, last_received, windows, observed_ns,"
-                          " received, counted, dropped, grid_seconds FROM sensor ORDER BY name",
-                          err);
-    if (!stmt)
-        return -1;
-    int result;
-    while ((result = ds_sqlite_step(s, stmt, err)) == 1) {
-        struct ds_sensor_row row = {
-            .first_s = sqlite3_column_int64(stmt, 1),
-            .end_s = sqlite3_column_int64(stmt, 2),
-            .last_received_s = sqlite3_column_int64(stmt, 3),
-            .windows = ds_sqlite_u64(stmt, 4),
-            .observed_ns = ds_sqlite_u64(stmt, 5),
-            .received = ds_sqlite_u64(stmt, 6),
-            .counted = ds_sqlite_u64(stmt, 7),
-            .dropped = ds_sqlite_u64(stmt, 8),
-            .grid_s = (uint32_t)ds_sqlite_u64(stmt, 9),
-        };
-        ds_sqlite_text(stmt, 0, row.name, sizeof row.name);
-        result = each(arg, &row);
-        if (result != 0)
-            break;
-    }
-    sqlite3_finalize(stmt);
+    const int64_t edges_s[] = {0, DS_STORE_TIME_MAX};
+    const struct ds_buckets whole = {edges_s, 1, NULL};
+    const struct plan plan = {.buckets = &whole};
+    struct sensors sensors = {0};
+    int result = ds_plan_walk(s, &plan, each_piece, &sensors, err);
+    ds_files_release(s);
+    if (result == 0 && sensors.no_memory)
+        result = ds_error(err, DS_FAILURE, "out of memory");
+    if (sensors.count > 1)
+        qsort(sensors.rows, sensors.count, sizeof *sensors.rows, compare_names);
+    for (size_t i = 0; i < sensors.count && result == 0; i++)
+        result = each(arg, &sensors.rows[i]);
+    free(sensors.rows);
     return result;
 }
 
-static int each_window(sqlite3_stmt *stmt, bool with_sources, ds_window_fn *each, void *arg,
+/* ---- windows ---- */
+
+struct listing {
+    const struct ds_range *range;
+    uint64_t left; /* rows that may still come */
+    bool with_sources;
+    ds_window_fn *each;
+    void *arg;
+};
+
+static int each_window(struct store_file *f, sqlite3_stmt *stmt, const struct listing *l,
                        struct ds_error *err)
 {
     struct ds_window w;
@@ -171,16 +133,15 @@ static int each_window(sqlite3_stmt *stmt, bool with_sources, ds_window_fn *each
     struct ds_origin origin = {.sensors = 1, .parts = parts, .sources_exact = parts == 1};
     int result = 0;
     int column = 1 + STORE_WINDOW_COLUMN_COUNT;
-    if (with_sources && sqlite3_column_type(stmt, column) != SQLITE_NULL)
-        result = ds_sqlite_read_sources(stmt, column, &w, err);
+    if (l->with_sources && sqlite3_column_type(stmt, column) != SQLITE_NULL)
+        result = ds_sqlite_read_sources(f, stmt, column, &w, err);
     if (result == 0)
-        result = each(arg, name, &w, &origin);
+        result = l->each(l->arg, name, &w, &origin);
     ds_window_finish(&w);
     return result;
 }
 
-int ds_sqlite_windows(struct ds_store *store, const struct ds_range *range, uint64_t limit,
-                      bool with_sources, ds_window_fn *each, void *arg, struct ds_error *err)
+static int list_day(struct listing *l, struct store_file *f, struct ds_error *err)
 {
 #define WINDOWS_WITH(columns, join)                                                                \
     "SELECT (SELECT name FROM sensor WHERE id = sensor), " STORE_WINDOW_COLUMNS columns            \
@@ -188,18 +149,43 @@ int ds_sqlite_windows(struct ds_store *store, const struct ds_range *range, uint
     static const char plain[] = WINDOWS_WITH("", "");
     static const char sources[] =
         WINDOWS_WITH(", " STORE_SOURCES_COLUMNS, "LEFT JOIN window_sources USING (start, sensor)");
-    struct sqlite_store *s = sqlite_of(store);
-    sqlite3_stmt *stmt = ds_sqlite_prepare(s, with_sources ? sources : plain, err);
+    sqlite3_stmt *stmt = ds_sqlite_prepare(f, l->with_sources ? sources : plain, err);
     if (!stmt)
         return -1;
-    ds_sqlite_bind_range(stmt, range);
-    ds_sqlite_bind_int(stmt, ":limit", limit > INT64_MAX ? INT64_MAX : (int64_t)limit);
+    ds_sqlite_bind_range(stmt, l->range);
+    ds_sqlite_bind_int(stmt, ":limit", l->left > INT64_MAX ? INT64_MAX : (int64_t)l->left);
     int result;
-    while ((result = ds_sqlite_step(s, stmt, err)) == 1) {
-        result = each_window(stmt, with_sources, each, arg, err);
+    while ((result = ds_sqlite_step(f, stmt, err)) == 1) {
+        l->left--;
+        result = each_window(f, stmt, l, err);
         if (result != 0)
             break;
     }
     sqlite3_finalize(stmt);
+    return result;
+}
+
+int ds_sqlite_windows(struct ds_store *store, const struct ds_range *range, uint64_t limit,
+                      bool with_sources, ds_window_fn *each, void *arg, struct ds_error *err)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    struct listing l = {
+        .range = range, .left = limit, .with_sources = with_sources, .each = each, .arg = arg};
+    int result = ds_files_list(s, err);
+    int64_t from_s = range->from_s < 0 ? 0 : range->from_s;
+    from_s = from_s < DS_STORE_TIME_MAX ? from_s : DS_STORE_TIME_MAX;
+    size_t i = ds_files_find(s, STORE_MINUTES, ds_period_start(STORE_MINUTES, from_s));
+    for (; i < s->lists[STORE_MINUTES].count && result == 0 && l.left > 0; i++) {
+        struct store_file *f;
+        int64_t day_s = s->lists[STORE_MINUTES].from_s[i];
+        if (day_s >= range->to_s)
+            break;
+        result = ds_file_use(s, STORE_MINUTES, day_s, &f, err);
+        if (result == 0)
+            result = list_day(&l, f, err);
+        else if (result > 0) /* deleted since */
+            result = 0;
+        ds_files_release(s);
+    }
     return result;
 }

@@ -5,19 +5,10 @@
  * left out, never indexed with.
  */
 #include "merge.h"
-#include "sqlite.h"
+#include "merge_runs.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-int ds_sqlite_name_index(const char *(*name_of)(unsigned), const char *name)
-{
-    const char *known;
-    for (unsigned i = 0; (known = name_of(i)); i++)
-        if (strcmp(known, name) == 0)
-            return (int)i;
-    return -1;
-}
 
 uint64_t ds_sqlite_read_window(sqlite3_stmt *stmt, int first, struct ds_window *w)
 {
@@ -84,15 +75,6 @@ static int read_class(struct ds_window *w, sqlite3_stmt *stmt)
     return 0;
 }
 
-static ds_country country_at(sqlite3_stmt *stmt, int column)
-{
-    char text[3];
-    ds_country country = DS_COUNTRY_UNKNOWN;
-    ds_sqlite_text(stmt, column, text, sizeof text);
-    ds_country_parse(text, &country);
-    return country;
-}
-
 /* Room for one more row in a table that has count of them: capacities are powers of two. NULL
  * without memory. */
 static void *grow(void *rows, size_t count, size_t row_bytes)
@@ -108,8 +90,8 @@ static int read_country(struct ds_window *w, sqlite3_stmt *stmt)
     if (!rows)
         return -1;
     w->countries = rows;
-    w->countries[w->country_count++] =
-        (struct ds_country_tally){.country = country_at(stmt, 0), .tally = tally_at(stmt, 1)};
+    w->countries[w->country_count++] = (struct ds_country_tally){
+        .country = ds_sqlite_country(stmt, 0), .tally = tally_at(stmt, 1)};
     return 0;
 }
 
@@ -122,7 +104,7 @@ static int read_device(struct ds_window *w, sqlite3_stmt *stmt)
     w->devices = rows;
     if (device < DS_DEVICE_COUNT)
         w->devices[w->device_count++] = (struct ds_device_tally){
-            .country = country_at(stmt, 0),
+            .country = ds_sqlite_country(stmt, 0),
             .device = (uint8_t)device,
             .packets = ds_sqlite_u64(stmt, 2),
             .sources = ds_sqlite_u64(stmt, 3),
@@ -149,7 +131,7 @@ void ds_sqlite_read_attack(sqlite3_stmt *stmt, int first, struct ds_attack *out)
     int i = first;
     out->victim = (uint32_t)sqlite3_column_int64(stmt, i++);
     out->proto = (uint8_t)sqlite3_column_int(stmt, i++);
-    out->country = country_at(stmt, i++);
+    out->country = ds_sqlite_country(stmt, i++);
     out->port = (uint16_t)sqlite3_column_int(stmt, i++);
     out->ports = (uint32_t)sqlite3_column_int64(stmt, i++);
     out->attack_ports = (uint32_t)sqlite3_column_int64(stmt, i++);
@@ -171,25 +153,6 @@ static int read_attack(struct ds_window *w, sqlite3_stmt *stmt)
         return -1;
     w->attacks = rows;
     ds_sqlite_read_attack(stmt, 0, &w->attacks[w->attack_count++]);
-    return 0;
-}
-
-static int read_cell(struct ds_window *w, sqlite3_stmt *stmt)
-{
-    void *rows = grow(w->cells, w->cell_count, sizeof *w->cells);
-    if (!rows)
-        return -1;
-    w->cells = rows;
-    w->cells[w->cell_count++] = (struct ds_cell){
-        .cls = (uint8_t)sqlite3_column_int(stmt, 0),
-        .proto = (uint8_t)sqlite3_column_int(stmt, 1),
-        .port = (uint16_t)sqlite3_column_int(stmt, 2),
-        .country = country_at(stmt, 3),
-        .packets = ds_sqlite_u64(stmt, 4),
-        .bytes = ds_sqlite_u64(stmt, 5),
-        .sources = ds_sqlite_u64(stmt, 6),
-        .survey_packets = ds_sqlite_u64(stmt, 7),
-    };
     return 0;
 }
 
@@ -215,21 +178,18 @@ static const struct {
      " window_bytes, start_ms, last_ms, packets, bytes, mismatches, max_ppm FROM "
      "window_attack " OF_ONE "ORDER BY victim, proto",
      read_attack},
-    {"SELECT class, proto, port, country, packets, bytes, sources, survey_packets FROM cell " OF_ONE
-     "ORDER BY class, proto, port, country",
-     read_cell},
 };
 
-static int read_table(struct sqlite_store *s, size_t table, int64_t start_s, int64_t sensor_id,
+static int read_table(struct store_file *f, size_t table, int64_t start_s, int64_t sensor_id,
                       struct ds_window *w, struct ds_error *err)
 {
-    sqlite3_stmt *stmt = ds_sqlite_prepare(s, window_tables[table].sql, err);
+    sqlite3_stmt *stmt = ds_sqlite_prepare(f, window_tables[table].sql, err);
     if (!stmt)
         return -1;
     sqlite3_bind_int64(stmt, 1, start_s);
     sqlite3_bind_int64(stmt, 2, sensor_id);
     int row;
-    while ((row = ds_sqlite_step(s, stmt, err)) == 1)
+    while ((row = ds_sqlite_step(f, stmt, err)) == 1)
         if (window_tables[table].read(w, stmt) < 0) {
             row = ds_error(err, DS_FAILURE, "out of memory");
             break;
@@ -238,49 +198,93 @@ static int read_table(struct sqlite_store *s, size_t table, int64_t start_s, int
     return row;
 }
 
-static int read_scalars(struct sqlite_store *s, int64_t start_s, int64_t sensor_id,
+static int read_scalars(struct store_file *f, int64_t start_s, int64_t sensor_id,
                         struct ds_window *w, uint64_t *parts, struct ds_error *err)
 {
     sqlite3_stmt *stmt =
-        ds_sqlite_prepare(s, "SELECT " STORE_WINDOW_COLUMNS " FROM window " OF_ONE, err);
+        ds_sqlite_prepare(f, "SELECT " STORE_WINDOW_COLUMNS " FROM window " OF_ONE, err);
     if (!stmt)
         return -1;
     sqlite3_bind_int64(stmt, 1, start_s);
     sqlite3_bind_int64(stmt, 2, sensor_id);
-    int row = ds_sqlite_step(s, stmt, err);
+    int row = ds_sqlite_step(f, stmt, err);
     if (row == 1)
         *parts = ds_sqlite_read_window(stmt, 0, w);
     sqlite3_finalize(stmt);
     return row;
 }
 
-static int read_source_records(struct sqlite_store *s, int64_t start_s, int64_t sensor_id,
+static int read_source_records(struct store_file *f, int64_t start_s, int64_t sensor_id,
                                struct ds_window *w, struct ds_error *err)
 {
     sqlite3_stmt *stmt =
-        ds_sqlite_prepare(s, "SELECT " STORE_SOURCES_COLUMNS " FROM window_sources " OF_ONE, err);
+        ds_sqlite_prepare(f, "SELECT " STORE_SOURCES_COLUMNS " FROM window_sources " OF_ONE, err);
     if (!stmt)
         return -1;
     sqlite3_bind_int64(stmt, 1, start_s);
     sqlite3_bind_int64(stmt, 2, sensor_id);
-    int result = ds_sqlite_step(s, stmt, err);
+    int result = ds_sqlite_step(f, stmt, err);
     if (result == 1)
-        result = ds_sqlite_read_sources(stmt, 0, w, err);
+        result = ds_sqlite_read_sources(f, stmt, 0, w, err);
     sqlite3_finalize(stmt);
     return result;
 }
 
-int ds_sqlite_load_one(struct sqlite_store *s, int64_t start_s, int64_t sensor_id,
+/* In the order that struct ds_window wants. */
+static int read_cells(struct store_file *f, int64_t start_s, int64_t sensor_id, struct ds_window *w,
+                      struct ds_error *err)
+{
+    const int64_t key[] = {start_s, sensor_id};
+    int64_t count = 0;
+    if (ds_sqlite_number(f, "SELECT sum(cells) FROM minute_chunk WHERE start = ? AND sensor = ?",
+                         key, 2, &count, err) < 0)
+        return -1;
+    if (count < 0 || count > DS_CELLS_MAX)
+        return ds_sqlite_damaged(f, "minute_chunk", "it has too many cells", err);
+    struct run r = {.file = f};
+    w->cells = calloc((size_t)count + 1, sizeof *w->cells);
+    if (!w->cells)
+        return ds_error(err, DS_FAILURE, "out of memory");
+    r.chunks = ds_sqlite_prepare(f,
+                                 "SELECT data FROM minute_chunk WHERE start = ? AND sensor = ?"
+                                 " ORDER BY first_key",
+                                 err);
+    int got = r.chunks ? 1 : -1;
+    for (int i = 0; r.chunks && i < 2; i++)
+        sqlite3_bind_int64(r.chunks, i + 1, key[i]);
+    while (got > 0 && (got = ds_run_next(&r, err)) > 0) {
+        if (w->cell_count == (size_t)count) {
+            got = ds_sqlite_damaged(f, "minute_chunk", "it has more cells than it says", err);
+            break;
+        }
+        w->cells[w->cell_count++] = (struct ds_cell){
+            .cls = (uint8_t)(r.cell.key >> 40),
+            .proto = (uint8_t)(r.cell.key >> 32),
+            .port = (uint16_t)(r.cell.key >> 16),
+            .country = (ds_country)r.cell.key,
+            .packets = r.cell.packets,
+            .bytes = r.cell.bytes,
+            .sources = r.cell.sources_peak,
+            .survey_packets = r.cell.survey_packets,
+        };
+    }
+    ds_run_finish(&r);
+    return got;
+}
+
+int ds_sqlite_load_one(struct store_file *f, int64_t start_s, int64_t sensor_id,
                        struct ds_window *out, uint64_t *parts, struct ds_error *err)
 {
     struct ds_window w;
     ds_window_init(&w);
-    int row = read_scalars(s, start_s, sensor_id, &w, parts, err);
+    int row = read_scalars(f, start_s, sensor_id, &w, parts, err);
     if (row <= 0)
         return row < 0 ? -1 : 1;
-    int result = read_source_records(s, start_s, sensor_id, &w, err);
+    int result = read_source_records(f, start_s, sensor_id, &w, err);
     for (size_t t = 0; result == 0 && t < sizeof window_tables / sizeof window_tables[0]; t++)
-        result = read_table(s, t, start_s, sensor_id, &w, err);
+        result = read_table(f, t, start_s, sensor_id, &w, err);
+    if (result == 0)
+        result = read_cells(f, start_s, sensor_id, &w, err);
     if (result < 0) {
         ds_window_finish(&w);
         return -1;
@@ -291,12 +295,12 @@ int ds_sqlite_load_one(struct sqlite_store *s, int64_t start_s, int64_t sensor_i
 
 /* ---- one sensor's or all sensors' ---- */
 
-static int merge_one(struct sqlite_store *s, int64_t start_s, int64_t sensor_id,
+static int merge_one(struct store_file *f, int64_t start_s, int64_t sensor_id,
                      struct ds_window *into, struct ds_origin *origin, struct ds_error *err)
 {
     struct ds_window w;
     uint64_t parts = 0;
-    int result = ds_sqlite_load_one(s, start_s, sensor_id, &w, &parts, err);
+    int result = ds_sqlite_load_one(f, start_s, sensor_id, &w, &parts, err);
     if (result != 0)
         return result;
     result = ds_merge_window(into, &w, DS_MERGE_SENSORS);
@@ -312,11 +316,11 @@ static int merge_one(struct sqlite_store *s, int64_t start_s, int64_t sensor_id,
     return 0;
 }
 
-static int merge_all(struct sqlite_store *s, int64_t start_s, const char *sensor,
+static int merge_all(struct store_file *f, int64_t start_s, const char *sensor,
                      struct ds_window *into, struct ds_origin *origin, struct ds_error *err)
 {
     sqlite3_stmt *stmt =
-        ds_sqlite_prepare(s,
+        ds_sqlite_prepare(f,
                           "SELECT sensor FROM window JOIN sensor ON sensor.id = window.sensor"
                           " WHERE start = ?1 AND (?2 IS NULL OR name = ?2) ORDER BY sensor",
                           err);
@@ -325,8 +329,8 @@ static int merge_all(struct sqlite_store *s, int64_t start_s, const char *sensor
     sqlite3_bind_int64(stmt, 1, start_s);
     sqlite3_bind_text(stmt, 2, sensor, -1, SQLITE_STATIC);
     int row;
-    while ((row = ds_sqlite_step(s, stmt, err)) == 1)
-        if (merge_one(s, start_s, sqlite3_column_int64(stmt, 0), into, origin, err) < 0) {
+    while ((row = ds_sqlite_step(f, stmt, err)) == 1)
+        if (merge_one(f, start_s, sqlite3_column_int64(stmt, 0), into, origin, err) < 0) {
             row = -1;
             break;
         }
@@ -338,14 +342,15 @@ int ds_sqlite_load(struct ds_store *store, int64_t start_s, const char *sensor,
                    struct ds_window *out, struct ds_origin *origin, struct ds_error *err)
 {
     struct sqlite_store *s = sqlite_of(store);
+    struct store_file *f;
     struct ds_window w;
     struct ds_origin o = {0};
     ds_window_init(&w);
-    /* One transaction, so that all tables are of the same moment. */
-    if (ds_sqlite_exec(s, "BEGIN", err) < 0)
-        return -1;
-    int result = merge_all(s, start_s, sensor, &w, &o, err);
-    ds_sqlite_exec(s, "ROLLBACK", NULL);
+    int there = 1;
+    if (start_s >= 0 && start_s < DS_STORE_TIME_MAX)
+        there = ds_file_use(s, STORE_MINUTES, ds_period_start(STORE_MINUTES, start_s), &f, err);
+    int result = there == 0 ? merge_all(f, start_s, sensor, &w, &o, err) : there < 0 ? -1 : 0;
+    ds_files_release(s);
     if (result < 0) {
         ds_window_finish(&w);
         return -1;

@@ -46,7 +46,8 @@ static bool marks_are_named(const struct ds_window *w)
     return (used & ~((UINT32_C(1) << w->mark_count) - 1)) == 0;
 }
 
-int ds_sqlite_read_sources(sqlite3_stmt *stmt, int first, struct ds_window *w, struct ds_error *err)
+int ds_sqlite_read_sources(struct store_file *f, sqlite3_stmt *stmt, int first, struct ds_window *w,
+                           struct ds_error *err)
 {
     const char *marks = (const char *)sqlite3_column_text(stmt, first + 1);
     const void *records = sqlite3_column_blob(stmt, first + 2);
@@ -54,13 +55,13 @@ int ds_sqlite_read_sources(sqlite3_stmt *stmt, int first, struct ds_window *w, s
     const char *why = "";
     if (sqlite3_column_int64(stmt, first) != STORE_SOURCES_FORMAT || !marks ||
         !split_marks(marks, w))
-        return ds_error(err, DS_DATABASE, "a row of window_sources is of an unknown form");
+        return ds_sqlite_damaged(f, "a row of window_sources", "it is of an unknown form", err);
     enum ds_decode result =
         ds_source_columns_unpack(records, size, &w->source_records, &w->source_record_count, &why);
     if (result == DS_DECODE_NO_MEMORY)
         return ds_error(err, DS_FAILURE, "out of memory");
     if (result != DS_DECODE_OK || !marks_are_named(w))
-        return ds_error(err, DS_DATABASE, "a row of window_sources is damaged (%s)",
-                        why ? why : "");
+        return ds_sqlite_damaged(f, "a row of window_sources", why && *why ? why : "unknown marks",
+                                 err);
     return 0;
 }

@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the files of the SQLite store share. Nothing outside this folder includes it.
+ * What the files of the SQLite store share. Nothing outside this folder includes it, but the
+ * loadable extension and `darkscope store`.
  *
- *   sqlite.c  opening, closing, statements, errors       select.c  series and top
- *   schema.c  the tables and the check of their version   list.c    totals, sensors, windows
- *   check.c   what may be stored                          load.c    one whole window
- *   write.c   put                                        sources.c the listed sources of a window
- *   seen.c    when ports and signatures were first seen  attacks.c the list of attacks
+ *   open.c     opening and closing a store            plan.c      which levels answer for a time
+ *   files.c    the files of a store's directory       facts.c     small figures of a piece of time
+ *   sqlite.c   statements and errors                  cells.c     cells of a piece of time
+ *   schema*.c  the tables, and the version            group.c     figures that are being added up
+ *   check.c    what may be stored                     series.c    series
+ *   write.c    put                                    top.c       top tables
+ *   chunk.c    the form of packed cells               list.c      totals, sensors, windows
+ *   builder.c  cells into rows of chunks              load.c      one whole window
+ *   merge_runs.c  many sorted runs of cells into one  sources.c   the listed sources of a window
+ *   roll*.c    minutes to hours to days               attacks.c   the list of attacks
+ *   tidy.c     what is to be done, and retention      seen.c      when things were first seen
+ *   verify.c   whether all of it is sound
  */
 #ifndef DARKSCOPE_STORE_SQLITE_H
 #define DARKSCOPE_STORE_SQLITE_H
@@ -15,11 +23,50 @@
 
 #include <sqlite3.h>
 
+#define HOUR_S INT64_C(3600)
+#define DAY_S  INT64_C(86400)
+
+enum store_kind {
+    STORE_CATALOGUE, /* darkscope.sqlite */
+    STORE_MINUTES,   /* minutes-2026-01-31.sqlite: the windows of a UTC day, and its hours */
+    STORE_HOURS,     /* hours-2026-01.sqlite */
+    STORE_DAYS,      /* days-2026-01.sqlite */
+    STORE_KIND_COUNT
+};
+
+#define STORE_NAME_BYTES 40
+#define STORE_PATH_BYTES 4096
+#define STORE_OPEN_MAX   96 /* files open at the same time, of 3 descriptors each */
+
+struct store_file {
+    struct sqlite_store *store;
+    enum store_kind kind;
+    int64_t from_s; /* its period begins */
+    sqlite3 *db;
+    uint64_t device, inode;
+    uint64_t last_use;
+    bool is_in_use;     /* by the operation that runs: it has a snapshot */
+    int64_t generation; /* of a minutes file; see docs/storage.md */
+    char name[STORE_NAME_BYTES];
+};
+
+/* Which files there are, by the start of their periods, ascending. */
+struct store_list {
+    int64_t *from_s;
+    size_t count;
+};
+
+struct tidy; /* tidy.c */
+
 struct sqlite_store {
     struct ds_store base;
-    sqlite3 *db;
+    enum ds_store_mode mode;
     int lock_fd;     /* writer: holds the lock that keeps other writers out; else -1 */
     char *directory; /* for error texts; owned */
+    struct store_file *files[STORE_OPEN_MAX];
+    uint64_t uses;
+    struct store_list lists[STORE_KIND_COUNT]; /* as of the operation that runs */
+    struct tidy *tidy;                         /* writer */
 };
 
 static inline struct sqlite_store *sqlite_of(struct ds_store *store)
@@ -27,42 +74,101 @@ static inline struct sqlite_store *sqlite_of(struct ds_store *store)
     return (struct sqlite_store *)store;
 }
 
+/* ---- files.c ---- */
+
+int64_t ds_period_start(enum store_kind kind, int64_t at_s);
+int64_t ds_period_end(enum store_kind kind, int64_t from_s);
+void ds_file_name(enum store_kind kind, int64_t from_s, char name[static STORE_NAME_BYTES]);
+/* False where it is no file of a store (or one of SQLite's beside it). */
+bool ds_file_parse(const char *name, enum store_kind *kind, int64_t *from_s);
+
+/* Fills s->lists from the directory. 0 or -1. */
+int ds_files_list(struct sqlite_store *s, struct ds_error *err);
+bool ds_files_has(const struct sqlite_store *s, enum store_kind kind, int64_t from_s);
+/* The index of the first that begins at from_s or later. */
+size_t ds_files_find(const struct sqlite_store *s, enum store_kind kind, int64_t from_s);
+
+/* The file whose period begins at from_s, for the operation that runs: what is read of it is of one
+ * moment. 0 and borrowed *out, 1 where there is none, -1. */
+int ds_file_use(struct sqlite_store *s, enum store_kind kind, int64_t from_s,
+                struct store_file **out, struct ds_error *err);
+
+/* The same to be written, made where there is none; no snapshot. generation: of a new file. 0 or
+ * -1.
+ */
+int ds_file_write(struct sqlite_store *s, enum store_kind kind, int64_t from_s, int64_t generation,
+                  struct store_file **out, struct ds_error *err);
+
+/* Ends the operation: no file has a snapshot any more. */
+void ds_files_release(struct sqlite_store *s);
+void ds_files_close(struct sqlite_store *s);
+
+/* Deletes a file with what belongs to it. 0 or -1. */
+int ds_file_remove(struct sqlite_store *s, enum store_kind kind, int64_t from_s,
+                   struct ds_error *err);
+/* Closes it, if it is open. */
+void ds_file_close(struct sqlite_store *s, enum store_kind kind, int64_t from_s);
+/* The path of a file of the directory. 0, or -1 where it is too long. */
+int ds_file_path(const struct sqlite_store *s, const char *name, char path[static STORE_PATH_BYTES],
+                 struct ds_error *err);
+int ds_file_system_error(const struct sqlite_store *s, const char *doing, struct ds_error *err);
+
 /* ---- sqlite.c ---- */
 
 /* Fills err from SQLite's last error: what was being done, what went wrong, how to mend it. -1. */
-int ds_sqlite_error(struct sqlite_store *s, const char *doing, struct ds_error *err);
+int ds_sqlite_error(struct store_file *f, const char *doing, struct ds_error *err);
+
+/* Says that something in the file is not what was written. -1. */
+int ds_sqlite_damaged(struct store_file *f, const char *what, const char *why,
+                      struct ds_error *err);
 
 /* Runs statements without results. 0 or -1. */
-int ds_sqlite_exec(struct sqlite_store *s, const char *sql, struct ds_error *err);
+int ds_sqlite_exec(struct store_file *f, const char *sql, struct ds_error *err);
+/* The same with ?1, ?2, ... bound, of one statement. */
+int ds_sqlite_exec_with(struct store_file *f, const char *sql, const int64_t *values, size_t count,
+                        struct ds_error *err);
 
 /* Compiles one statement; the caller finalizes it. NULL with err filled where that fails. */
-sqlite3_stmt *ds_sqlite_prepare(struct sqlite_store *s, const char *sql, struct ds_error *err);
+sqlite3_stmt *ds_sqlite_prepare(struct store_file *f, const char *sql, struct ds_error *err);
 
 /* Steps: 1 there is a row, 0 done, -1 with err filled. */
-int ds_sqlite_step(struct sqlite_store *s, sqlite3_stmt *stmt, struct ds_error *err);
+int ds_sqlite_step(struct store_file *f, sqlite3_stmt *stmt, struct ds_error *err);
+
+/* The one number that a statement gives, NULL as 0; without a row *out stays. 0 or -1. */
+int ds_sqlite_number(struct store_file *f, const char *sql, const int64_t *values, size_t count,
+                     int64_t *out, struct ds_error *err);
 
 /* Binds :from, :to and :sensor, those that the statement has. Range must outlive the steps. */
 void ds_sqlite_bind_range(sqlite3_stmt *stmt, const struct ds_range *range);
 void ds_sqlite_bind_int(sqlite3_stmt *stmt, const char *name, int64_t value);
+/* Text stays as it is while the statement is used. */
+void ds_sqlite_bind_text(sqlite3_stmt *stmt, const char *name, const char *text);
 
 /* A column that cannot be negative; a negative one (damaged by hand) reads as 0. */
 uint64_t ds_sqlite_u64(sqlite3_stmt *stmt, int column);
 /* Copies a text column of at most size - 1 bytes, cut where longer. */
 void ds_sqlite_text(sqlite3_stmt *stmt, int column, char *out, size_t size);
+ds_country ds_sqlite_country(sqlite3_stmt *stmt, int column);
+/* The number of an enum's name, -1 where unknown or NULL: name_of is ds_type_name or the like. */
+int ds_sqlite_name_index(const char *(*name_of)(unsigned), const char *name);
 
-/* The condition of every statement over windows. */
-#define STORE_IN_RANGE                                                                             \
-    "start >= :from AND start < :to AND"                                                           \
-    " (:sensor IS NULL OR sensor = (SELECT id FROM sensor WHERE name = :sensor))"
+#define STORE_OF_SENSOR "(:sensor IS NULL OR sensor = (SELECT id FROM sensor WHERE name = :sensor))"
+/* The condition of every statement over windows, hours and days. */
+#define STORE_IN_RANGE  "start >= :from AND start < :to AND " STORE_OF_SENSOR
 
 /* ---- schema.c ---- */
 
-/* Is the file a darkscope store of this version? 0 yes, 1 it is empty, -1 no (err says what it
- * is) or it cannot be read. Writes nothing. */
-int ds_sqlite_schema_check(struct sqlite_store *s, struct ds_error *err);
+/* Is the file a darkscope store's of this version, of this kind and period? 0 yes, 1 it is empty,
+ * -1 no (err says what it is) or it cannot be read. Writes nothing. Reads generation. */
+int ds_schema_check(struct store_file *f, struct ds_error *err);
 
 /* Creates the tables in an empty file. 0 or -1. */
-int ds_sqlite_schema_create(struct sqlite_store *s, struct ds_error *err);
+int ds_schema_create(struct store_file *f, int64_t generation, struct ds_error *err);
+
+/* schema_levels.c: the tables of a level ("hour" or "day"), and those of windows; the caller frees
+ * them with sqlite3_free. NULL without memory. */
+char *ds_schema_level(const char *name);
+char *ds_schema_minutes(void);
 
 /* ---- check.c ---- */
 
@@ -89,6 +195,8 @@ int ds_sqlite_attacks(struct ds_store *store, const struct ds_range *range,
                       struct ds_error *err);
 int ds_sqlite_load(struct ds_store *store, int64_t start_s, const char *sensor,
                    struct ds_window *out, struct ds_origin *origin, struct ds_error *err);
+int ds_sqlite_tidy(struct ds_store *store, const struct ds_retention *keep, int64_t now_s,
+                   struct ds_error *err);
 
 /* ---- load.c, also for write.c and list.c ---- */
 
@@ -111,7 +219,7 @@ void ds_sqlite_read_attack(sqlite3_stmt *stmt, int first, struct ds_attack *out)
 
 /* Reads a sensor's window with its tables into *out, which the caller finishes on 0. 0, 1 where
  * there is none, -1. */
-int ds_sqlite_load_one(struct sqlite_store *s, int64_t start_s, int64_t sensor_id,
+int ds_sqlite_load_one(struct store_file *f, int64_t start_s, int64_t sensor_id,
                        struct ds_window *out, uint64_t *parts, struct ds_error *err);
 
 /* ---- sources.c ---- */
@@ -126,10 +234,7 @@ const char *ds_sqlite_join_marks(const struct ds_window *w, char out[static STOR
 
 /* Reads these columns into w, which has no records yet. 0, or -1 with err where they are not what
  * was written. */
-int ds_sqlite_read_sources(sqlite3_stmt *stmt, int first, struct ds_window *w,
+int ds_sqlite_read_sources(struct store_file *f, sqlite3_stmt *stmt, int first, struct ds_window *w,
                            struct ds_error *err);
-
-/* The number of an enum's name, -1 where unknown: name_of is ds_type_name or the like. */
-int ds_sqlite_name_index(const char *(*name_of)(unsigned), const char *name);
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Committing a window with the record of its message, in one transaction.
+ * Committing a window with the record of its message, in one transaction of the file of its day.
  */
+#include "builder.h"
 #include "merge.h"
+#include "roll.h"
 #include "source_columns.h"
-#include "sqlite.h"
+#include "tidy.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,17 +17,17 @@
 
 /* An insert that is bound value by value. The first fault sticks; insert_finish reports it. */
 struct insert {
-    struct sqlite_store *store;
+    struct store_file *file;
     sqlite3_stmt *stmt;
     struct ds_error *err;
     int next;
     bool failed;
 };
 
-static struct insert insert_begin(struct sqlite_store *s, const char *sql, struct ds_error *err)
+static struct insert insert_begin(struct store_file *f, const char *sql, struct ds_error *err)
 {
-    sqlite3_stmt *stmt = ds_sqlite_prepare(s, sql, err);
-    return (struct insert){.store = s, .stmt = stmt, .err = err, .failed = !stmt};
+    sqlite3_stmt *stmt = ds_sqlite_prepare(f, sql, err);
+    return (struct insert){.file = f, .stmt = stmt, .err = err, .failed = !stmt};
 }
 
 static void value(struct insert *in, uint64_t number)
@@ -56,7 +58,7 @@ static void printable(struct insert *in, const char *string)
 
 static void row(struct insert *in)
 {
-    if (!in->failed && ds_sqlite_step(in->store, in->stmt, in->err) < 0)
+    if (!in->failed && ds_sqlite_step(in->file, in->stmt, in->err) < 0)
         in->failed = true;
     sqlite3_reset(in->stmt);
     in->next = 0;
@@ -70,11 +72,11 @@ static int insert_finish(struct insert *in)
 
 /* ---- the tables of a window ---- */
 
-static int insert_scalars(struct sqlite_store *s, int64_t sensor, const struct ds_window *w,
+static int insert_scalars(struct store_file *f, int64_t sensor, const struct ds_window *w,
                           uint64_t parts, struct ds_error *err)
 {
     _Static_assert(STORE_WINDOW_COLUMN_COUNT == 27, "as many values below");
-    struct insert in = insert_begin(s,
+    struct insert in = insert_begin(f,
                                     "INSERT INTO window (sensor, " STORE_WINDOW_COLUMNS ") VALUES"
                                     " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                                     err);
@@ -117,11 +119,11 @@ static void tally(struct insert *in, const struct ds_tally *t)
 }
 
 /* A table of packets by name, without the zeros. */
-static int insert_named(struct sqlite_store *s, int64_t sensor, const struct ds_window *w,
+static int insert_named(struct store_file *f, int64_t sensor, const struct ds_window *w,
                         const char *sql, const char *(*name_of)(unsigned), const uint64_t *packets,
                         struct ds_error *err)
 {
-    struct insert in = insert_begin(s, sql, err);
+    struct insert in = insert_begin(f, sql, err);
     for (unsigned i = 0; name_of(i); i++) {
         if (packets[i] == 0)
             continue;
@@ -133,10 +135,10 @@ static int insert_named(struct sqlite_store *s, int64_t sensor, const struct ds_
     return insert_finish(&in);
 }
 
-static int insert_protocols(struct sqlite_store *s, int64_t sensor, const struct ds_window *w,
+static int insert_protocols(struct store_file *f, int64_t sensor, const struct ds_window *w,
                             struct ds_error *err)
 {
-    struct insert in = insert_begin(s, "INSERT INTO window_protocol VALUES (?,?,?,?)", err);
+    struct insert in = insert_begin(f, "INSERT INTO window_protocol VALUES (?,?,?,?)", err);
     for (unsigned i = 0; i < 256; i++) {
         if (w->protocols[i] == 0)
             continue;
@@ -148,10 +150,10 @@ static int insert_protocols(struct sqlite_store *s, int64_t sensor, const struct
     return insert_finish(&in);
 }
 
-static int insert_classes(struct sqlite_store *s, int64_t sensor, const struct ds_window *w,
+static int insert_classes(struct store_file *f, int64_t sensor, const struct ds_window *w,
                           struct ds_error *err)
 {
-    struct insert in = insert_begin(s, "INSERT INTO window_class VALUES (?,?,?,?,?,?)", err);
+    struct insert in = insert_begin(f, "INSERT INTO window_class VALUES (?,?,?,?,?,?)", err);
     for (unsigned i = 0; i < DS_CLASS_COUNT; i++) {
         if (w->classes[i].packets == 0)
             continue;
@@ -163,11 +165,11 @@ static int insert_classes(struct sqlite_store *s, int64_t sensor, const struct d
     return insert_finish(&in);
 }
 
-static int insert_countries(struct sqlite_store *s, int64_t sensor, const struct ds_window *w,
+static int insert_countries(struct store_file *f, int64_t sensor, const struct ds_window *w,
                             struct ds_error *err)
 {
     char name[3];
-    struct insert in = insert_begin(s, "INSERT INTO window_country VALUES (?,?,?,?,?,?)", err);
+    struct insert in = insert_begin(f, "INSERT INTO window_country VALUES (?,?,?,?,?,?)", err);
     for (size_t i = 0; i < w->country_count; i++) {
         row_of(&in, w, sensor);
         text(&in, ds_country_name(w->countries[i].country, name));
@@ -177,11 +179,11 @@ static int insert_countries(struct sqlite_store *s, int64_t sensor, const struct
     return insert_finish(&in);
 }
 
-static int insert_devices(struct sqlite_store *s, int64_t sensor, const struct ds_window *w,
+static int insert_devices(struct store_file *f, int64_t sensor, const struct ds_window *w,
                           struct ds_error *err)
 {
     char name[3];
-    struct insert in = insert_begin(s, "INSERT INTO window_device VALUES (?,?,?,?,?,?)", err);
+    struct insert in = insert_begin(f, "INSERT INTO window_device VALUES (?,?,?,?,?,?)", err);
     for (size_t i = 0; i < w->device_count; i++) {
         row_of(&in, w, sensor);
         text(&in, ds_country_name(w->devices[i].country, name));
@@ -193,10 +195,10 @@ static int insert_devices(struct sqlite_store *s, int64_t sensor, const struct d
     return insert_finish(&in);
 }
 
-static int insert_signatures(struct sqlite_store *s, int64_t sensor, const struct ds_window *w,
+static int insert_signatures(struct store_file *f, int64_t sensor, const struct ds_window *w,
                              struct ds_error *err)
 {
-    struct insert in = insert_begin(s, "INSERT INTO window_signature VALUES (?,?,?,?,?,?)", err);
+    struct insert in = insert_begin(f, "INSERT INTO window_signature VALUES (?,?,?,?,?,?)", err);
     for (size_t i = 0; i < w->signature_count; i++) {
         row_of(&in, w, sensor);
         text(&in, w->signatures[i].id);
@@ -208,7 +210,7 @@ static int insert_signatures(struct sqlite_store *s, int64_t sensor, const struc
     return insert_finish(&in);
 }
 
-static int insert_sources(struct sqlite_store *s, int64_t sensor, const struct ds_window *w,
+static int insert_sources(struct store_file *f, int64_t sensor, const struct ds_window *w,
                           struct ds_error *err)
 {
     unsigned char *records = NULL;
@@ -218,7 +220,7 @@ static int insert_sources(struct sqlite_store *s, int64_t sensor, const struct d
         return 0;
     if (ds_source_columns_pack(w->source_records, w->source_record_count, &records, &size))
         return ds_error(err, DS_FAILURE, "out of memory");
-    struct insert in = insert_begin(s, "INSERT INTO window_sources VALUES (?,?,?,?,?)", err);
+    struct insert in = insert_begin(f, "INSERT INTO window_sources VALUES (?,?,?,?,?)", err);
     row_of(&in, w, sensor);
     value(&in, STORE_SOURCES_FORMAT);
     text(&in, ds_sqlite_join_marks(w, marks));
@@ -229,11 +231,11 @@ static int insert_sources(struct sqlite_store *s, int64_t sensor, const struct d
     return result;
 }
 
-static int insert_attacks(struct sqlite_store *s, int64_t sensor, const struct ds_window *w,
+static int insert_attacks(struct store_file *f, int64_t sensor, const struct ds_window *w,
                           struct ds_error *err)
 {
     struct insert in = insert_begin(
-        s, "INSERT INTO window_attack VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", err);
+        f, "INSERT INTO window_attack VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", err);
     for (size_t i = 0; i < w->attack_count; i++) {
         const struct ds_attack *a = &w->attacks[i];
         const uint64_t figures[] = {
@@ -252,53 +254,60 @@ static int insert_attacks(struct sqlite_store *s, int64_t sensor, const struct d
     return insert_finish(&in);
 }
 
-static int insert_cells(struct sqlite_store *s, int64_t sensor, const struct ds_window *w,
-                        struct ds_error *err)
+/* Beyond these the sources of cells are lower bounds. */
+static bool is_inexact(const struct ds_window *w, uint64_t parts)
 {
-    char name[3];
-    struct insert in = insert_begin(s, "INSERT INTO cell VALUES (?,?,?,?,?,?,?,?,?,?)", err);
-    for (size_t i = 0; i < w->cell_count && !in.failed; i++) {
-        const struct ds_cell *c = &w->cells[i];
-        row_of(&in, w, sensor);
-        value(&in, c->cls);
-        value(&in, c->proto);
-        value(&in, c->port);
-        text(&in, ds_country_name(c->country, name));
-        value(&in, c->packets);
-        value(&in, c->bytes);
-        value(&in, c->sources);
-        value(&in, c->survey_packets);
-        row(&in);
-    }
-    return insert_finish(&in);
+    return parts > 1 || w->overflow[DS_OVERFLOW_PAIRS] > 0 || w->overflow[DS_OVERFLOW_CELLS] > 0;
 }
 
-static int insert_window(struct sqlite_store *s, int64_t sensor, const struct ds_window *w,
+static int insert_cells(struct store_file *f, int64_t sensor, const struct ds_window *w,
+                        uint64_t parts, struct ds_error *err)
+{
+    struct builder b;
+    const struct chunk_set set = {.table = "minute_chunk", .start_s = w->start_s, .sensor = sensor};
+    ds_builder_begin(&b, f, &set, CHUNK_CELLS_MINUTE, 1, err);
+    for (size_t i = 0; i < w->cell_count; i++) {
+        const struct ds_cell *c = &w->cells[i];
+        const struct ds_chunk_cell cell = {
+            .key = ds_cell_key(c),
+            .windows = 1,
+            .packets = c->packets,
+            .bytes = c->bytes,
+            .survey_packets = c->survey_packets,
+            .sources_peak = c->sources,
+            .is_inexact = is_inexact(w, parts),
+        };
+        ds_builder_add(&b, &cell);
+    }
+    return ds_builder_finish(&b);
+}
+
+static int insert_window(struct store_file *f, int64_t sensor, const struct ds_window *w,
                          uint64_t parts, struct ds_error *err)
 {
-    if (insert_scalars(s, sensor, w, parts, err) < 0 ||
-        insert_named(s, sensor, w, "INSERT INTO window_malformed VALUES (?,?,?,?)",
+    if (insert_scalars(f, sensor, w, parts, err) < 0 ||
+        insert_named(f, sensor, w, "INSERT INTO window_malformed VALUES (?,?,?,?)",
                      ds_malformed_name, w->malformed, err) < 0 ||
-        insert_named(s, sensor, w, "INSERT INTO window_type VALUES (?,?,?,?)", ds_type_name,
+        insert_named(f, sensor, w, "INSERT INTO window_type VALUES (?,?,?,?)", ds_type_name,
                      w->types, err) < 0 ||
-        insert_protocols(s, sensor, w, err) < 0 || insert_classes(s, sensor, w, err) < 0 ||
-        insert_countries(s, sensor, w, err) < 0 || insert_devices(s, sensor, w, err) < 0 ||
-        insert_signatures(s, sensor, w, err) < 0 || insert_sources(s, sensor, w, err) < 0 ||
-        insert_attacks(s, sensor, w, err) < 0)
+        insert_protocols(f, sensor, w, err) < 0 || insert_classes(f, sensor, w, err) < 0 ||
+        insert_countries(f, sensor, w, err) < 0 || insert_devices(f, sensor, w, err) < 0 ||
+        insert_signatures(f, sensor, w, err) < 0 || insert_sources(f, sensor, w, err) < 0 ||
+        insert_attacks(f, sensor, w, err) < 0)
         return -1;
-    return insert_cells(s, sensor, w, err);
+    return insert_cells(f, sensor, w, parts, err);
 }
 
 /* The other tables go with it, by their foreign keys. */
-static int delete_window(struct sqlite_store *s, int64_t sensor, int64_t start_s,
+static int delete_window(struct store_file *f, int64_t sensor, int64_t start_s,
                          struct ds_error *err)
 {
     static const char *const statements[] = {
-        "DELETE FROM cell WHERE start = ? AND sensor = ?",
+        "DELETE FROM minute_chunk WHERE start = ? AND sensor = ?",
         "DELETE FROM window WHERE start = ? AND sensor = ?",
     };
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
-        struct insert in = insert_begin(s, statements[i], err);
+        struct insert in = insert_begin(f, statements[i], err);
         value(&in, (uint64_t)start_s);
         value(&in, (uint64_t)sensor);
         row(&in);
@@ -310,44 +319,48 @@ static int delete_window(struct sqlite_store *s, int64_t sensor, int64_t start_s
 
 /* ---- sensor and message ---- */
 
-struct sensor {
-    int64_t id;
-    uint32_t grid_s; /* least common multiple of its window lengths */
-};
-
-static int find_sensor(struct sqlite_store *s, const char *name, struct sensor *out,
-                       struct ds_error *err)
+/* The number of a sensor's name, a new one where it has none. Committed first: at worst there is a
+ * sensor without windows. */
+static int find_sensor(struct sqlite_store *s, const char *name, int64_t *id, struct ds_error *err)
 {
-    struct insert in = insert_begin(
-        s,
-        "INSERT INTO sensor (name, first_start, last_end, last_received, grid_seconds, windows,"
-        " observed_ns, received, counted, dropped) VALUES"
-        " (?, 9223372036854775807, 0, 0, 1, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING",
-        err);
+    struct store_file *f;
+    if (ds_file_write(s, STORE_CATALOGUE, 0, 0, &f, err) < 0)
+        return -1;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        struct insert in = insert_begin(f, "SELECT id FROM sensor WHERE name = ?", err);
+        text(&in, name);
+        int found = in.failed ? -1 : ds_sqlite_step(f, in.stmt, err);
+        *id = found == 1 ? sqlite3_column_int64(in.stmt, 0) : 0;
+        sqlite3_finalize(in.stmt);
+        if (found != 0)
+            return found == 1 ? 0 : -1;
+        in = insert_begin(f, "INSERT INTO sensor (name) VALUES (?)", err);
+        text(&in, name);
+        row(&in);
+        if (insert_finish(&in) < 0)
+            return -1;
+    }
+    return ds_sqlite_damaged(f, "table sensor", "it does not keep rows", err);
+}
+
+static int insert_sensor(struct store_file *f, int64_t id, const char *name, struct ds_error *err)
+{
+    struct insert in =
+        insert_begin(f, "INSERT INTO sensor VALUES (?,?) ON CONFLICT DO NOTHING", err);
+    value(&in, (uint64_t)id);
     text(&in, name);
     row(&in);
-    if (insert_finish(&in) < 0)
-        return -1;
-    sqlite3_stmt *stmt =
-        ds_sqlite_prepare(s, "SELECT id, grid_seconds FROM sensor WHERE name = ?", err);
-    if (!stmt)
-        return -1;
-    sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
-    int found = ds_sqlite_step(s, stmt, err);
-    out->id = sqlite3_column_int64(stmt, 0);
-    out->grid_s = (uint32_t)sqlite3_column_int64(stmt, 1);
-    sqlite3_finalize(stmt);
-    return found == 1 ? 0 : -1;
+    return insert_finish(&in);
 }
 
 /* 0, DS_PUT_DUPLICATE, or -1. */
-static int insert_message(struct sqlite_store *s, int64_t sensor, const struct ds_store_put *put,
+static int insert_message(struct store_file *f, int64_t sensor, const struct ds_store_put *put,
                           struct ds_error *err)
 {
     char boot[17];
     snprintf(boot, sizeof boot, "%016" PRIx64, put->boot);
     struct insert in =
-        insert_begin(s, "INSERT INTO message VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING", err);
+        insert_begin(f, "INSERT INTO message VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING", err);
     value(&in, (uint64_t)sensor);
     text(&in, boot);
     value(&in, put->sequence);
@@ -356,52 +369,63 @@ static int insert_message(struct sqlite_store *s, int64_t sensor, const struct d
     row(&in);
     if (insert_finish(&in) < 0)
         return -1;
-    return sqlite3_changes(s->db) == 0 ? DS_PUT_DUPLICATE : 0;
+    return sqlite3_changes(f->db) == 0 ? DS_PUT_DUPLICATE : 0;
 }
 
-/* Both divide an hour, so the result does and the loop is short. */
-static uint32_t common_multiple(uint32_t a, uint32_t b)
+/* Where the day's file was deleted and is there anew, what it had is in the file of days. 0,
+ * DS_PUT_DUPLICATE or -1. */
+static int find_earlier_message(struct store_file *minutes, int64_t sensor,
+                                const struct ds_store_put *put, struct ds_error *err)
 {
-    uint32_t multiple = a;
-    while (multiple % b != 0)
-        multiple += a;
-    return multiple;
+    struct store_file *days;
+    char boot[17];
+    if (minutes->generation == 0)
+        return 0;
+    int64_t month_s = ds_period_start(STORE_DAYS, minutes->from_s);
+    int there = ds_file_use(minutes->store, STORE_DAYS, month_s, &days, err);
+    if (there != 0)
+        return there < 0 ? -1 : 0;
+    snprintf(boot, sizeof boot, "%016" PRIx64, put->boot);
+    struct insert in =
+        insert_begin(days,
+                     "SELECT 1 FROM message WHERE day = ? AND sensor = ? AND boot = ? AND"
+                     " ? BETWEEN first_sequence AND last_sequence AND generation < ?",
+                     err);
+    value(&in, (uint64_t)minutes->from_s);
+    value(&in, (uint64_t)sensor);
+    text(&in, boot);
+    value(&in, put->sequence);
+    value(&in, (uint64_t)minutes->generation);
+    int found = in.failed ? -1 : ds_sqlite_step(days, in.stmt, err);
+    sqlite3_finalize(in.stmt);
+    ds_files_release(minutes->store);
+    return found < 0 ? -1 : found == 1 ? DS_PUT_DUPLICATE : 0;
 }
 
-static int update_sensor(struct sqlite_store *s, const struct sensor *sensor,
-                         const struct ds_store_put *put, bool new_window, uint64_t observed_ns,
-                         struct ds_error *err)
+/* The file of the day, made where there is none. */
+static int open_day(struct sqlite_store *s, int64_t start_s, struct store_file **out,
+                    struct ds_error *err)
 {
-    const struct ds_window *w = put->window;
-    const uint64_t *b = w->books;
-    struct insert in = insert_begin(
-        s,
-        "UPDATE sensor SET first_start = min(first_start, ?), last_end = max(last_end, ?),"
-        " last_received = max(last_received, ?), windows = windows + ?,"
-        " observed_ns = observed_ns + ?, received = received + ?, counted = counted + ?,"
-        " dropped = dropped + ?, grid_seconds = ? WHERE id = ?",
-        err);
-    value(&in, (uint64_t)w->start_s);
-    value(&in, (uint64_t)w->start_s + w->seconds);
-    value(&in, (uint64_t)put->received_s);
-    value(&in, new_window);
-    value(&in, observed_ns);
-    value(&in, b[DS_BOOK_RECEIVED]);
-    value(&in, b[DS_BOOK_COUNTED]);
-    value(&in, b[DS_BOOK_DROPPED_KERNEL] + b[DS_BOOK_DROPPED_INTERFACE] + b[DS_BOOK_DROPPED_RING]);
-    value(&in, common_multiple(sensor->grid_s, w->seconds));
-    value(&in, (uint64_t)sensor->id);
-    row(&in);
-    return insert_finish(&in);
+    int64_t day_s = ds_period_start(STORE_MINUTES, start_s), generation = 0;
+    struct store_file *days;
+    int there = ds_file_use(s, STORE_MINUTES, day_s, out, err);
+    ds_files_release(s);
+    if (there <= 0)
+        return there;
+    there = ds_file_use(s, STORE_DAYS, ds_period_start(STORE_DAYS, day_s), &days, err);
+    if (there == 0)
+        there = ds_sqlite_number(days, "SELECT max(generation) + 1 FROM day_chunks WHERE start = ?",
+                                 &day_s, 1, &generation, err);
+    ds_files_release(s);
+    return there < 0 ? -1 : ds_file_write(s, STORE_MINUTES, day_s, generation, out, err);
 }
 
 /* ---- put ---- */
 
 /* Adds the window to what the same sensor sent for the same start before. */
-static int put_part(struct sqlite_store *s, const struct sensor *sensor, struct ds_window *earlier,
-                    uint64_t parts, const struct ds_store_put *put, struct ds_error *err)
+static int put_part(struct store_file *f, int64_t sensor, struct ds_window *earlier, uint64_t parts,
+                    const struct ds_store_put *put, struct ds_error *err)
 {
-    uint64_t observed_ns = earlier->observed_ns;
     int merged = ds_merge_window(earlier, put->window, DS_MERGE_PARTS);
     if (merged < 0)
         return ds_error(err, DS_FAILURE, "out of memory");
@@ -413,51 +437,57 @@ static int put_part(struct sqlite_store *s, const struct sensor *sensor, struct 
         ds_error(err, DS_INPUT, "%s", why);
         return DS_PUT_REFUSED;
     }
-    if (delete_window(s, sensor->id, earlier->start_s, err) < 0 ||
-        insert_window(s, sensor->id, earlier, parts + 1, err) < 0)
+    if (delete_window(f, sensor, earlier->start_s, err) < 0)
         return -1;
-    return update_sensor(s, sensor, put, false, earlier->observed_ns - observed_ns, err);
+    return insert_window(f, sensor, earlier, parts + 1, err);
 }
 
 /* Inside the transaction. 0, a positive enum ds_put, or -1. */
-static int put_all(struct sqlite_store *s, const struct ds_store_put *put, struct ds_error *err)
+static int put_all(struct store_file *f, int64_t sensor, const struct ds_store_put *put,
+                   struct ds_error *err)
 {
-    struct sensor sensor;
-    if (find_sensor(s, put->sensor, &sensor, err) < 0)
+    if (insert_sensor(f, sensor, put->sensor, err) < 0)
         return -1;
-    int result = insert_message(s, sensor.id, put, err);
+    int result = insert_message(f, sensor, put, err);
+    if (result == 0)
+        result = find_earlier_message(f, sensor, put, err);
     if (result != 0)
         return result;
     struct ds_window earlier;
     uint64_t parts = 0;
-    result = ds_sqlite_load_one(s, put->window->start_s, sensor.id, &earlier, &parts, err);
+    if (ds_roll_forget(f, put->window->start_s, sensor, err) < 0)
+        return -1;
+    result = ds_sqlite_load_one(f, put->window->start_s, sensor, &earlier, &parts, err);
     if (result < 0)
         return -1;
-    if (result == 0) {
-        result = put_part(s, &sensor, &earlier, parts, put, err);
-        ds_window_finish(&earlier);
-        return result;
-    }
-    if (insert_window(s, sensor.id, put->window, 1, err) < 0)
-        return -1;
-    return update_sensor(s, &sensor, put, true, put->window->observed_ns, err);
+    if (result > 0)
+        return insert_window(f, sensor, put->window, 1, err);
+    result = put_part(f, sensor, &earlier, parts, put, err);
+    ds_window_finish(&earlier);
+    return result;
 }
 
 int ds_sqlite_put(struct ds_store *store, const struct ds_store_put *put, struct ds_error *err)
 {
     struct sqlite_store *s = sqlite_of(store);
+    struct store_file *f;
+    int64_t sensor;
     const char *why = ds_sqlite_bad_put(put);
     if (why) {
         ds_error(err, DS_INPUT, "%s", why);
         return DS_PUT_REFUSED;
     }
-    if (ds_sqlite_exec(s, "BEGIN IMMEDIATE", err) < 0)
+    if (find_sensor(s, put->sensor, &sensor, err) < 0 ||
+        open_day(s, put->window->start_s, &f, err) < 0 ||
+        ds_sqlite_exec(f, "BEGIN IMMEDIATE", err) < 0)
         return -1;
-    int result = put_all(s, put, err);
+    int result = put_all(f, sensor, put, err);
     if (result == 0)
-        result = ds_sqlite_exec(s, "COMMIT", err);
+        result = ds_sqlite_exec(f, "COMMIT", err);
     /* A failed statement may have ended the transaction already. */
-    if (!sqlite3_get_autocommit(s->db))
-        ds_sqlite_exec(s, "ROLLBACK", NULL);
+    if (!sqlite3_get_autocommit(f->db))
+        ds_sqlite_exec(f, "ROLLBACK", NULL);
+    if (result == 0)
+        ds_tidy_note(s->tidy, f->from_s, sensor, put->window->start_s);
     return result;
 }

@@ -68,6 +68,7 @@ KNOWS = {
         "store": {"merge"},
         "query": {"store"},
         # Network thread and store thread.
+        "config": {"store"},
         "ingest": {"session", "store"},
         "receive": {"ingest", "zap"},
         # HTTP.

@@ -62,7 +62,13 @@ static int fake_put(struct ds_store *store, const struct ds_store_put *put, stru
     return result;
 }
 
-static const struct ds_store_ops fake_ops = {.put = fake_put};
+static int fake_tidy(struct ds_store *store, const struct ds_retention *keep, int64_t now_s,
+                     struct ds_error *err)
+{
+    return 0;
+}
+
+static const struct ds_store_ops fake_ops = {.put = fake_put, .tidy = fake_tidy};
 
 void fake_store_init(struct fake_store *s)
 {
@@ -136,7 +142,7 @@ void aggregator_start_with_keys(struct aggregator *a, const char *endpoint,
     struct ds_error err = {.text = ""};
     struct ds_receive_settings settings = {.endpoint = endpoint, .key = key, .sensors = sensors};
     a->store = store;
-    if (ds_ingest_start(&store->base, &a->ingest, &err) < 0)
+    if (ds_ingest_start(&store->base, &(struct ds_retention){0}, &a->ingest, &err) < 0)
         fail_msg("%s", err.text);
     settings.ingest = a->ingest;
     if (ds_receive_create(&settings, &a->receive, &err) < 0)

@@ -248,25 +248,27 @@ static void has_one_writer(void **state)
 
 /* ---- what is no store ---- */
 
-static void file_path(const struct scratch *s, char path[static 2 * SCRATCH_PATH])
+#define DAY_FILE "minutes-2026-01-01.sqlite" /* that of START */
+
+static void file_path(const struct scratch *s, const char *name, char path[static 5 * SCRATCH_PATH])
 {
-    snprintf(path, 2 * SCRATCH_PATH, "%s/" DS_STORE_FILE, s->directory);
+    snprintf(path, 5 * SCRATCH_PATH, "%s/%s", s->directory, name);
 }
 
-static void write_file(const struct scratch *s, const void *bytes, size_t size)
+static void write_file(const struct scratch *s, const char *name, const void *bytes, size_t size)
 {
-    char path[2 * SCRATCH_PATH];
-    file_path(s, path);
+    char path[5 * SCRATCH_PATH];
+    file_path(s, name, path);
     FILE *f = fopen(path, "wb");
     assert_non_null(f);
     assert_int_equal(fwrite(bytes, 1, size, f), size);
     assert_int_equal(fclose(f), 0);
 }
 
-static char *read_file(const struct scratch *s, size_t *size)
+static char *read_file(const struct scratch *s, const char *name, size_t *size)
 {
-    char path[2 * SCRATCH_PATH];
-    file_path(s, path);
+    char path[5 * SCRATCH_PATH];
+    file_path(s, name, path);
     FILE *f = fopen(path, "rb");
     assert_non_null(f);
     char *bytes = malloc(1 << 20);
@@ -280,7 +282,7 @@ static char *read_file(const struct scratch *s, size_t *size)
 static void assert_left_alone(struct scratch *s, const char *text)
 {
     size_t before_size, after_size;
-    char *before = read_file(s, &before_size);
+    char *before = read_file(s, DS_STORE_FILE, &before_size);
     for (int mode = DS_STORE_READ; mode <= DS_STORE_WRITE; mode++) {
         struct ds_error err = {0};
         struct ds_store *store = NULL;
@@ -289,18 +291,18 @@ static void assert_left_alone(struct scratch *s, const char *text)
         if (!strstr(err.text, text))
             fail_msg("%s", err.text);
     }
-    char *after = read_file(s, &after_size);
+    char *after = read_file(s, DS_STORE_FILE, &after_size);
     assert_int_equal(before_size, after_size);
     assert_memory_equal(before, after, after_size);
     free(before);
     free(after);
 }
 
-static void sql(const struct scratch *s, const char *text)
+static void sql(const struct scratch *s, const char *name, const char *text)
 {
-    char path[2 * SCRATCH_PATH];
+    char path[5 * SCRATCH_PATH];
     sqlite3 *db;
-    file_path(s, path);
+    file_path(s, name, path);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
@@ -323,7 +325,7 @@ static void tells_damaged_sources(void **state)
         sample_small(&w);
         w.start_s += (int64_t)i * 60;
         scratch_put(s, "s1", &w);
-        sql(s, damages[i]);
+        sql(s, DAY_FILE, damages[i]);
         ds_window_finish(&w);
         int64_t start_s = START + (int64_t)i * 60;
         assert_int_equal(s->store->ops->load(s->store, start_s, "s1", &w, &origin, &err), -1);
@@ -337,14 +339,16 @@ static void leaves_other_files_alone(void **state)
     struct scratch *s = *state;
     ds_store_destroy(s->store);
     s->store = NULL;
-    sql(s, "PRAGMA user_version = 2");
-    assert_left_alone(s, "version 2");
+    sql(s, DS_STORE_FILE, "PRAGMA user_version = 1");
+    assert_left_alone(s, "version 1");
+    sql(s, DS_STORE_FILE, "PRAGMA user_version = 3");
+    assert_left_alone(s, "version 3");
     char text[5000];
     memset(text, 'x', sizeof text);
-    write_file(s, text, sizeof text);
+    write_file(s, DS_STORE_FILE, text, sizeof text);
     assert_left_alone(s, "not a darkscope store");
-    write_file(s, "", 0);
-    sql(s, "CREATE TABLE mail (a)");
+    write_file(s, DS_STORE_FILE, "", 0);
+    sql(s, DS_STORE_FILE, "CREATE TABLE mail (a)");
     assert_left_alone(s, "not a darkscope store");
 }
 
@@ -353,7 +357,7 @@ static void says_what_is_missing(void **state)
     struct scratch *s = *state;
     struct ds_error err = {0};
     struct ds_store *store = NULL;
-    char path[2 * SCRATCH_PATH];
+    char path[5 * SCRATCH_PATH];
     snprintf(path, sizeof path, "%s/none", s->directory);
     assert_int_equal(ds_store_open(path, DS_STORE_READ, &store, &err), -1);
     assert_int_equal(err.status, DS_DATABASE);
@@ -363,7 +367,7 @@ static void says_what_is_missing(void **state)
     assert_non_null(strstr(err.text, "create the directory"));
     ds_store_destroy(s->store);
     s->store = NULL;
-    write_file(s, "", 0);
+    write_file(s, DS_STORE_FILE, "", 0);
     assert_int_equal(ds_store_open(s->directory, DS_STORE_READ, &store, &err), -1);
     assert_non_null(strstr(err.text, "empty"));
 }
@@ -404,22 +408,25 @@ static void is_read_without_the_right_to_write(void **state)
     ds_store_destroy(s->store);
     s->store = NULL;
     assert_int_equal(read_as_stranger(s->directory), 0);
-    /* A copy of the one file, in a directory whose name a URI must escape. */
-    size_t size;
-    char *bytes = read_file(s, &size);
+    /* A copy of the files alone, in a directory whose name a URI must escape. */
+    static const char *const names[] = {DS_STORE_FILE, DAY_FILE};
     assert_int_equal(chmod(s->directory, 0755), 0);
     snprintf(odd, sizeof odd, "%s/a?b%%20#c", s->directory);
-    snprintf(name, sizeof name, "%s/" DS_STORE_FILE, odd);
     assert_int_equal(mkdir(odd, 0755), 0);
-    FILE *f = fopen(name, "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(bytes, 1, size, f), size);
-    assert_int_equal(fclose(f), 0);
-    free(bytes);
+    for (size_t i = 0; i < 2; i++) {
+        size_t size;
+        char *bytes = read_file(s, names[i], &size);
+        snprintf(name, sizeof name, "a?b%%20#c/%s", names[i]);
+        write_file(s, name, bytes, size);
+        free(bytes);
+    }
     assert_int_equal(chmod(odd, 0555), 0);
     assert_int_equal(read_as_stranger(odd), 0);
     assert_int_equal(chmod(odd, 0755), 0);
-    assert_int_equal(unlink(name), 0);
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "%s/%s", odd, names[i]);
+        assert_int_equal(unlink(name), 0);
+    }
     assert_int_equal(rmdir(odd), 0);
 }
 
@@ -427,12 +434,12 @@ static void is_read_without_the_right_to_write(void **state)
 static void damage_tables(struct scratch *s)
 {
     enum { PAGE = 8192 };
-    char path[2 * SCRATCH_PATH];
+    char path[5 * SCRATCH_PATH];
     sqlite3 *db;
     sqlite3_stmt *roots;
     size_t size;
-    char *bytes = read_file(s, &size);
-    file_path(s, path);
+    char *bytes = read_file(s, DAY_FILE, &size);
+    file_path(s, DAY_FILE, path);
     assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_prepare_v2(db, "SELECT rootpage FROM sqlite_master WHERE rootpage > 0",
                                         -1, &roots, NULL),
@@ -444,7 +451,7 @@ static void damage_tables(struct scratch *s)
     }
     sqlite3_finalize(roots);
     sqlite3_close(db);
-    write_file(s, bytes, size);
+    write_file(s, DAY_FILE, bytes, size);
     free(bytes);
 }
 

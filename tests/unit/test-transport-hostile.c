@@ -223,7 +223,7 @@ static struct ds_receive *start_by_hand(struct fixture *f, struct ds_ingest **in
 {
     struct ds_receive *receive;
     fake_store_init(&f->store);
-    assert_int_equal(ds_ingest_start(&f->store.base, ingest, NULL), 0);
+    assert_int_equal(ds_ingest_start(&f->store.base, &(struct ds_retention){0}, ingest, NULL), 0);
     const struct ds_receive_settings settings = {.endpoint = "tcp://127.0.0.1:0",
                                                  .ingest = *ingest};
     assert_int_equal(ds_receive_create(&settings, &receive, NULL), 0);

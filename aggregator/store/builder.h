@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Sorted cells into rows of chunks, one chunk in memory at a time.
+ */
+#ifndef DARKSCOPE_STORE_BUILDER_H
+#define DARKSCOPE_STORE_BUILDER_H
+
+#include "chunk.h"
+#include "sqlite.h"
+
+/* What chunks are about; the numbers are stored. */
+enum chunk_kind {
+    CHUNK_PORT,         /* (class, protocol, port), country 0 */
+    CHUNK_PORT_COUNTRY, /* all four */
+    CHUNK_COUNTRY,      /* (class, protocol, country), port 0: sums over ports, no sources */
+    CHUNK_KIND_COUNT
+};
+
+/* A chunk ends at the next key behind so many cells: small enough to read one port, large enough to
+ * be packed well (docs/storage.md). */
+#define CHUNK_CELLS_MINUTE 4096u
+#define CHUNK_CELLS_HOUR   4096u
+#define CHUNK_CELLS_DAY    8192u
+
+#define KEY_WITHOUT_COUNTRY UINT64_C(0xffffffff0000)
+#define KEY_WITHOUT_PORT    UINT64_C(0xffff0000ffff)
+
+struct builder {
+    struct store_file *file;
+    sqlite3_stmt *insert;
+    struct ds_chunk_packer packer;
+    struct ds_chunk_cell *cells;
+    size_t count, target;
+    uint32_t windows_max;
+    bool has_failed;
+    struct ds_error *err;
+};
+
+/* Where chunks go: the table, and the columns in front of their keys. */
+struct chunk_set {
+    const char *table; /* "minute_chunk", "hour_chunk", "day_chunk" */
+    enum chunk_kind kind;
+    int64_t start_s, sensor, generation; /* kind and generation are not of minute_chunk */
+};
+
+/* Cells of target and more make a chunk; no cell has more windows than windows_max. The first fault
+ * sticks, and ds_builder_finish, which must be called, returns it: 0 or -1. */
+void ds_builder_begin(struct builder *b, struct store_file *f, const struct chunk_set *set,
+                      size_t target, uint32_t windows_max, struct ds_error *err);
+void ds_builder_add(struct builder *b, const struct ds_chunk_cell *cell);
+int ds_builder_finish(struct builder *b);
+
+#endif

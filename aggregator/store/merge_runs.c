@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "merge_runs.h"
+
+#include <stdlib.h>
+
+static int open_chunk(struct run *r, struct ds_error *err)
+{
+    const char *why;
+    const void *data = sqlite3_column_blob(r->chunks, 0);
+    int opened = ds_chunk_open(&r->chunk, data, (size_t)sqlite3_column_bytes(r->chunks, 0), &why);
+    if (opened < 0)
+        return ds_error(err, DS_FAILURE, "out of memory");
+    return opened > 0 ? ds_sqlite_damaged(r->file, "a chunk", why, err) : 0;
+}
+
+int ds_run_next(struct run *r, struct ds_error *err)
+{
+    for (;;) {
+        int got = ds_chunk_next(&r->chunk, &r->cell);
+        if (got > 0)
+            return 1;
+        if (got < 0)
+            return ds_sqlite_damaged(r->file, "a chunk", "its figures cannot be", err);
+        int row = ds_sqlite_step(r->file, r->chunks, err);
+        if (row <= 0)
+            return row;
+        if (open_chunk(r, err) < 0)
+            return -1;
+    }
+}
+
+void ds_run_finish(struct run *r)
+{
+    sqlite3_finalize(r->chunks);
+    ds_chunk_finish(&r->chunk);
+}
+
+/* ---- a heap of runs, the one with the smallest next cell on top ---- */
+
+struct heap {
+    struct run **runs;
+    size_t count;
+};
+
+static bool is_before(const struct run *a, const struct run *b)
+{
+    return a->cell.key != b->cell.key ? a->cell.key < b->cell.key : a->number < b->number;
+}
+
+static void sift_down(struct heap *h, size_t at)
+{
+    struct run *moved = h->runs[at];
+    for (;;) {
+        size_t child = 2 * at + 1;
+        if (child >= h->count)
+            break;
+        if (child + 1 < h->count && is_before(h->runs[child + 1], h->runs[child]))
+            child++;
+        if (!is_before(h->runs[child], moved))
+            break;
+        h->runs[at] = h->runs[child];
+        at = child;
+    }
+    h->runs[at] = moved;
+}
+
+/* 0 or -1. */
+static int advance_top(struct heap *h, struct ds_error *err)
+{
+    int got = ds_run_next(h->runs[0], err);
+    if (got < 0)
+        return -1;
+    if (got == 0)
+        h->runs[0] = h->runs[--h->count];
+    if (h->count > 0)
+        sift_down(h, 0);
+    return 0;
+}
+
+static int fill_heap(struct heap *h, struct run *runs, size_t count, struct ds_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        int got = ds_run_next(&runs[i], err);
+        if (got < 0)
+            return -1;
+        if (got > 0)
+            h->runs[h->count++] = &runs[i];
+    }
+    for (size_t i = h->count / 2; i-- > 0;)
+        sift_down(h, i);
+    return 0;
+}
+
+/* cells has room for one of each run: their chunks have one slot. */
+static int merge(struct heap *h, struct run_cell *cells, run_fn *each, void *arg,
+                 struct ds_error *err)
+{
+    const size_t most = h->count;
+    while (h->count > 0) {
+        uint64_t key = h->runs[0]->cell.key;
+        size_t count = 0;
+        while (h->count > 0 && h->runs[0]->cell.key == key) {
+            if (count == most)
+                return ds_sqlite_damaged(h->runs[0]->file, "a chunk", "a key comes twice", err);
+            cells[count].number = h->runs[0]->number;
+            cells[count++].cell = h->runs[0]->cell;
+            if (advance_top(h, err) < 0)
+                return -1;
+        }
+        int result = each(arg, key, cells, count);
+        if (result != 0)
+            return result;
+    }
+    return 0;
+}
+
+int ds_runs_merge(struct run *runs, size_t count, run_fn *each, void *arg, struct ds_error *err)
+{
+    struct heap h = {.runs = malloc((count + 1) * sizeof *h.runs)};
+    struct run_cell *cells = malloc((count + 1) * sizeof *cells);
+    int result = h.runs && cells ? fill_heap(&h, runs, count, err)
+                                 : ds_error(err, DS_FAILURE, "out of memory");
+    if (result == 0)
+        result = merge(&h, cells, each, arg, err);
+    for (size_t i = 0; i < count; i++)
+        ds_run_finish(&runs[i]);
+    free(h.runs);
+    free(cells);
+    return result;
+}

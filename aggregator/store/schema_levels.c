@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The tables of windows, and those of hours and days, which are alike.
+ */
+#include "sqlite.h"
+
+#include <string.h>
+
+/* ---- minutes ---- */
+
+static const char messages[] =
+    "CREATE TABLE message ( -- what has been committed, so that nothing counts twice\n"
+    "  sensor INTEGER NOT NULL REFERENCES sensor (id),\n"
+    "  boot TEXT NOT NULL, -- names a run of the sensor, 16 hex digits\n"
+    "  sequence INTEGER NOT NULL,\n"
+    "  start INTEGER NOT NULL, -- of its window\n"
+    "  received INTEGER NOT NULL, -- when, by the aggregator's clock\n"
+    "  PRIMARY KEY (sensor, boot, sequence)\n"
+    ") WITHOUT ROWID;";
+
+static const char chunks[] =
+    "CREATE TABLE minute_chunk ( -- cells (class, protocol, port, country), packed\n"
+    "  id INTEGER PRIMARY KEY,\n"
+    "  start INTEGER NOT NULL, sensor INTEGER NOT NULL,\n"
+    "  first_key INTEGER NOT NULL, last_key INTEGER NOT NULL,\n"
+    "  cells INTEGER NOT NULL, data BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX minute_chunk_key ON minute_chunk (start, sensor, first_key, last_key);"
+    "CREATE TABLE packed ( -- sensors of which hours and day are in their files\n"
+    "  sensor INTEGER PRIMARY KEY REFERENCES sensor (id));";
+
+static const char windows[] =
+    "CREATE TABLE window ( -- one row a sensor and window; the books of design: received =\n"
+    "                      -- counted + outside + malformed\n"
+    "  start INTEGER NOT NULL,\n"
+    "  sensor INTEGER NOT NULL REFERENCES sensor (id),\n"
+    "  seconds INTEGER NOT NULL, -- length\n"
+    "  observed_ns INTEGER NOT NULL, -- of these, how long the sensor watched\n"
+    "  parts INTEGER NOT NULL, -- messages; above 1 all unique counts are lower bounds\n"
+    "  addresses INTEGER, -- monitored IPv4 addresses; NULL: unknown\n"
+    "  active_addresses INTEGER NOT NULL, -- of them, those that received a packet\n"
+    "  country_db TEXT NOT NULL, -- name and date of the country database; '': none\n"
+    "  bytes INTEGER NOT NULL, -- IP total lengths of the counted packets\n"
+    "  sources INTEGER NOT NULL, -- unique; exact where parts = 1 and overflow_sources = 0\n"
+    "  destinations INTEGER NOT NULL, -- unique\n"
+    "  received INTEGER NOT NULL, -- packets, from here on\n"
+    "  counted INTEGER NOT NULL,\n"
+    "  outside INTEGER NOT NULL, -- not to a monitored address\n"
+    "  malformed INTEGER NOT NULL,\n"
+    "  late INTEGER NOT NULL, -- part of counted\n"
+    "  fragment INTEGER NOT NULL, -- part of counted\n"
+    "  truncated INTEGER NOT NULL, -- part of counted\n"
+    "  dropped_kernel INTEGER NOT NULL, -- never received\n"
+    "  dropped_interface INTEGER NOT NULL,\n"
+    "  dropped_ring INTEGER NOT NULL,\n"
+    "  overflow_cells INTEGER NOT NULL, -- counted under country '**' of their port\n"
+    "  overflow_pairs INTEGER NOT NULL, -- above 0: sources of cells are lower bounds\n"
+    "  overflow_sources INTEGER NOT NULL, -- above 0: other sources are lower bounds\n"
+    "  overflow_destinations INTEGER NOT NULL,\n"
+    "  overflow_signatures INTEGER NOT NULL, -- above 0: sources of signatures are lower bounds\n"
+    "  overflow_attacks INTEGER NOT NULL, -- above 0: attacks may be missing or too small\n"
+    "  attacks INTEGER, -- rows of window_attack; NULL: the sensor does not look for them\n"
+    "  PRIMARY KEY (start, sensor)\n"
+    ") WITHOUT ROWID;";
+
+#define OF_WINDOW                                                                                  \
+    "  FOREIGN KEY (start, sensor) REFERENCES window (start, sensor) ON DELETE CASCADE\n"          \
+    ") WITHOUT ROWID;"
+
+static const char window_parts[] =
+    "CREATE TABLE window_malformed (\n"
+    "  start INTEGER, sensor INTEGER, reason TEXT, packets INTEGER NOT NULL,\n"
+    "  PRIMARY KEY (start, sensor, reason),\n" OF_WINDOW
+    "CREATE TABLE window_type ( -- every counted packet has one type\n"
+    "  start INTEGER, sensor INTEGER, type TEXT, packets INTEGER NOT NULL,\n"
+    "  PRIMARY KEY (start, sensor, type),\n" OF_WINDOW
+    "CREATE TABLE window_protocol ( -- the packet's own IP protocol\n"
+    "  start INTEGER, sensor INTEGER, proto INTEGER, packets INTEGER NOT NULL,\n"
+    "  PRIMARY KEY (start, sensor, proto),\n" OF_WINDOW "CREATE TABLE window_class (\n"
+    "  start INTEGER, sensor INTEGER, class INTEGER REFERENCES class (id),\n"
+    "  packets INTEGER NOT NULL, bytes INTEGER NOT NULL, sources INTEGER NOT NULL,\n"
+    "  PRIMARY KEY (start, sensor, class),\n" OF_WINDOW
+    "CREATE TABLE window_country ( -- of the packets' sources; '?\?' unknown\n"
+    "  start INTEGER, sensor INTEGER, country TEXT,\n"
+    "  packets INTEGER NOT NULL, bytes INTEGER NOT NULL, sources INTEGER NOT NULL,\n"
+    "  PRIMARY KEY (start, sensor, country),\n" OF_WINDOW
+    "CREATE TABLE window_device ( -- of the packets' sources, by the form of their SYNs\n"
+    "  start INTEGER, sensor INTEGER, country TEXT, device INTEGER REFERENCES device (id),\n"
+    "  packets INTEGER NOT NULL, sources INTEGER NOT NULL,\n"
+    "  PRIMARY KEY (start, sensor, country, device),\n" OF_WINDOW
+    "CREATE TABLE window_signature ( -- independent marks: one packet may be in several\n"
+    "  start INTEGER, sensor INTEGER, id TEXT, packets INTEGER NOT NULL,\n"
+    "  sources INTEGER NOT NULL,\n"
+    "  confirmed_sources INTEGER NOT NULL, -- sent at least two matching packets\n"
+    "  PRIMARY KEY (start, sensor, id),\n" OF_WINDOW;
+
+static const char window_sources[] =
+    "CREATE TABLE window_sources ( -- the sources that the sensor listed; docs/storage.md\n"
+    "  start INTEGER, sensor INTEGER,\n"
+    "  format INTEGER NOT NULL, -- of records: 2\n"
+    "  marks TEXT NOT NULL, -- signatures of the bits in records, separated by commas\n"
+    "  records BLOB NOT NULL, -- the columns of docs/protocol.md\n"
+    "  PRIMARY KEY (start, sensor),\n" OF_WINDOW;
+
+static const char window_attacks[] =
+    "CREATE TABLE window_attack ( -- an attack again and again, a row for each window it is in\n"
+    "  start INTEGER, sensor INTEGER,\n"
+    "  victim INTEGER, -- IPv4 address\n"
+    "  proto INTEGER, -- of the attack\n"
+    "  country TEXT NOT NULL, -- of the victim\n"
+    "  port INTEGER NOT NULL, -- attacked service; of its ports that with most packets\n"
+    "  ports INTEGER NOT NULL, -- unique in this window, as the next two\n"
+    "  attack_ports INTEGER NOT NULL, -- the other side's\n"
+    "  addresses INTEGER NOT NULL, -- monitored addresses that were answered\n"
+    "  window_packets INTEGER NOT NULL, window_bytes INTEGER NOT NULL,\n"
+    "  start_ms INTEGER NOT NULL, -- the attack's first packet; names the attack\n"
+    "  last_ms INTEGER NOT NULL,\n"
+    "  packets INTEGER NOT NULL, bytes INTEGER NOT NULL, -- since start_ms, as the next two\n"
+    "  mismatches INTEGER NOT NULL, -- packets that quote one not of their destination\n"
+    "  max_ppm INTEGER NOT NULL, -- most packets in a minute\n"
+    "  PRIMARY KEY (start, sensor, victim, proto),\n" OF_WINDOW
+    "CREATE VIEW attacks AS -- the same with names\n"
+    "  SELECT strftime('%Y-%m-%dT%H:%M:%SZ', start, 'unixepoch') AS time, sensor.name AS sensor,\n"
+    "         printf('%d.%d.%d.%d', victim >> 24, victim >> 16 & 255, victim >> 8 & 255,\n"
+    "                victim & 255) AS victim,\n"
+    "         proto, country, port, ports, attack_ports, addresses, window_packets, window_bytes,\n"
+    "         strftime('%Y-%m-%dT%H:%M:%fZ', start_ms / 1000.0, 'unixepoch') AS attack_start,\n"
+    "         strftime('%Y-%m-%dT%H:%M:%fZ', last_ms / 1000.0, 'unixepoch') AS attack_last,\n"
+    "         packets, bytes, mismatches, max_ppm\n"
+    "  FROM window_attack JOIN sensor ON sensor.id = window_attack.sensor;";
+
+char *ds_schema_minutes(void)
+{
+    return sqlite3_mprintf("%s%s%s%s%s%s", messages, chunks, windows, window_parts, window_sources,
+                           window_attacks);
+}
+
+/* ---- hours and days ---- */
+
+/* Peaks: the most in one window. windows: with such a packet; inexact: in one of them the unique
+ * sources are a lower bound. Where windows = 1 and inexact = 0, the peak is the exact number. */
+#define OF_LEVEL "start INTEGER, sensor INTEGER, generation INTEGER,"
+#define SOURCES                                                                                    \
+    " windows INTEGER NOT NULL, sources_peak INTEGER NOT NULL, inexact INTEGER NOT NULL,"
+#define KEYED(by) " PRIMARY KEY (start, sensor, generation, " by ")) WITHOUT ROWID;"
+
+/* @ is the level. */
+static const char level[] =
+    "CREATE TABLE @ ( -- sums of windows, a row a sensor (and generation: docs/storage.md)\n"
+    "  start INTEGER, sensor INTEGER, generation INTEGER,\n"
+    "  first_start INTEGER NOT NULL, -- of its windows\n"
+    "  last_start INTEGER NOT NULL,\n"
+    "  last_end INTEGER NOT NULL,\n"
+    "  last_received INTEGER NOT NULL, -- when the latest came, by the aggregator's clock\n"
+    "  grid_seconds INTEGER NOT NULL, -- least common multiple of their lengths\n"
+    "  windows INTEGER NOT NULL,\n"
+    "  split INTEGER NOT NULL, -- of them, those that came in several messages\n"
+    "  busy INTEGER NOT NULL, -- of them, those with a packet\n"
+    "  inexact INTEGER NOT NULL, -- 1: in one of them sources is a lower bound\n"
+    "  observed_ns INTEGER NOT NULL, -- time watched\n"
+    "  addresses INTEGER, -- the most; NULL: unknown\n"
+    "  active_addresses_peak INTEGER NOT NULL, -- the most in one window, as the next two\n"
+    "  destinations_peak INTEGER NOT NULL,\n"
+    "  sources_peak INTEGER NOT NULL,\n"
+    "  bytes INTEGER NOT NULL,\n"
+    "  received INTEGER NOT NULL, counted INTEGER NOT NULL, outside INTEGER NOT NULL,\n"
+    "  malformed INTEGER NOT NULL, late INTEGER NOT NULL, fragment INTEGER NOT NULL,\n"
+    "  truncated INTEGER NOT NULL, dropped_kernel INTEGER NOT NULL,\n"
+    "  dropped_interface INTEGER NOT NULL, dropped_ring INTEGER NOT NULL,\n"
+    "  overflow_cells INTEGER NOT NULL, overflow_pairs INTEGER NOT NULL,\n"
+    "  overflow_sources INTEGER NOT NULL, overflow_destinations INTEGER NOT NULL,\n"
+    "  overflow_signatures INTEGER NOT NULL, overflow_attacks INTEGER NOT NULL,\n"
+    "  PRIMARY KEY (start, sensor, generation)) WITHOUT ROWID;";
+
+static const char level_parts[] =
+    "CREATE TABLE @_database ( -- country databases in use\n"
+    "  " OF_LEVEL " name TEXT," KEYED(
+        "name") "CREATE TABLE @_malformed (" OF_LEVEL
+                " reason TEXT, packets INTEGER NOT NULL," KEYED(
+                    "reason") "CREATE TABLE @_type (" OF_LEVEL
+                              " type TEXT, packets INTEGER NOT NULL," KEYED(
+                                  "type") "CREATE TABLE @_protocol (" OF_LEVEL
+                                          " proto INTEGER, packets INTEGER NOT NULL," KEYED(
+                                              "proto") "CREATE TABLE @_class (" OF_LEVEL
+                                                       " class INTEGER, packets INTEGER NOT NULL,"
+                                                       " bytes INTEGER NOT NULL," SOURCES KEYED(
+                                                           "class") "CREATE TABLE @_country "
+                                                                    "(" OF_LEVEL
+                                                                    " country TEXT, packets "
+                                                                    "INTEGER NOT NULL,"
+                                                                    " bytes INTEGER NOT "
+                                                                    "NULL," SOURCES KEYED("country") "CREATE TABLE @_device (" OF_LEVEL " device INTEGER, packets INTEGER NOT NULL," SOURCES
+                                                                        KEYED(
+                                                                            "device") "CREATE "
+                                                                                      "TABLE "
+                                                                                      "@_device_"
+                                                                                      "country "
+                                                                                      "(" OF_LEVEL
+                                                                                      " country "
+                                                                                      "TEXT, "
+                                                                                      "device "
+                                                                                      "INTEGER,"
+                                                                                      " packets "
+                                                                                      "INTEGER "
+                                                                                      "NOT "
+                                                                                      "NULL"
+                                                                                      "," SOURCES KEYED(
+                                                                                          "countr"
+                                                                                          "y, "
+                                                                                          "devic"
+                                                                                          "e") "C"
+                                                                                               "R"
+                                                                                               "E"
+                                                                                               "A"
+                                                                                               "T"
+                                                                                               "E"
+                                                                                               " "
+                                                                                               "T"
+                                                                                               "A"
+                                                                                               "B"
+                                                                                               "L"
+                                                                                               "E"
+                                                                                               " "
+                                                                                               "@"
+                                                                                               "_"
+                                                                                               "s"
+                                                                                               "i"
+                                                                                               "g"
+                                                                                               "n"
+                                                                                               "a"
+                                                                                               "t"
+                                                                                               "u"
+                                                                                               "r"
+                                                                                               "e"
+                                                                                               " "
+                                                                                               "(" OF_LEVEL
+                                                                                               " "
+                                                                                               "i"
+                                                                                               "d"
+                                                                                               " "
+                                                                                               "T"
+                                                                                               "E"
+                                                                                               "X"
+                                                                                               "T"
+                                                                                               ","
+                                                                                               " "
+                                                                                               "p"
+                                                                                               "a"
+                                                                                               "c"
+                                                                                               "k"
+                                                                                               "e"
+                                                                                               "t"
+                                                                                               "s"
+                                                                                               " "
+                                                                                               "I"
+                                                                                               "N"
+                                                                                               "T"
+                                                                                               "E"
+                                                                                               "G"
+                                                                                               "E"
+                                                                                               "R"
+                                                                                               " "
+                                                                                               "N"
+                                                                                               "O"
+                                                                                               "T"
+                                                                                               " "
+                                                                                               "N"
+                                                                                               "U"
+                                                                                               "L"
+                                                                                               "L"
+                                                                                               ","
+                                                                                               " "
+                                                                                               "c"
+                                                                                               "o"
+                                                                                               "n"
+                                                                                               "f"
+                                                                                               "i"
+                                                                                               "r"
+                                                                                               "m"
+                                                                                               "e"
+                                                                                               "d"
+                                                                                               "_"
+                                                                                               "p"
+                                                                                               "e"
+                                                                                               "a"
+                                                                                               "k"
+                                                                                               " "
+                                                                                               "I"
+                                                                                               "N"
+                                                                                               "T"
+                                                                                               "E"
+                                                                                               "G"
+                                                                                               "E"
+                                                                                               "R"
+                                                                                               " "
+                                                                                               "N"
+                                                                                               "O"
+                                                                                               "T"
+                                                                                               " "
+                                                                                               "N"
+                                                                                               "U"
+                                                                                               "L"
+                                                                                               "L"
+                                                                                               "," SOURCES KEYED(
+                                                                                                   "id") "CREATE TABLE @_attack ( -- of a victim, and attacked port\n"
+                                                                                                         "  " OF_LEVEL
+                                                                                                         " victim INTEGER, proto INTEGER, start_ms INTEGER, port INTEGER,\n"
+                                                                                                         "  country TEXT NOT NULL, ports INTEGER NOT NULL, attack_ports INTEGER NOT NULL,\n"
+                                                                                                         "  addresses INTEGER NOT NULL, window_packets INTEGER NOT NULL,\n"
+                                                                                                         "  window_bytes INTEGER NOT NULL, last_ms INTEGER NOT NULL, packets INTEGER NOT NULL,\n"
+                                                                                                         "  bytes INTEGER NOT NULL, mismatches INTEGER NOT NULL, max_ppm INTEGER NOT NULL,\n"
+                                                                                                         "  windows INTEGER NOT NULL," KEYED(
+                                                                                                             "victim, proto, start_ms, port") "CREATE TABLE @_sketch ( -- of unique sources, to be merged over time\n"
+                                                                                                                                              "  " OF_LEVEL
+                                                                                                                                              " kind TEXT, key TEXT, sketch BLOB NOT NULL," KEYED(
+                                                                                                                                                  "kind, key") "CREATE TABLE @_chunks ( -- of which stretches there are chunks\n"
+                                                                                                                                                               "  " OF_LEVEL
+                                                                                                                                                               " seconds INTEGER NOT NULL,\n"
+                                                                                                                                                               "  PRIMARY KEY (start, sensor, generation)) WITHOUT ROWID;"
+                                                                                                                                                               "CREATE TABLE @_chunk ( -- cells, packed; docs/storage.md\n"
+                                                                                                                                                               "  id INTEGER PRIMARY KEY,\n"
+                                                                                                                                                               "  kind INTEGER NOT NULL, -- 0 by port, 1 by port and country, 2 by country, of all ports\n"
+                                                                                                                                                               "  start INTEGER NOT NULL, sensor INTEGER NOT NULL, generation INTEGER NOT NULL,\n"
+                                                                                                                                                               "  first_key INTEGER NOT NULL, last_key INTEGER NOT NULL,\n"
+                                                                                                                                                               "  cells INTEGER NOT NULL, data BLOB NOT NULL);"
+                                                                                                                                                               "CREATE UNIQUE INDEX @_chunk_key ON @_chunk"
+                                                                                                                                                               " (kind, start, sensor, generation, first_key, last_key);";
+
+/* NULL without memory; frees text. */
+static char *append_level(char *text, const char *template, const char *name)
+{
+    for (const char *at = template; *at && text;) {
+        size_t plain = strcspn(at, "@");
+        bool is_level = at[plain] == '@';
+        text = sqlite3_mprintf("%z%.*s%s", text, (int)plain, at, is_level ? name : "");
+        at += plain + is_level;
+    }
+    return text;
+}
+
+char *ds_schema_level(const char *name)
+{
+    char *text = append_level(sqlite3_mprintf("%s", ""), level, name);
+    return append_level(text, level_parts, name);
+}

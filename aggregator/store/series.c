@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Series: all buckets are filled side by side, piece by piece.
+ */
+#include "facts.h"
+
+#include <stdlib.h>
+
+struct bucket {
+    uint64_t windows, observed_ns;
+    struct group group;
+};
+
+struct series {
+    const struct ds_buckets *buckets;
+    struct fact_request ask;
+    struct bucket *all;
+};
+
+static struct bucket *bucket_at(struct series *s, int64_t at_s)
+{
+    int64_t i = ds_bucket_of(s->buckets, at_s);
+    return i >= 0 && i < (int64_t)s->buckets->count ? &s->all[i] : NULL;
+}
+
+static int each_fact(void *arg, const struct fact_row *row)
+{
+    struct bucket *b = bucket_at(arg, row->start_s);
+    if (b)
+        ds_group_add(&b->group, &row->group);
+    return 0;
+}
+
+static int each_cell(void *arg, int64_t at_s, const struct ds_chunk_cell *cell)
+{
+    struct series *s = arg;
+    struct bucket *b = bucket_at(s, at_s);
+    if (!b)
+        return 0;
+    struct group g = ds_group_of_cell(cell, s->ask.filter->survey);
+    ds_group_add(&b->group, &g);
+    return 0;
+}
+
+/* Where small cells are not kept, there may be more. */
+static void mark_floor(struct series *s, const struct piece *piece)
+{
+    int64_t first = ds_bucket_of(s->buckets, piece->at_s >= 0 ? piece->at_s : piece->from_s);
+    int64_t last = ds_bucket_of(s->buckets, piece->at_s >= 0 ? piece->at_s : piece->to_s - 1);
+    for (int64_t i = first < 0 ? 0 : first; i <= last && i < (int64_t)s->buckets->count; i++)
+        s->all[i].group.is_floor = true;
+}
+
+static int add_watched(struct series *s, struct store_file *f, const struct piece *piece,
+                       struct ds_error *err)
+{
+    sqlite3_stmt *stmt = ds_piece_prepare(
+        f, piece, s->buckets->sensor,
+        "SELECT start, count(*), sum(observed_ns) FROM window WHERE # GROUP BY start",
+        "SELECT start, sum(windows), sum(observed_ns) FROM @ WHERE # GROUP BY start", err);
+    if (!stmt)
+        return -1;
+    int row;
+    while ((row = ds_sqlite_step(f, stmt, err)) == 1) {
+        struct bucket *b =
+            bucket_at(s, piece->at_s >= 0 ? piece->at_s : sqlite3_column_int64(stmt, 0));
+        if (!b)
+            continue;
+        b->windows += ds_sqlite_u64(stmt, 1);
+        b->observed_ns += ds_sqlite_u64(stmt, 2);
+    }
+    sqlite3_finalize(stmt);
+    return row;
+}
+
+static int each_piece(void *arg, struct store_file *f, const struct piece *piece,
+                      struct ds_error *err)
+{
+    struct series *s = arg;
+    if (add_watched(s, f, piece, err) < 0)
+        return -1;
+    if (s->ask.fact < FACT_PORT)
+        return ds_facts_walk(f, piece, &s->ask, each_fact, s, err);
+    if (s->ask.fact == FACT_PORT_COUNTRY && piece->is_cut)
+        mark_floor(s, piece);
+    return ds_cells_walk(f, piece, &s->ask, each_cell, s, err);
+}
+
+static int report(const struct series *s, ds_point_fn *each, void *arg, struct ds_error *err)
+{
+    const struct ds_figures kept = ds_store_kept(s->ask.filter);
+    for (size_t i = 0; i < s->buckets->count; i++) {
+        const struct bucket *b = &s->all[i];
+        if (b->windows == 0)
+            continue;
+        if (ds_group_check(&b->group, err) < 0)
+            return -1;
+        const struct ds_point point = {.bucket = i,
+                                       .start_s = s->buckets->edges_s[i],
+                                       .windows = b->windows,
+                                       .observed_ns = b->observed_ns,
+                                       .figures = ds_group_figures(&b->group, kept)};
+        int result = each(arg, &point);
+        if (result != 0)
+            return result;
+    }
+    return 0;
+}
+
+int ds_sqlite_series(struct ds_store *store, const struct ds_buckets *buckets,
+                     const struct ds_filter *filter, ds_point_fn *each, void *arg,
+                     struct ds_error *err)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    struct series series = {.buckets = buckets,
+                            .ask = {.fact = ds_fact_of(filter),
+                                    .filter = filter,
+                                    .sensor = buckets->sensor,
+                                    .by_time = true}};
+    const struct plan plan = {.buckets = buckets,
+                              .wants_all_cells = series.ask.fact == FACT_PORT_COUNTRY};
+    series.all = calloc(buckets->count, sizeof *series.all);
+    if (!series.all)
+        return ds_error(err, DS_FAILURE, "out of memory");
+    int result = ds_plan_walk(s, &plan, each_piece, &series, err);
+    ds_files_release(s);
+    if (result == 0)
+        result = report(&series, each, arg, err);
+    free(series.all);
+    return result;
+}

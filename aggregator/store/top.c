@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Top tables: figures by key are added up in memory, piece by piece, then sorted.
+ */
+#include "facts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Keys are numbers; figures lie in blocks of neighbours, made when the first of them comes. A
+ * port's key is class, protocol and port. */
+#define BLOCK_BITS 10
+#define BLOCK_KEYS (1u << BLOCK_BITS)
+#define BLOCKS     (DS_CLASS_COUNT << (24 - BLOCK_BITS))
+#define BLOCKS_MAX 8192u /* some 600 MB; a year of a /16 has 200 */
+
+struct tally {
+    const struct ds_top *top;
+    struct fact_request ask;
+    bool per_port; /* a row is of one port */
+    struct group *blocks[BLOCKS];
+    size_t block_count;
+    bool is_full, no_memory;
+    char (*names)[DS_SIGNATURE_ID_MAX + 1]; /* of signatures; their keys are the indices */
+    size_t name_count;
+    struct group whole; /* of all rows */
+    struct group exact; /* of all packets, where rows are floors or overlap */
+    bool needs_exact;
+    bool is_cut; /* small cells were not there */
+};
+
+static struct group *figures_of(struct tally *t, uint32_t key)
+{
+    struct group **block = &t->blocks[key >> BLOCK_BITS];
+    if (!*block) {
+        t->is_full = t->is_full || t->block_count == BLOCKS_MAX;
+        *block = t->is_full ? NULL : calloc(BLOCK_KEYS, sizeof **block);
+        t->no_memory = t->no_memory || (!*block && !t->is_full);
+        if (!*block)
+            return NULL;
+        t->block_count++;
+    }
+    return &(*block)[key & (BLOCK_KEYS - 1)];
+}
+
+/* ---- keys ---- */
+
+static int signature_key(struct tally *t, const char *name)
+{
+    for (size_t i = 0; i < t->name_count; i++)
+        if (strcmp(t->names[i], name) == 0)
+            return (int)i;
+    if ((t->name_count & (t->name_count - 1)) == 0) {
+        void *larger =
+            realloc(t->names, (t->name_count ? 2 * t->name_count : 1) * sizeof *t->names);
+        if (!larger) {
+            t->no_memory = true;
+            return -1;
+        }
+        t->names = larger;
+    }
+    memcpy(t->names[t->name_count], name, DS_SIGNATURE_ID_MAX + 1);
+    return (int)t->name_count++;
+}
+
+/* -1 where there is none: an unknown name. */
+static int key_of_fact(struct tally *t, sqlite3_stmt *stmt)
+{
+    char name[DS_SIGNATURE_ID_MAX + 1];
+    switch (t->top->by) {
+    case DS_BY_COUNTRY:
+        return ds_sqlite_country(stmt, 0);
+    case DS_BY_TYPE:
+        return ds_sqlite_name_index(ds_type_name, (const char *)sqlite3_column_text(stmt, 0));
+    case DS_BY_SIGNATURE:
+        ds_sqlite_text(stmt, 0, name, sizeof name);
+        return signature_key(t, name);
+    default:
+        return (uint8_t)sqlite3_column_int(stmt, 0);
+    }
+}
+
+static uint32_t key_of_cell(enum ds_by by, uint64_t key)
+{
+    switch (by) {
+    case DS_BY_COUNTRY:
+        return (ds_country)key;
+    case DS_BY_CLASS:
+        return (uint32_t)(key >> 40);
+    default:
+        return (uint32_t)(key >> 16);
+    }
+}
+
+static void write_key(const struct tally *t, uint32_t key, struct ds_top_row *row)
+{
+    switch (t->top->by) {
+    case DS_BY_PORT:
+        row->cls = (uint8_t)(key >> 24);
+        row->proto = (uint8_t)(key >> 16);
+        row->port = (uint16_t)key;
+        break;
+    case DS_BY_COUNTRY:
+        row->country = (ds_country)key;
+        break;
+    case DS_BY_TYPE:
+        row->type = (uint8_t)key;
+        break;
+    case DS_BY_CLASS:
+        row->cls = (uint8_t)key;
+        break;
+    case DS_BY_PROTOCOL:
+        row->proto = (uint8_t)key;
+        break;
+    case DS_BY_DEVICE:
+        row->device = (uint8_t)key;
+        break;
+    default:
+        memcpy(row->signature, t->names[key], sizeof row->signature);
+    }
+}
+
+/* ---- adding up ---- */
+
+static int add(struct tally *t, int64_t key, const struct group *g)
+{
+    struct group *figures = key >= 0 ? figures_of(t, (uint32_t)key) : NULL;
+    if (figures)
+        ds_group_add(figures, g);
+    return t->is_full || t->no_memory ? -1 : 0;
+}
+
+static int each_fact(void *arg, const struct fact_row *row)
+{
+    return add(arg, key_of_fact(arg, row->key), &row->group);
+}
+
+static int each_cell(void *arg, int64_t at_s, const struct ds_chunk_cell *cell)
+{
+    struct tally *t = arg;
+    struct group g = ds_group_of_cell(cell, t->top->filter->survey);
+    (void)at_s;
+    return add(t, key_of_cell(t->top->by, cell->key), &g);
+}
+
+static int add_cell_to_exact(void *arg, int64_t at_s, const struct ds_chunk_cell *cell)
+{
+    struct tally *t = arg;
+    struct group g = ds_group_of_cell(cell, t->top->filter->survey);
+    (void)at_s;
+    ds_group_add(&t->exact, &g);
+    return 0;
+}
+
+static int add_fact_to_exact(void *arg, const struct fact_row *row)
+{
+    struct tally *t = arg;
+    ds_group_add(&t->exact, &row->group);
+    return 0;
+}
+
+/* Signatures overlap: their whole is all counted packets. That of cells by port and country is in
+ * those by port, or in the sums over ports. */
+static int add_exact(struct tally *t, struct store_file *f, const struct piece *piece,
+                     struct ds_error *err)
+{
+    struct ds_filter filter = *t->top->filter;
+    struct fact_request ask = {.filter = &filter, .sensor = t->ask.sensor, .by_time = true};
+    if (t->ask.fact == FACT_SIGNATURE) {
+        ask.fact = FACT_TOTAL;
+        return ds_facts_walk(f, piece, &ask, add_fact_to_exact, t, err);
+    }
+    ask.fact = filter.has_port ? FACT_PORT : FACT_SUMS;
+    return ds_cells_walk(f, piece, &ask, add_cell_to_exact, t, err);
+}
+
+static int each_piece(void *arg, struct store_file *f, const struct piece *piece,
+                      struct ds_error *err)
+{
+    struct tally *t = arg;
+    t->is_cut = t->is_cut || (piece->is_cut && t->ask.fact == FACT_PORT_COUNTRY);
+    if (t->needs_exact) {
+        int result = add_exact(t, f, piece, err);
+        if (result != 0)
+            return result;
+    }
+    return t->ask.fact < FACT_PORT ? ds_facts_walk(f, piece, &t->ask, each_fact, t, err)
+                                   : ds_cells_walk(f, piece, &t->ask, each_cell, t, err);
+}
+
+/* ---- the rows ---- */
+
+struct entry {
+    uint32_t key;
+    const struct group *group;
+};
+
+static int compare_entries(const void *left, const void *right)
+{
+    const struct entry *a = left, *b = right;
+    if (a->group->packets != b->group->packets)
+        return a->group->packets < b->group->packets ? 1 : -1;
+    return (a->key > b->key) - (a->key < b->key);
+}
+
+static int compare_signatures(const void *left, const void *right, void *arg)
+{
+    const struct entry *a = left, *b = right;
+    const struct tally *t = arg;
+    if (a->group->packets != b->group->packets)
+        return a->group->packets < b->group->packets ? 1 : -1;
+    return strcmp(t->names[a->key], t->names[b->key]);
+}
+
+static size_t list_entries(struct tally *t, struct entry *out)
+{
+    size_t count = 0;
+    for (uint32_t block = 0; block < BLOCKS; block++)
+        for (uint32_t i = 0; t->blocks[block] && i < BLOCK_KEYS; i++) {
+            struct group *g = &t->blocks[block][i];
+            if (g->packets == 0)
+                continue;
+            g->is_floor = t->is_cut;
+            ds_group_add(&t->whole, g);
+            out[count++] = (struct entry){block << BLOCK_BITS | i, g};
+        }
+    return count;
+}
+
+/* Packets by a port whose country is not kept: they are a row, so that all rows add up. */
+static int add_rest(struct tally *t)
+{
+    struct group shown = {0};
+    if (!t->is_cut || t->top->by != DS_BY_COUNTRY || t->top->filter->has_country)
+        return 0;
+    for (uint32_t block = 0; block < BLOCKS; block++)
+        for (uint32_t i = 0; t->blocks[block] && i < BLOCK_KEYS; i++)
+            ds_group_add(&shown, &t->blocks[block][i]);
+    struct group rest = {.packets = t->exact.packets - shown.packets,
+                         .bytes = t->exact.bytes - shown.bytes,
+                         .survey = t->exact.survey - shown.survey,
+                         .rows = 2};
+    return rest.packets > 0 ? add(t, DS_COUNTRY_REST, &rest) : 0;
+}
+
+static int report(struct tally *t, ds_top_fn *each, void *arg, struct ds_error *err)
+{
+    struct entry *entries = malloc((t->block_count * BLOCK_KEYS + 1) * sizeof *entries);
+    if (!entries)
+        return ds_error(err, DS_FAILURE, "out of memory");
+    size_t count = list_entries(t, entries);
+    const struct ds_figures kept = ds_fact_kept(t->ask.fact, t->top->filter, t->per_port);
+    if (t->top->by == DS_BY_SIGNATURE)
+        qsort_r(entries, count, sizeof *entries, compare_signatures, t);
+    else
+        qsort(entries, count, sizeof *entries, compare_entries);
+    int result = ds_group_check(&t->whole, err);
+    for (size_t i = 0; i < count && i < t->top->limit && result == 0; i++) {
+        struct ds_top_row row = {.figures = ds_group_figures(entries[i].group, kept)};
+        write_key(t, entries[i].key, &row);
+        result = each(arg, &row);
+    }
+    free(entries);
+    return result;
+}
+
+static enum fact fact_of_top(const struct ds_top *top)
+{
+    static const enum fact small[DS_BY_COUNT] = {
+        [DS_BY_PORT] = FACT_PORT,           [DS_BY_COUNTRY] = FACT_COUNTRY,
+        [DS_BY_TYPE] = FACT_TYPE,           [DS_BY_CLASS] = FACT_CLASS,
+        [DS_BY_PROTOCOL] = FACT_PROTOCOL,   [DS_BY_DEVICE] = FACT_DEVICE,
+        [DS_BY_SIGNATURE] = FACT_SIGNATURE,
+    };
+    const struct ds_filter *f = top->filter;
+    bool is_small = ds_filter_is_empty(f) || top->by == DS_BY_TYPE || top->by == DS_BY_PROTOCOL ||
+                    top->by == DS_BY_DEVICE || top->by == DS_BY_SIGNATURE;
+    if (is_small)
+        return small[top->by];
+    bool needs_port = top->by == DS_BY_PORT || f->has_port;
+    bool needs_country = top->by == DS_BY_COUNTRY || f->has_country;
+    if (!needs_port)
+        return FACT_SUMS;
+    return needs_country ? FACT_PORT_COUNTRY : FACT_PORT;
+}
+
+static void finish(struct tally *t)
+{
+    for (uint32_t block = 0; block < BLOCKS; block++)
+        free(t->blocks[block]);
+    free(t->names);
+    free(t);
+}
+
+static int tally_up(struct sqlite_store *s, struct tally *t, struct ds_error *err)
+{
+    const int64_t edges_s[] = {t->top->range.from_s, t->top->range.to_s};
+    const struct ds_buckets whole = {edges_s, 1, t->top->range.sensor};
+    const struct plan plan = {.buckets = &whole,
+                              .wants_all_cells = t->ask.fact == FACT_PORT_COUNTRY};
+    int result = ds_plan_walk(s, &plan, each_piece, t, err);
+    ds_files_release(s);
+    if (result == 0)
+        result = add_rest(t);
+    if (t->no_memory)
+        return ds_error(err, DS_FAILURE, "out of memory");
+    if (t->is_full)
+        return ds_error(err, DS_DATABASE, "too many ports: ask for a protocol or for less time");
+    return result;
+}
+
+int ds_sqlite_top(struct ds_store *store, const struct ds_top *top, ds_top_fn *each, void *arg,
+                  struct ds_figures *total, struct ds_error *err)
+{
+    struct tally *t = calloc(1, sizeof *t);
+    if (!t)
+        return ds_error(err, DS_FAILURE, "out of memory");
+    const struct ds_filter *f = top->filter;
+    t->top = top;
+    t->ask =
+        (struct fact_request){.fact = fact_of_top(top), .filter = f, .sensor = top->range.sensor};
+    t->per_port = top->by == DS_BY_PORT || f->has_port;
+    t->needs_exact = t->ask.fact == FACT_SIGNATURE ||
+                     (t->ask.fact == FACT_PORT_COUNTRY && !(f->has_port && f->has_country));
+    int result = tally_up(sqlite_of(store), t, err);
+    if (result == 0)
+        result = report(t, each, arg, err);
+    if (result == 0) {
+        struct ds_figures kept = ds_fact_kept(t->ask.fact, f, t->per_port);
+        kept.has_sources = false;
+        *total = ds_group_figures(t->needs_exact ? &t->exact : &t->whole, kept);
+        total->sources_exact = false;
+    }
+    finish(t);
+    return result;
+}
