@@ -4,6 +4,7 @@
  */
 #include "config.h"
 #include "darkscope/clock.h"
+#include "darkscope/harden.h"
 #include "darkscope/text.h"
 #include "receive.h"
 #include "serve.h"
@@ -210,7 +211,7 @@ int main(int argc, char **argv)
     int failed = ds_aggregator_config_load(&a.options, &a.config, &err);
     if (!failed && !a.options.check_only) {
         ds_log_init("darkscope-aggregator", a.config.log);
-        failed = take_signals(&a, &err) < 0 || build(&a, &err) < 0;
+        failed = ds_harden(&err) < 0 || take_signals(&a, &err) < 0 || build(&a, &err) < 0;
         if (!failed)
             run(&a);
     }

@@ -59,12 +59,21 @@ bool ds_capture_link_known(uint16_t link);
  * first bytes may be long in coming, the first read looks at the content. */
 int ds_capture_open_file(const char *path, struct ds_capture **out, struct ds_error *err);
 
-/* A regular file that is not compressed: reading it costs next to nothing. */
+/* The same in two steps, for one who wants to give up his rights between them: the first looks at
+ * nothing that is in the file. */
+int ds_capture_open_unread(const char *path, struct ds_capture **out, struct ds_error *err);
+int ds_capture_begin_file(struct ds_capture *c, struct ds_error *err);
+
+/* Not a pipe or standard input from one. */
+bool ds_capture_is_regular(const struct ds_capture *c);
+
+/* A regular file that is not compressed: reading it costs next to nothing. It must have begun. */
 bool ds_capture_is_plain(const struct ds_capture *c);
 
 /* The same file again, read from its beginning to where it ends now, as c will be from here on, so
- * that threads can read all of it side by side. For a plain one that was not read yet. NULL where
- * it cannot be opened again. */
+ * that threads can read all of it side by side. For a regular one that was not read yet, which is
+ * of use where it turns out to be plain; ds_capture_begin_file if c has not begun. NULL where it
+ * cannot be opened again. */
 struct ds_capture *ds_capture_open_again(struct ds_capture *c);
 
 /* Most captures that share an interface. */

@@ -33,7 +33,7 @@ struct ds_sensor_file {
     bool *experimental_signatures;
     char *country_db, *asn_db, *window, *lateness, *aggregator;
     char *key, *aggregator_key, *deployment_key;
-    unsigned workers;
+    unsigned workers, memory_mib;
     struct {
         char *directory;
         unsigned size_mib;
@@ -125,6 +125,7 @@ static const cyaml_schema_field_t sensor_fields[] = {
     OPTIONAL_TEXT("window", struct ds_sensor_file, window),
     OPTIONAL_TEXT("lateness", struct ds_sensor_file, lateness),
     CYAML_FIELD_UINT("workers", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, workers),
+    CYAML_FIELD_UINT("memory_mib", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, memory_mib),
     OPTIONAL_LIST("cpus", cpus),
     OPTIONAL_TEXT("aggregator", struct ds_sensor_file, aggregator),
     CYAML_FIELD_MAPPING("spool", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, spool, spool_fields),
@@ -197,6 +198,7 @@ int ds_sensor_file_load(const char *path, struct ds_sensor_file **out, struct ds
         .window = f->window,
         .lateness = f->lateness,
         .workers = f->workers,
+        .memory_mib = f->memory_mib,
         .cpus = {(const char **)f->cpus, f->cpus_count},
         .aggregator = f->aggregator,
         .spool = f->spool.directory,
@@ -269,6 +271,7 @@ void ds_sensor_text_override(struct ds_sensor_text *text, const struct ds_sensor
     override_number(&text->timeout_ms, over->timeout_ms);
     override_number(&text->capture_threads, over->capture_threads);
     override_number(&text->workers, over->workers);
+    override_number(&text->memory_mib, over->memory_mib);
     override_number(&text->spool_mib, over->spool_mib);
     override_list(&text->monitor, &over->monitor);
     override_list(&text->exclude, &over->exclude);
@@ -396,6 +399,9 @@ static int make_numbers(const struct ds_sensor_text *t, struct ds_sensor_config 
         {"spool.size_mib",
          t->spool_mib,
          {DS_SPOOL_MIB_DEFAULT, DS_SPOOL_MIB_MIN, DS_SPOOL_MIB_MAX}},
+        {"memory_mib",
+         t->memory_mib,
+         {DS_CONFIG_MEMORY_DEFAULT, DS_CONFIG_MEMORY_MIN, DS_CONFIG_MEMORY_MAX}},
     };
     int made[sizeof numbers / sizeof *numbers];
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
@@ -410,6 +416,7 @@ static int make_numbers(const struct ds_sensor_text *t, struct ds_sensor_config 
     out->buffer_bytes = made[4] << 20;
     out->timeout_ms = made[5];
     out->spool_bytes = (uint64_t)made[6] << 20;
+    out->memory_bytes = (uint64_t)made[7] << 20;
     return 0;
 }
 

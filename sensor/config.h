@@ -24,6 +24,10 @@
 #define DS_CONFIG_TIMEOUT_DEFAULT 100 /* ms */
 #define DS_CONFIG_TIMEOUT_MAX     1000
 #define DS_CONFIG_SOURCES_DEFAULT 25000
+/* More than the worst traffic takes (docs/performance.md), with the stacks of many threads. */
+#define DS_CONFIG_MEMORY_DEFAULT  4096 /* MiB */
+#define DS_CONFIG_MEMORY_MIN      64
+#define DS_CONFIG_MEMORY_MAX      (1 << 20)
 /* Survey scanners: NICTER's rule. */
 #define DS_CONFIG_SURVEY_PORTS    30
 #define DS_CONFIG_SURVEY_PACKETS  1.0 /* per monitored address and day */
@@ -62,6 +66,7 @@ struct ds_sensor_text {
     const char *window;
     const char *lateness;
     unsigned workers;
+    unsigned memory_mib;
     struct ds_config_list cpus;
     const char *aggregator;
     const char *spool;
@@ -99,6 +104,7 @@ struct ds_sensor_config {
     int64_t window_ns; /* 0: one window for everything */
     int64_t lateness_ns;
     unsigned workers;
+    uint64_t memory_bytes;             /* that this process may take, at most */
     unsigned cpus[DS_CONFIG_CPUS_MAX]; /* of capture threads, workers and uplink thread */
     unsigned cpu_count;
     const char *aggregator; /* NULL: none */

@@ -24,11 +24,11 @@ int ds_delivery_init(struct ds_delivery *o, const struct ds_sensor_config *c,
         .monitored_digest = ds_deployment_digest(&c->deployment, c->monitor),
         .boot = c->file ? ds_identity_of_file(c, country_db) : 0,
     };
-    if (!c->deployment.is_shared)
+    o->is_repeatable = settings.boot != 0;
+    if (!c->deployment.is_shared && !o->is_repeatable)
         ds_log(DS_LOG_INFO,
                "no deployment_key: this run makes its own, and what it tells under it, such as the "
                "digest of the monitored set, cannot be held against other runs and sensors");
-    o->is_repeatable = settings.boot != 0;
     /* A file that can be read again is kept already, and must not wait for a running sensor. */
     if (!o->is_repeatable) {
         settings.spool = c->spool;

@@ -56,18 +56,39 @@ static int configure(struct sensor *s, struct ds_error *err)
 }
 
 /* A file that can be read by each worker on its own is, as that costs less than handing every
- * packet from a thread to another. */
+ * packet from a thread to another. Whether it can is seen when it begins, and by then we may have
+ * no right to open it again. */
 static int open_file(struct sensor *s, struct ds_error *err)
 {
     unsigned workers = s->config.workers;
-    if (ds_capture_open_file(s->config.file, &s->captures[0], err))
+    if (ds_capture_open_unread(s->config.file, &s->captures[0], err))
         return -1;
     s->capture_count = 1;
-    s->split = ds_capture_is_plain(s->captures[0]) && workers <= DS_CAPTURE_THREADS_MAX;
-    for (; s->split && s->capture_count < workers; s->capture_count++)
+    if (workers > DS_CAPTURE_THREADS_MAX || !ds_capture_is_regular(s->captures[0]))
+        return 0;
+    for (; s->capture_count < workers; s->capture_count++)
         if (!(s->captures[s->capture_count] = ds_capture_open_again(s->captures[0])))
             return ds_error(err, DS_FAILURE, "%s: cannot open it %u times: %s; lower workers",
                             s->config.file, workers, strerror(errno));
+    return 0;
+}
+
+/* Looks at what is in the file. */
+static int begin_file(struct sensor *s, struct ds_error *err)
+{
+    if (!s->config.file)
+        return 0;
+    if (ds_capture_begin_file(s->captures[0], err))
+        return -1;
+    s->split = ds_capture_is_plain(s->captures[0]) && s->config.workers <= DS_CAPTURE_THREADS_MAX;
+    for (unsigned i = 1; s->split && i < s->capture_count; i++)
+        if (ds_capture_begin_file(s->captures[i], err))
+            return -1;
+    while (!s->split && s->capture_count > 1) {
+        struct ds_capture *unused = s->captures[--s->capture_count];
+        unused->ops->destroy(unused);
+        s->captures[s->capture_count] = NULL;
+    }
     return 0;
 }
 
@@ -91,6 +112,8 @@ static int open_capture(struct sensor *s, struct ds_error *err)
 
 static int drop(const struct sensor *s, struct ds_error *err)
 {
+    if (ds_privileges_limit_memory(s->config.memory_bytes, err))
+        return -1;
     return ds_privileges_drop(s->config.user, s->config.interface, err);
 }
 
@@ -319,7 +342,7 @@ int main(int argc, char **argv)
         failed = check_signatures(&s, &err);
     if (!failed && !s.options.check)
         failed = open_capture(&s, &err) || load(&s, &err) || drop(&s, &err) ||
-                 take_signals(&s, &err) || build(&s, &err) || run(&s, &err);
+                 begin_file(&s, &err) || take_signals(&s, &err) || build(&s, &err) || run(&s, &err);
     if (failed)
         ds_log(DS_LOG_ERROR, "%s", err.text);
     tear_down(&s);

@@ -49,6 +49,7 @@ enum key {
     KEY_SECRET,
     KEY_AGGREGATOR_PUBLIC,
     KEY_DEPLOYMENT,
+    KEY_MEMORY,
 };
 
 static const struct argp_option option_table[] = {
@@ -105,6 +106,7 @@ static const struct argp_option option_table[] = {
     {0, 0, 0, 0, "Running:", 4},
     {"cpu", KEY_CPU, "N", 0,
      "run a thread on this CPU alone (repeatable: capture threads, workers, uplink)", 0},
+    {"memory", KEY_MEMORY, "MIB", 0, "take no more memory than this (4096)", 0},
     {"user", KEY_USER, "NAME", 0,
      "who to be once the capture is open (live: darkscope, or nobody; only as root)", 0},
     {"config", KEY_CONFIG, "FILE", 0, "YAML settings; options above win over it", 0},
@@ -169,6 +171,9 @@ static error_t parse_number(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_SPOOL_SIZE:
         o->text.spool_mib = number(state, "spool-size", arg);
+        return 0;
+    case KEY_MEMORY:
+        o->text.memory_mib = number(state, "memory", arg);
         return 0;
     case KEY_SPEED:
         o->speed = speed(state, arg);

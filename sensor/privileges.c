@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "privileges.h"
 
+#include "darkscope/harden.h"
 #include "sandbox.h"
 
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -16,14 +18,6 @@
 static int failed(const char *what, struct ds_error *err)
 {
     return ds_error(err, DS_PERMISSION, "cannot give up privileges: %s: %s", what, strerror(errno));
-}
-
-static int forbid_core_dumps(struct ds_error *err)
-{
-    const struct rlimit none = {0, 0};
-    if (setrlimit(RLIMIT_CORE, &none) || prctl(PR_SET_DUMPABLE, 0))
-        return failed("core dumps", err);
-    return 0;
 }
 
 /* The account, or NULL where there is none of that name. */
@@ -74,9 +68,33 @@ int ds_privileges_drop(const char *user, bool is_live, struct ds_error *err)
         cut_bounding_set();
     if (is_root && (user || is_live) && change_user(user, err))
         return -1;
-    if (drop_capabilities(err) || forbid_core_dumps(err))
+    if (drop_capabilities(err) || ds_harden(err))
         return -1;
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-        return failed("no new privileges", err);
     return ds_sandbox_enter(err);
+}
+
+/* What RLIMIT_DATA counts, in bytes; 0 where it cannot be known. */
+static uint64_t data_bytes(void)
+{
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (!file)
+        return 0;
+    if (fscanf(file, "%*u %*u %*u %*u %*u %lu", &pages) != 1)
+        pages = 0;
+    fclose(file);
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+int ds_privileges_limit_memory(uint64_t bytes, struct ds_error *err)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_DATA, &limit))
+        return ds_error(err, DS_FAILURE, "memory_mib: %s", strerror(errno));
+    if (data_bytes() >= bytes || limit.rlim_cur <= bytes)
+        return 0;
+    limit.rlim_cur = limit.rlim_max = bytes;
+    if (setrlimit(RLIMIT_DATA, &limit))
+        return ds_error(err, DS_FAILURE, "memory_mib: %s", strerror(errno));
+    return 0;
 }

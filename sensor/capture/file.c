@@ -167,6 +167,11 @@ static const struct ds_capture_ops file_ops = {
     .destroy = file_destroy,
 };
 
+bool ds_capture_is_regular(const struct ds_capture *c)
+{
+    return c->ops == &file_ops && ((const struct ds_file *)c)->reader.source.is_regular;
+}
+
 bool ds_capture_is_plain(const struct ds_capture *c)
 {
     return c->ops == &file_ops && ds_source_is_plain(&((const struct ds_file *)c)->reader.source);
@@ -183,7 +188,7 @@ struct ds_capture *ds_capture_open_again(struct ds_capture *c)
     memcpy(f->name, of->name, sizeof f->name);
     f->capture.ops = &file_ops;
     f->reader.name = f->name;
-    if (choose_reader(&f->reader, &ignored) == 0)
+    if (!of->reader.read || choose_reader(&f->reader, &ignored) == 0)
         return &f->capture;
     file_destroy(&f->capture);
     return NULL;
@@ -201,7 +206,7 @@ static void name_for_messages(const char *path, char out[static NAME_BYTES])
         snprintf(out, NAME_BYTES, "...%s", path + length - (NAME_BYTES - 4));
 }
 
-int ds_capture_open_file(const char *path, struct ds_capture **out, struct ds_error *err)
+int ds_capture_open_unread(const char *path, struct ds_capture **out, struct ds_error *err)
 {
     struct ds_file *f = calloc(1, sizeof *f);
     if (!f)
@@ -213,11 +218,26 @@ int ds_capture_open_file(const char *path, struct ds_capture **out, struct ds_er
         free(f);
         return -1;
     }
+    *out = &f->capture;
+    return 0;
+}
+
+int ds_capture_begin_file(struct ds_capture *c, struct ds_error *err)
+{
+    struct ds_file *f = (struct ds_file *)c;
     /* What may have to be waited for is left to the first read, which stop can end. */
-    if (f->reader.source.is_regular && choose_reader(&f->reader, err) < 0) {
-        file_destroy(&f->capture);
+    return f->reader.source.is_regular && choose_reader(&f->reader, err) < 0 ? -1 : 0;
+}
+
+int ds_capture_open_file(const char *path, struct ds_capture **out, struct ds_error *err)
+{
+    struct ds_capture *c;
+    if (ds_capture_open_unread(path, &c, err))
+        return -1;
+    if (ds_capture_begin_file(c, err)) {
+        file_destroy(c);
         return -1;
     }
-    *out = &f->capture;
+    *out = c;
     return 0;
 }

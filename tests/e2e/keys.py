@@ -18,7 +18,7 @@ from delivery import Aggregator
 from harness import Program, check, folder, main, run, wait_for
 
 DARKSCOPE, SENSOR, AGGREGATOR, GEN = sys.argv[1:5]
-CONFIG, PERMISSION, FAILURE, USAGE = 3, 6, 1, 2
+CONFIG, PERMISSION, NETWORK, FAILURE, USAGE = 3, 6, 7, 1, 2
 
 
 def keygen(where, *names):
@@ -148,7 +148,11 @@ def test_deployment_key():
             digest, _ = digest_told(where, *options)
             check(digest[0] == 0xcf and digest != first, f"{options}: the same digest")
         digest, said = digest_told(where, *whole)
-        check(digest == b"\x00" and "no deployment_key" in said, f"without a key: {digest}, {said}")
+        check(digest == b"\x00" and "deployment" not in said, f"without a key: {digest}, {said}")
+        with open(os.path.join(where, "capture.pcap"), "rb") as file:  # cannot be had again
+            said = run(SENSOR, "-r", "-", "-a", "ipc:///nonexistent/socket", status=NETWORK,
+                       input=file.read()).err
+        check("no deployment_key" in said, said)
         check(digest_told(where, *shared)[0] == b"\x00", "a digest of no set")
         run(DARKSCOPE, "keygen", os.path.join(where, "pair"))
         for wrong, why in (("pair.key", "key of a connection"), ("pair.pub", "key of a connection"),

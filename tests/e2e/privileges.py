@@ -27,6 +27,13 @@ def status_of(path):
         return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
 
 
+def limit_of(pid, name):
+    """Soft and hard."""
+    with open(f"/proc/{pid}/limits", encoding="ascii") as file:
+        line, = (line for line in file if line.startswith(name))
+    return line.removeprefix(name).split()[:2]
+
+
 def check_harmless(pid, uid, gid):
     """Every thread of it."""
     threads = glob.glob(f"/proc/{pid}/task/*/status")
@@ -40,9 +47,10 @@ def check_harmless(pid, uid, gid):
         check_equal(status["Seccomp"], "2" if SANDBOX == "yes" else "0", "sandbox")
     check_equal(status_of(f"/proc/{pid}/status")["Groups"].split(),
                 [] if uid else status_of("/proc/self/status")["Groups"].split(), "groups")
-    with open(f"/proc/{pid}/limits", encoding="ascii") as file:
-        core, = (line.split() for line in file if line.startswith("Max core file size"))
-    check_equal(core[4:6], ["0", "0"], "size of core dumps")
+    check_equal(limit_of(pid, "Max core file size"), ["0", "0"], "size of core dumps")
+    check_equal(os.stat(f"/proc/{pid}/mem").st_uid, 0, "who may see its memory")
+    if SANDBOX == "yes":  # the sanitizers have taken more than any limit
+        check_equal(limit_of(pid, "Max data size"), [str(4096 << 20)] * 2, "memory")
 
 
 @contextlib.contextmanager
@@ -144,6 +152,37 @@ def test_xdp(number):
     return test
 
 
+def test_memory():
+    """A limit that is too low ends it with a reason, not with a crash."""
+    if SANDBOX != "yes":
+        raise Skip("not under a sanitizer")
+    with folder() as where:
+        path = os.path.join(where, "capture")
+        run(GEN, "--output", path, "--rate", "20000", "--duration", "30s", "--sources", "1000000")
+        words = [SENSOR, "--read", path, "--json", "--window", "all"]
+        ended = run(*words, "--memory", "64", status=1)
+        check("memory" in ended.err, ended.err)
+        check(len(run(*words, "--memory", "1024").windows()) == 1, "no window with enough memory")
+
+
+def test_file_is_opened_first_and_looked_at_last():
+    """Of what is no capture nothing is seen before all rights are given up."""
+    need_root()
+    with folder() as where:
+        path = os.path.join(where, "capture")
+        with open(path, "wb") as file:
+            file.write(b"\x28\xb5\x2f\xfd hostile")
+        ended = run(SENSOR, "--read", path, "--json", "--user", "no-such-account", status=3)
+        check("no such account" in ended.err, ended.err)
+        run(SENSOR, "--read", path, "--json", "--user", "nobody", status=4)
+        # Only root may open this one; several workers read it each on his own.
+        run(GEN, "--output", path, "--rate", "300", "--duration", "1m")
+        os.chmod(path, 0o600)
+        alone, together = (run(SENSOR, "--read", path, "--json", "--window", "all", "--workers", n,
+                               "--user", "nobody").windows() for n in "13")
+        check_equal(together, alone, "three workers, and one")
+
+
 def test_wrong_users():
     need_root()
     with folder() as where:
@@ -167,4 +206,6 @@ sys.exit(main([
     ("AF_XDP: off the interface at the end", test_xdp(signal.SIGINT)),
     ("AF_XDP: off the interface after a kill", test_xdp(signal.SIGKILL)),
     ("no such account, and not root", test_wrong_users),
+    ("a file: rights first, content last", test_file_is_opened_first_and_looked_at_last),
+    ("too little memory", test_memory),
 ]))

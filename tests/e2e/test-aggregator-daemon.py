@@ -17,6 +17,8 @@ USAGE, CONFIG, PERMISSION, NETWORK, DATABASE = 2, 3, 6, 7, 8
 def listeners(pid):
     """Local addresses, as /proc/net/tcp has them, on which this process listens."""
     inodes = set()
+    if os.geteuid() != 0:
+        raise unittest.SkipTest("only root may look into it")
     for fd in os.listdir(f"/proc/{pid}/fd"):
         target = os.readlink(f"/proc/{pid}/fd/{fd}")
         if target.startswith("socket:["):
@@ -64,6 +66,16 @@ class Daemon(unittest.TestCase):
         for number in (signal.SIGTERM, signal.SIGINT):
             status, log = daemon.Aggregator().end(number)
             self.assertEqual((status, log), (0, ""))
+
+    def test_it_leaves_no_core_dump_and_gains_no_privileges(self):
+        with daemon.Aggregator() as a:
+            with open(f"/proc/{a.process.pid}/limits", encoding="ascii") as file:
+                core, = (line.split() for line in file if line.startswith("Max core file size"))
+            self.assertEqual(core[4:6], ["0", "0"])
+            with open(f"/proc/{a.process.pid}/status", encoding="ascii") as file:
+                self.assertIn("NoNewPrivs:\t1\n", file.readlines())
+            # Whose memory the kernel would not dump belongs to root there.
+            self.assertEqual(os.stat(f"/proc/{a.process.pid}/mem").st_uid, 0)
 
     def test_hangup_does_not_stop_it(self):
         with daemon.Aggregator() as a:
