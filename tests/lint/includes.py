@@ -18,8 +18,11 @@ FOLDERS = {
     "aggregator": {"include", "common", "aggregator"},
     "tools": {"include", "common", "sensor", "aggregator", "tools"},
     # The generator's figures are what the sensor's are compared with: it shares nothing with it.
-    "tools/gen": {"include", "common", "tools/gen"},
-    "tests": {"include", "common", "sensor", "aggregator", "tools", "tools/gen", "tests"},
+    "tools/gen": {"include", "common", "tools/gen", "tools/gen/windows"},
+    # Windows go straight into a store, too.
+    "tools/gen/windows": {"include", "common", "aggregator", "tools/gen", "tools/gen/windows"},
+    "tests": {"include", "common", "sensor", "aggregator", "tools", "tools/gen",
+              "tools/gen/windows", "tests"},
 }
 
 # Modules (a file or folder directly below its folder) that every module of the folder may include:

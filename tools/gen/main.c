@@ -7,6 +7,7 @@
 #include "parameters.h"
 #include "population.h"
 #include "truth.h"
+#include "windows/generate.h"
 
 #include "darkscope/log.h"
 
@@ -124,7 +125,10 @@ int main(int argc, char **argv)
     signal(SIGINT, stop);
     signal(SIGTERM, stop);
     signal(SIGPIPE, SIG_IGN);
-    if (start(&o, &err) < 0) {
+    int r = o.windows.wanted
+                ? ds_gen_windows_run(&o.windows, &o.plan, o.output, o.truth, &stopped, &err)
+                : start(&o, &err);
+    if (r < 0) {
         ds_log(DS_LOG_INFO, "%s", err.text);
         return err.status;
     }

@@ -15,6 +15,8 @@
 #define DEFAULT_SOURCES 20000
 #define WEIGHT_MAX      1000000u
 #define DURATION_MAX_S  (400 * 86400)
+#define DURATION_S      60
+#define START_S         1767225600 /* 2026 */
 
 static const char *const format_names[DS_GEN_FORMAT_COUNT] = {
     [DS_GEN_PCAP] = "pcap",
@@ -58,7 +60,7 @@ static const struct argp_option option_table[] = {
     {"prefix", KEY_PREFIX, "CIDR", 0,
      "A monitored prefix; repeat for more (198.18.0.0/16 and 2001:db8::/48)", 0},
     {"rate", KEY_RATE, "PPS", 0, "Packets a second, mean over a day (5200)", 0},
-    {"duration", KEY_DURATION, "TIME", 0, "As 90s, 5m, 2h, 1d (60s)", 0},
+    {"duration", KEY_DURATION, "TIME", 0, "As 90s, 5m, 2h, 1d (60s; with --windows 1d)", 0},
     {"start", KEY_START, "TIME", 0, "ISO 8601 in UTC (2026-01-01T00:00:00Z)", 0},
     {"mix", KEY_MIX, "NAME=WEIGHT,...", 0,
      "Populations and their shares of the packets; a name alone has weight 1", 0},
@@ -71,7 +73,7 @@ static const struct argp_option option_table[] = {
     {"format", KEY_FORMAT, "NAME", 0, "pcap, pcap-ns, pcap-be or pcapng (pcap)", 0},
     {"link", KEY_LINK, "NAME", 0, "ethernet, raw, sll, sll2 or null (ethernet)", 0},
     {"snaplen", KEY_SNAPLEN, "BYTES", 0, "Capture at most this much of a frame (262144)", 0},
-    {"window", KEY_WINDOW, "TIME", 0, "Length of the truth's windows (60s)", 0},
+    {"window", KEY_WINDOW, "TIME", 0, "Length of windows (60s; with --history 1h)", 0},
     {"speed", KEY_SPEED, "FACTOR", 0, "With --interface: how many times faster (1)", 0},
     {0},
 };
@@ -82,13 +84,16 @@ static const char doc[] =
     "Examples:\n"
     "  darkscope-gen -o day.pcap -t day.json --rate 100 --duration 1d\n"
     "  darkscope-gen -o - --mix mirai=9,zmap-old=1 | darkscope-sensor -r - -j\n"
-    "  darkscope-gen -i veth0 --prefix 198.18.0.0/16 --rate 2000 --speed 10\n\n"
-    "Exit status: 0 done, 1 cannot write, 2 command line, 6 not allowed, 7 interface, 8 country "
-    "database.";
+    "  darkscope-gen -i veth0 --prefix 198.18.0.0/16 --rate 2000 --speed 10\n"
+    "  darkscope-gen --windows --store year --window 1h -d 365d -t year.json\n\n"
+    "Exit status: 0 done, 1 cannot write, 2 command line, 6 not allowed, 7 interface or "
+    "aggregator, "
+    "8 country database or store.";
 
 struct input {
     struct ds_gen_options *o;
     struct ds_error *err;
+    struct ds_gen_windows_input *windows;
 };
 
 /* A decimal number within [least, most]. */
@@ -117,7 +122,8 @@ static int read_number32(const char *option, const char *text, uint32_t least, u
 
 static int read_duration(const char *option, const char *text, int64_t *out, struct ds_error *err)
 {
-    if (ds_duration_parse(text, out) && *out > 0 && *out / 1000000000 <= DURATION_MAX_S)
+    if (ds_duration_parse(text, out) && *out > 0 &&
+        *out / 1000000000 <= DS_GEN_WINDOWS_DAYS_MAX * INT64_C(86400))
         return 0;
     return ds_error(err, DS_USAGE, "--%s %s: give a time such as 90s, 5m or 2h", option, text);
 }
@@ -278,6 +284,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     struct ds_gen_options *o = in->o;
     int r = 0;
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = in->windows;
+        break;
     case KEY_OUTPUT:
         o->output = text;
         break;
@@ -331,7 +340,51 @@ static int settle_mix(struct ds_gen_options *o, struct ds_error *err)
     return total ? 0 : ds_error(err, DS_USAGE, "--mix: all weights are zero");
 }
 
-static int check(struct ds_gen_options *o, struct ds_error *err)
+/* What --windows leaves no use for; NULL: nothing. */
+static const char *packet_option(const struct ds_gen_options *o)
+{
+    const struct {
+        bool is_given;
+        const char *name;
+    } options[] = {
+        {o->interface, "interface"},   {o->prefix_count > 0, "prefix"},
+        {o->mix_given, "mix"},         {o->sources > 0, "sources"},
+        {o->country_db, "country-db"}, {o->format != DS_GEN_PCAP, "format"},
+        {o->speed != 1, "speed"},      {o->link != DS_GEN_LINK_ETHERNET, "link"},
+        {o->snaplen > 0, "snaplen"},
+    };
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        if (options[i].is_given)
+            return options[i].name;
+    return NULL;
+}
+
+static int check_windows(struct ds_gen_options *o, struct ds_error *err)
+{
+    const struct ds_gen_windows_options *w = &o->windows;
+    const char *packets = packet_option(o);
+    if (packets)
+        return ds_error(err, DS_USAGE, "--%s: is about packets, which --windows does not make",
+                        packets);
+    if (!w->store + !w->aggregator + !o->output != 2)
+        return ds_error(err, DS_USAGE,
+                        "--windows: give one of --store DIR, --aggregator ENDPOINT "
+                        "and --output FILE");
+    struct ds_gen_windows_frame frame = {o->seed, o->start_s, o->duration_ns, o->window_s, o->rate};
+    return ds_gen_windows_plan(w, &frame, &o->plan, err);
+}
+
+static void settle_defaults(struct ds_gen_options *o)
+{
+    o->rate = o->rate ? o->rate : DEFAULT_RATE;
+    o->duration_ns = o->duration_ns ? o->duration_ns : DURATION_S * INT64_C(1000000000);
+    o->start_s = o->start_s >= 0 ? o->start_s : START_S;
+    o->window_s = o->window_s ? o->window_s : DS_WINDOW_SECONDS_DEFAULT;
+    o->sources = o->sources ? o->sources : DEFAULT_SOURCES;
+    o->snaplen = o->snaplen ? o->snaplen : DS_GEN_SNAPLEN_MAX;
+}
+
+static int check_packets(struct ds_gen_options *o, struct ds_error *err)
 {
     if (!o->output == !o->interface)
         return ds_error(err, DS_USAGE, "give one of --output FILE and --interface IF; see --help");
@@ -339,8 +392,9 @@ static int check(struct ds_gen_options *o, struct ds_error *err)
         return ds_error(err, DS_USAGE, "--interface: sends --link ethernet only");
     if (!o->interface && o->speed != 1)
         return ds_error(err, DS_USAGE, "--speed: only with --interface; a file has no pace");
-    if (o->truth && o->output && strcmp(o->truth, o->output) == 0)
-        return ds_error(err, DS_USAGE, "--truth and --output are the same file");
+    if (o->duration_ns / 1000000000 > DURATION_MAX_S)
+        return ds_error(err, DS_USAGE, "--duration: at most 400d of packets");
+    settle_defaults(o);
     if (o->prefix_count == 0 &&
         (add_prefix(o, "198.18.0.0/16", err) < 0 || add_prefix(o, "2001:db8::/48", err) < 0))
         return -1;
@@ -350,6 +404,17 @@ static int check(struct ds_gen_options *o, struct ds_error *err)
     return ds_error(err, DS_USAGE, "--prefix: give at least one IPv4 prefix");
 }
 
+static int check(struct ds_gen_options *o, struct ds_error *err)
+{
+    if (o->truth && o->output && strcmp(o->truth, o->output) == 0)
+        return ds_error(err, DS_USAGE, "--truth and --output are the same file");
+    if (o->windows.wanted)
+        return check_windows(o, err);
+    if (o->windows.given)
+        return ds_error(err, DS_USAGE, "--%s: only with --windows", o->windows.given);
+    return check_packets(o, err);
+}
+
 static void print_version(FILE *to, struct argp_state *state)
 {
     fputs("darkscope-gen " DARKSCOPE_VERSION "\n", to);
@@ -357,20 +422,15 @@ static void print_version(FILE *to, struct argp_state *state)
 
 int ds_gen_options_parse(struct ds_gen_options *o, int argc, char **argv, struct ds_error *err)
 {
-    static const struct argp argp = {.options = option_table, .parser = parse_option, .doc = doc};
-    *o = (struct ds_gen_options){
-        .seed = 1,
-        .rate = DEFAULT_RATE,
-        .duration_ns = INT64_C(60000000000),
-        .start_s = 1767225600,
-        .window_s = DS_WINDOW_SECONDS_DEFAULT,
-        .sources = DEFAULT_SOURCES,
-        .snaplen = DS_GEN_SNAPLEN_MAX,
-        .speed = 1,
-    };
+    static const struct argp_child children[] = {{&ds_gen_windows_argp, 0, NULL, 0}, {0}};
+    static const struct argp argp = {
+        .options = option_table, .parser = parse_option, .doc = doc, .children = children};
+    *o = (struct ds_gen_options){.seed = 1, .start_s = -1, .speed = 1};
+    ds_gen_windows_defaults(&o->windows);
     argp_program_version_hook = print_version;
     argp_err_exit_status = DS_USAGE;
-    struct input in = {o, err};
+    struct ds_gen_windows_input windows = {&o->windows, err};
+    struct input in = {o, err, &windows};
     int r = argp_parse(&argp, argc, argv, 0, NULL, &in);
     if (r == EINVAL)
         return -1;

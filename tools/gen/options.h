@@ -6,6 +6,7 @@
 #define DARKSCOPE_GEN_OPTIONS_H
 
 #include "link.h"
+#include "windows/options.h"
 
 #include "darkscope/error.h"
 #include "darkscope/text.h"
@@ -46,6 +47,8 @@ struct ds_gen_options {
     uint32_t mix[DS_GEN_POPULATIONS_MAX];
     bool mix_given;
     bool list;
+    struct ds_gen_windows_options windows; /* with windows.wanted, the next one is what matters */
+    struct ds_gen_plan plan;
 };
 
 const char *ds_gen_format_name(unsigned format);
