@@ -34,6 +34,11 @@
 #define DS_MARKS_MAX      31u        /* signatures that a source record can tell apart */
 #define DS_ATTACKS_MAX    16384u     /* at most 110 B each */
 
+/* Sketches of one window. Each register that is used takes at most 4 bytes of memory. */
+#define DS_SKETCHES_MAX              8192u
+#define DS_SKETCH_REGISTERS_USED_MAX (16u << 20) /* of all of them together */
+#define DS_SKETCH_PORTS_MAX          1024u       /* ports with most sources that have one */
+
 /* Messages. A window of DS_CELLS_MAX cells at the measured ~2.5 B a cell is ~20 MB. */
 #define DS_MESSAGE_MAX       (24u << 20)  /* bytes of one message */
 #define DS_MESSAGE_UNPACKED  (512u << 20) /* bytes of all its columns after zstd */

@@ -52,10 +52,11 @@ KNOWS = {
         "batch_choose": {"batch"},
         "worker": {"batch", "capture", "count", "ring"},
         "gather": {"attacks", "sources", "worker"},
+        "sketches": {"signatures", "worker"},
         "sources": {"asn", "survey", "worker"},
         "signatures": {"parse", "rules"},
         "pipeline": {"asn", "capture", "dispatch", "gather", "geo", "memory", "monitor", "rules",
-                     "schedule", "sources", "survey", "survey_file", "worker", "zone"},
+                     "schedule", "sketches", "sources", "survey", "survey_file", "worker", "zone"},
         "spool": {"spool_record"},
         "backlog": {"spool"},
         "uplink": {"backlog", "dealer"},
@@ -83,10 +84,12 @@ KNOWS = {
 
 # Stages that are plain functions of their arguments: no sockets, files, clocks, threads or logs.
 PURE = {
-    "common": {"columns", "cursor", "fields", "frame", "message", "message_weight",
-               "source_columns", "text", "types", "window", "window_fields"},
+    "common": {"columns", "cursor", "fields", "frame", "message", "message_weight", "sketch",
+               "sketch_columns", "sketch_estimate", "sketch_fields", "sketches", "source_columns",
+               "text", "types", "window", "window_fields"},
     "sensor": {"link", "tunnel", "timeline", "parse", "classify", "count", "batch", "gather",
-               "monitor", "permutation", "rules", "sources", "spool_record", "survey", "victims", "attacks"},
+               "monitor", "permutation", "rules", "sketches", "sources", "spool_record", "survey",
+               "victims", "attacks"},
     "aggregator": {"merge", "session"},
 }
 IMPURE = re.compile(r"^(fcntl|unistd|time|poll|pthread|threads|signal|syslog|pcap|zmq|sqlite3"

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Ertl 2017, algorithm 6. The names sigma, tau and alpha are those of the paper.
+ */
+#include "darkscope/sketch.h"
+
+#include <math.h>
+
+#define ALPHA     (0.5 / M_LN2)
+#define COUNT_MAX 0x1p64
+
+/* Of the free registers. x < 1. */
+static double sigma(double x)
+{
+    double y = 1, z = x, before;
+    do {
+        x *= x;
+        before = z;
+        z += x * y;
+        y += y;
+    } while (z != before);
+    return z;
+}
+
+/* Of those that are full. */
+static double tau(double x)
+{
+    if (x == 0 || x == 1)
+        return 0;
+    double y = 1, z = 1 - x, before;
+    do {
+        x = sqrt(x);
+        before = z;
+        y *= 0.5;
+        z -= (1 - x) * (1 - x) * y;
+    } while (z != before);
+    return z / 3;
+}
+
+double ds_sketch_relative_error(unsigned precision, double count)
+{
+    double registers = ldexp(1, (int)precision);
+    double full = 1.04 / sqrt(registers), t = count / registers;
+    if (count <= 0)
+        return 0;
+    if (t < 1e-4) /* the limit; the formula would lose it in rounding */
+        return sqrt(0.5 / registers);
+    double linear = t > 8 ? full : sqrt((expm1(t) - t) / registers) / t;
+    return linear < full ? linear : full;
+}
+
+struct ds_estimate ds_sketch_estimate(const struct ds_sketch *s)
+{
+    unsigned ranks = ds_sketch_rank_max(s->precision);
+    double registers = ldexp(1, s->precision);
+    uint32_t with_rank[64 - DS_SKETCH_PRECISION_MIN + 2] = {0}, at = 0;
+    if (s->count == 0)
+        return (struct ds_estimate){0};
+    for (uint32_t entry; (entry = ds_sketch_next(s, &at));)
+        with_rank[entry & UINT8_MAX]++;
+    double z = registers * tau(1 - with_rank[ranks] / registers);
+    for (unsigned rank = ranks - 1; rank > 0; rank--)
+        z = 0.5 * (z + with_rank[rank]);
+    z += registers * sigma((registers - s->count) / registers);
+    double count = ALPHA * registers * registers / z;
+    if (!(count < COUNT_MAX))
+        count = COUNT_MAX; /* all registers at their end: nothing hashed, somebody's bytes */
+    return (struct ds_estimate){count, count * ds_sketch_relative_error(s->precision, count)};
+}
