@@ -355,6 +355,20 @@ static int translate_sources(const struct ds_window *w, struct marks *m, struct 
     return 0;
 }
 
+/* ---- sketches ---- */
+
+/* The union of both windows', of which a is empty where it is the first. */
+static int unite_sketches(const struct ds_window *a, const struct ds_window *b,
+                          struct ds_sketches *out)
+{
+    if (ds_sketches_copy(a->seconds ? &a->sketches : &b->sketches, out))
+        return -1;
+    if (a->seconds && ds_sketches_merge(out, &b->sketches))
+        return -1;
+    ds_sketches_trim(out);
+    return 0;
+}
+
 /* What does not depend on whose windows they are. */
 static void add_figures(struct ds_window *into, const struct ds_window *from)
 {
@@ -419,17 +433,21 @@ static void copy_figures(struct ds_window *into, const struct ds_window *from)
     into->signatures = NULL;
     into->source_records = NULL;
     into->attacks = NULL;
+    into->sketches = (struct ds_sketches){0};
     replace_tables(into, &own);
 }
 
 int ds_merge_window(struct ds_window *into, const struct ds_window *from, enum ds_merge how)
 {
     struct tables a = tables_of(into), b = tables_of(from), merged = {0};
+    struct ds_sketches sketches = {0};
     struct marks marks = {.count = into->mark_count};
     memcpy(marks.names, into->marks, sizeof marks.names);
     int result = translate_sources(from, &marks, &b.sources);
     if (result == 0)
         result = build_tables(&merged, &a, &b);
+    if (result == 0)
+        result = unite_sketches(into, from, &sketches);
     if (b.sources.at != from->source_records)
         free(b.sources.at);
     if (result != 0) {
@@ -448,6 +466,7 @@ int ds_merge_window(struct ds_window *into, const struct ds_window *from, enum d
             add_part(into, from);
     }
     replace_tables(into, &merged);
+    into->sketches = sketches;
     memcpy(into->marks, marks.names, sizeof into->marks);
     into->mark_count = marks.count;
     raise_to(&into->sources, into->source_record_count);

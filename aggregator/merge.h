@@ -5,7 +5,9 @@
  *
  * Packets, bytes, books and overflows add. Additions saturate at UINT64_MAX.
  * Unique sources do not add, since the same source may be in both: the larger count is kept, which
- * is a lower bound of the true one. The caller must not show it as exact.
+ * is a lower bound of the true one. The caller must not show it as exact. Sketches unite, exactly,
+ * if both windows have them under the same secret; else the result has none. The ports with most
+ * sources keep theirs.
  * Attacks on the same victim by the same protocol become one: packets and bytes add, since every
  * sensor, and every part, counts packets of its own; it lasts from the earliest to the latest; the
  * highest rate and the unique counts of one of them are kept, lower bounds all; the port is that of

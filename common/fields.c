@@ -68,7 +68,7 @@ void ds_fields_read(struct ds_cursor *c, uint32_t pairs, const struct ds_field *
             c->why = fields[i].key;
     }
     for (size_t i = 0; i < n; i++)
-        if (!(seen & UINT64_C(1) << i))
+        if (!(seen & UINT64_C(1) << i) && !fields[i].may_be_missing)
             ds_cursor_fail(c, fields[i].key);
 }
 

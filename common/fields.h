@@ -21,7 +21,8 @@ struct ds_codec {
     void (*read)(struct ds_cursor *c, void *value, const struct ds_field *f);
 };
 
-/* No row is optional: what is unknown is nil. A key that a later minor version adds will be. */
+/* What is unknown is nil. Only keys that came with a later minor version may be missing: the member
+ * then stays zero. */
 struct ds_field {
     const char *key;
     const struct ds_codec *codec;
@@ -29,6 +30,7 @@ struct ds_field {
     uint64_t limit;                /* largest number, longest text, number of counts */
     const char *(*name)(unsigned); /* of an enum value */
     int rest; /* of named counts: where unknown names are counted; negative: nowhere */
+    bool may_be_missing;
 };
 
 extern const struct ds_codec ds_codec_u32;   /* uint32_t */
@@ -54,7 +56,7 @@ void ds_pack_text(msgpack_packer *pk, const char *text);
 void ds_fields_pack(msgpack_packer *pk, const struct ds_field *fields, size_t n, const void *from);
 
 /* Reads that many pairs of a map into a zeroed struct. Unknown keys are skipped; a key twice or
- * one missing is a fault. At most 64 fields. */
+ * one missing that must not be is a fault. At most 64 fields. */
 void ds_fields_read(struct ds_cursor *c, uint32_t pairs, const struct ds_field *fields, size_t n,
                     void *to);
 

@@ -24,6 +24,23 @@ static const struct {
     {"source_records", sizeof(struct ds_source_record)},
 };
 
+/* Rows with their keys, and of each register in use no more than an entry of a list. */
+static size_t weigh_sketches(struct ds_cursor *c)
+{
+    if (ds_cursor_nil(c))
+        return 0;
+    uint32_t values = ds_cursor_array(c, DS_MESSAGE_KEYS_MAX);
+    for (int i = 0; i < 3; i++) /* secret, floor, names */
+        ds_cursor_skip(c);
+    struct ds_bytes rows = ds_cursor_bin(c), registers = ds_cursor_bin(c);
+    for (; values > 5 && !c->failed; values--)
+        ds_cursor_skip(c);
+    if (c->failed)
+        return 0;
+    return ds_frame_count_rows(rows.data, rows.size) * sizeof(struct ds_sketch_row) +
+           ds_frame_count_rows(registers.data, registers.size) * sizeof(uint32_t);
+}
+
 /* Of one table, whose value is next; it is consumed. */
 static size_t weigh_value(struct ds_cursor *c, struct ds_bytes key)
 {
@@ -33,6 +50,8 @@ static size_t weigh_value(struct ds_cursor *c, struct ds_bytes key)
         struct ds_bytes packed = ds_cursor_bin(c);
         return c->failed ? 0 : ds_frame_count_rows(packed.data, packed.size) * columns[i].row_bytes;
     }
+    if (ds_bytes_equal(key, "sketches"))
+        return weigh_sketches(c);
     ds_cursor_skip(c);
     return 0;
 }

@@ -17,6 +17,7 @@ void ds_window_finish(struct ds_window *w)
     free(w->signatures);
     free(w->source_records);
     free(w->attacks);
+    ds_sketches_finish(&w->sketches);
     w->cells = NULL;
     w->countries = NULL;
     w->devices = NULL;
@@ -77,6 +78,68 @@ uint64_t ds_window_listed_packets(const struct ds_window *w)
     return total;
 }
 
+static uint64_t country_packets(const struct ds_window *w, ds_country country)
+{
+    size_t low = 0, high = w->country_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (w->countries[middle].country < country)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool found = low < w->country_count && w->countries[low].country == country;
+    return found ? w->countries[low].tally.packets : 0;
+}
+
+static uint64_t signature_packets(const struct ds_window *w, const char *id)
+{
+    size_t low = 0, high = w->signature_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(w->signatures[middle].id, id) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool found = low < w->signature_count && strcmp(w->signatures[low].id, id) == 0;
+    return found ? w->signatures[low].packets : 0;
+}
+
+/* Those of which each source of the sketch sent at least one. Not the port's own: where memory ran
+ * out its packets were counted under another. */
+static uint64_t packets_of(const struct ds_window *w, const struct ds_sketch_key *k)
+{
+    switch ((enum ds_sketch_kind)k->kind) {
+    case DS_SKETCH_COUNTRY:
+    case DS_SKETCH_COUNTRY_SURVEY:
+    case DS_SKETCH_INFECTED:
+    case DS_SKETCH_INFECTED_CONFIRMED:
+        return country_packets(w, k->country);
+    case DS_SKETCH_CLASS:
+    case DS_SKETCH_PORT:
+    case DS_SKETCH_PORT_SURVEY:
+        return w->classes[k->cls].packets;
+    case DS_SKETCH_SIGNATURE:
+    case DS_SKETCH_SIGNATURE_CONFIRMED:
+        return signature_packets(w, k->signature);
+    case DS_SKETCH_PROTOCOL:
+    case DS_SKETCH_PROTOCOL_SURVEY:
+        return w->books[DS_BOOK_COUNTED];
+    case DS_SKETCH_KIND_COUNT:
+        break;
+    }
+    return 0;
+}
+
+static bool has_plausible_sketches(const struct ds_window *w)
+{
+    for (size_t i = 0; i < w->sketches.count; i++)
+        if (w->sketches.rows[i].sketch.count > packets_of(w, &w->sketches.rows[i].key))
+            return false;
+    return true;
+}
+
 const char *ds_window_imbalance(const struct ds_window *w)
 {
     const uint64_t *b = w->books;
@@ -99,5 +162,5 @@ const char *ds_window_imbalance(const struct ds_window *w)
         return "devices";
     if (w->source_record_count > w->sources || ds_window_listed_packets(w) > counted)
         return "source_records";
-    return NULL;
+    return has_plausible_sketches(w) ? NULL : "sketches";
 }

@@ -8,6 +8,7 @@
 #include "columns.h"
 #include "darkscope/text.h"
 #include "darkscope/window.h"
+#include "sketch_fields.h"
 #include "source_columns.h"
 
 #include <stdlib.h>
@@ -445,6 +446,10 @@ static const struct ds_field fields[] = {
     {.key = "marks", .codec = &codec_marks},
     {.key = "source_records", .codec = &codec_sources},
     {.key = "attacks", .codec = &codec_attacks},
+    {.key = "sketches",
+     .codec = &ds_codec_sketches,
+     AT(sketches),
+     .may_be_missing = true}, /* 1.1 */
 };
 #define FIELD_COUNT (sizeof fields / sizeof fields[0])
 

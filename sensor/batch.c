@@ -65,7 +65,7 @@ static inline void send(const struct ds_batch_view *b, struct ds_counts *c,
     h->source_key = p->source_key | DS_COUNT_KEY_SET;
     h->source_hash = ds_hash(b->key, h->source_key);
     h->cell_key = ds_count_cell_key(v->cls, v->proto, v->port, 0);
-    h->pair_key = ds_count_pair_key(b->key, h->source_key, h->cell_key);
+    h->pair_key = ds_count_pair_key(h->source_key, h->cell_key);
     h->pair_hash = ds_hash(b->key, h->pair_key);
     h->signatures = (uint16_t)signatures;
     h->device = v->device;

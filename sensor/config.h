@@ -23,7 +23,7 @@
 #define DS_CONFIG_BUFFER_MAX      2047
 #define DS_CONFIG_TIMEOUT_DEFAULT 100 /* ms */
 #define DS_CONFIG_TIMEOUT_MAX     1000
-#define DS_CONFIG_SOURCES_DEFAULT 25000
+#define DS_CONFIG_SOURCES_DEFAULT 10000
 /* More than the worst traffic takes (docs/performance.md), with the stacks of many threads. */
 #define DS_CONFIG_MEMORY_DEFAULT  4096 /* MiB */
 #define DS_CONFIG_MEMORY_MIN      64

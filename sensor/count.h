@@ -45,7 +45,7 @@ struct ds_source {
     uint16_t confirmed; /* of at least two */
     uint16_t country;   /* index, geo.h, or DS_COUNT_COUNTRY_LATER */
     uint16_t unscanned; /* packets that are no TCP SYN or UDP scan; saturates */
-    uint8_t classes;    /* bit 1 << enum ds_class, and DS_SOURCE_SURVEY */
+    uint8_t classes;    /* bit 1 << enum ds_class; DS_SOURCE_TCP, ..; and DS_SOURCE_SURVEY */
     uint8_t device;     /* of its SYNs, the last: see ds_count_device */
     uint8_t early; /* when it was seen first, in 1/256 of the window, from its end: 255 less it */
     uint8_t last;  /* when it was seen last, in 1/256 of the window */
@@ -53,9 +53,16 @@ struct ds_source {
 };
 _Static_assert(DS_SIGNATURE_COUNT <= 16, "a bit each");
 /* In ds_source.classes: a known survey scanner when this window began. */
-#define DS_SOURCE_SURVEY_SHIFT 7
-#define DS_SOURCE_SURVEY       (1u << DS_SOURCE_SURVEY_SHIFT)
-_Static_assert(DS_CLASS_COUNT <= DS_SOURCE_SURVEY_SHIFT, "no class has its bit");
+#define DS_SOURCE_SURVEY_SHIFT   7
+#define DS_SOURCE_SURVEY         (1u << DS_SOURCE_SURVEY_SHIFT)
+/* There, too: protocols of the services that it sent to. */
+#define DS_SOURCE_PROTOCOL_SHIFT DS_CLASS_COUNT
+#define DS_SOURCE_TCP            (1u << DS_SOURCE_PROTOCOL_SHIFT)
+#define DS_SOURCE_UDP            (2u << DS_SOURCE_PROTOCOL_SHIFT)
+#define DS_SOURCE_ICMP           (4u << DS_SOURCE_PROTOCOL_SHIFT)
+#define DS_SOURCE_CLASSES        ((1u << DS_CLASS_COUNT) - 1)
+_Static_assert(DS_SOURCE_PROTOCOL_SHIFT + 3 <= DS_SOURCE_SURVEY_SHIFT,
+               "all have bits of their own");
 struct ds_pair {
     uint64_t key; /* source and service */
 };
@@ -191,14 +198,16 @@ static inline uint32_t ds_count_service(uint64_t cell_key)
 
 #define DS_COUNT_SERVICE ((UINT32_C(1) << 26) - 1)
 
-/* (source, class, protocol, port): exact for IPv4, a 63-bit keyed hash for IPv6. */
-static inline uint64_t ds_count_pair_key(const struct ds_hash_key *k, uint64_t source_key,
-                                         uint64_t cell_key)
+/* (source, class, protocol, port): an IPv4 address, or 36 bits of the keyed hash of an IPv6 one: of
+ * a million of these in a window seven pairs would be the same. */
+#define DS_COUNT_PAIR_SOURCE_SHIFT 26
+#define DS_COUNT_PAIR_SOURCE       ((UINT64_C(1) << 36) - 1)
+
+static inline uint64_t ds_count_pair_key(uint64_t source_key, uint64_t cell_key)
 {
-    uint64_t service = ds_count_service(cell_key) & DS_COUNT_SERVICE;
-    if (source_key & DS_COUNT_KEY_IP6)
-        return ds_hash(k, source_key + service) | DS_COUNT_KEY_IP6;
-    return DS_COUNT_KEY_SET | (source_key & UINT32_MAX) << 26 | service;
+    return DS_COUNT_KEY_SET | (source_key & DS_COUNT_KEY_IP6) |
+           (source_key & DS_COUNT_PAIR_SOURCE) << DS_COUNT_PAIR_SOURCE_SHIFT |
+           (ds_count_service(cell_key) & DS_COUNT_SERVICE);
 }
 
 static inline void ds_count_prefetch_source(const struct ds_hit *h)
@@ -233,6 +242,13 @@ void ds_count_related(struct ds_relation *last, struct ds_hit *h);
 /* By class << 8 | protocol: is it a packet that survey scanners are known by? */
 static const uint8_t ds_count_probes[DS_CELL_CLASS + 1][256] = {
     [DS_CLASS_SCAN] = {[DS_PROTO_TCP] = 1, [DS_PROTO_UDP] = 1},
+};
+
+static const uint8_t ds_count_protocols[256] = {
+    [DS_PROTO_TCP] = DS_SOURCE_TCP,
+    [DS_PROTO_UDP] = DS_SOURCE_UDP,
+    [DS_PROTO_ICMP] = DS_SOURCE_ICMP,
+    [DS_PROTO_ICMP6] = DS_SOURCE_ICMP,
 };
 
 /* Packets that are none, and when it was seen first and last: nothing of it branches. */
@@ -270,6 +286,7 @@ static inline void ds_count_source(struct ds_hit *h)
     s->packets += s->packets != UINT32_MAX;
     ds_count_visit(s, h);
     s->classes |= (uint8_t)(1u << ds_count_cell_class(h->cell_key));
+    s->classes |= ds_count_protocols[(uint8_t)(h->cell_key >> DS_CELL_PROTO_SHIFT)];
     s->device = h->device > s->device ? h->device : s->device;
     if (h->signatures & DS_SIGNATURES_RELATED)
         ds_count_related(&s->relation, h);

@@ -33,7 +33,7 @@ static uint64_t number(const uint8_t *bytes)
 
 int ds_deployment_make(const struct ds_key *key, struct ds_deployment *out, struct ds_error *err)
 {
-    uint8_t secret[DS_KEY_BYTES], id[crypto_kdf_BYTES_MIN];
+    uint8_t secret[DS_KEY_BYTES], sketch[DS_SKETCH_SECRET_BYTES], id[crypto_kdf_BYTES_MIN];
     if (sodium_init() < 0)
         return ds_error(err, DS_FAILURE, "deployment_key: libsodium cannot start");
     if (key)
@@ -42,10 +42,11 @@ int ds_deployment_make(const struct ds_key *key, struct ds_deployment *out, stru
         randombytes_buf(secret, sizeof secret);
     *out = (struct ds_deployment){.is_shared = key};
     derive(secret, USE_PERMUTATION, out->permutation, sizeof out->permutation);
-    derive(secret, USE_SKETCH, out->sketch, sizeof out->sketch);
+    derive(secret, USE_SKETCH, sketch, sizeof sketch);
     derive(secret, USE_SKETCH_ID, id, sizeof id);
     derive(secret, USE_DIGEST, out->digest, sizeof out->digest);
-    out->sketch_id = number(id);
+    out->sketch = ds_sketch_secret(sketch, number(id));
+    explicit_bzero(sketch, sizeof sketch);
     explicit_bzero(secret, sizeof secret);
     return 0;
 }

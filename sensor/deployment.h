@@ -8,17 +8,15 @@
 #define DARKSCOPE_DEPLOYMENT_H
 
 #include "darkscope/key.h"
+#include "darkscope/sketch.h"
 #include "monitor.h"
 #include "permutation.h"
 
-#define DS_DEPLOYMENT_SKETCH_KEY 16
-
 struct ds_deployment {
-    bool is_shared;                           /* of a file; else of this run alone */
-    uint8_t permutation[DS_PERMUTATION_KEY];  /* of the destinations, for ds_permutation_init */
-    uint8_t sketch[DS_DEPLOYMENT_SKETCH_KEY]; /* of the hash of sources in sketches */
-    uint64_t sketch_id;           /* public: sketches where it is the same can be merged; never 0 */
-    uint8_t digest[DS_KEY_BYTES]; /* of the monitored set's digest */
+    bool is_shared;                          /* of a file; else of this run alone */
+    uint8_t permutation[DS_PERMUTATION_KEY]; /* of the destinations, for ds_permutation_init */
+    struct ds_sketch_secret sketch;          /* of the hash of sources; its id is never 0 */
+    uint8_t digest[DS_KEY_BYTES];            /* of the monitored set's digest */
 };
 
 /* Of a key that was read as DS_KEY_DEPLOYMENT, or NULL for a random one. 0, or -1 with err where

@@ -3,7 +3,8 @@
  * The keyed hash behind the tables and the spreading over workers.
  *
  * Sources are chosen by strangers. With a fixed hash they could send us addresses that all fall
- * into one bucket or on one worker; the key is random and never leaves the process.
+ * into one bucket or on one worker; the key is random, or derived from a secret, and never leaves
+ * the process.
  */
 #ifndef DARKSCOPE_HASH_H
 #define DARKSCOPE_HASH_H

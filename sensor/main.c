@@ -186,6 +186,7 @@ static int build(struct sensor *s, struct ds_error *err)
         .survey_state = c->survey_state,
         .asn = s->asn,
         .source_limit = c->source_limit,
+        .sketch_secret = c->aggregator ? &c->deployment.sketch : NULL,
         .workers = c->workers,
         .tunnels = c->tunnels,
         .experimental_signatures = c->experimental_signatures,

@@ -6,6 +6,7 @@
 #include "gather.h"
 #include "memory.h"
 #include "schedule.h"
+#include "sketches.h"
 #include "survey_file.h"
 #include "zone.h"
 
@@ -151,7 +152,7 @@ int ds_pipeline_create(const struct ds_pipeline_settings *s, struct ds_pipeline 
     }
     ds_memory_keep();
     p->settings = *s;
-    p->key = ds_hash_key_random();
+    p->key = s->sketch_secret ? ds_sketches_hash_key(s->sketch_secret) : ds_hash_key_random();
     p->shared = (struct ds_worker_shared){
         .monitor = s->monitor,
         .key = &p->key,
@@ -240,7 +241,10 @@ static int gather(struct ds_pipeline *p, struct ds_set **sets, struct ds_window 
     unsigned workers = p->settings.workers;
     if (ds_gather(&p->gather, sets, workers, p->settings.monitor, w))
         return -1;
-    int failed = ds_sources_gather(&p->sources, sets, workers, ds_zone_day(w->start_s), w);
+    const struct ds_sketch_secret *secret = p->settings.sketch_secret;
+    int failed = secret ? ds_sketches_gather(secret, sets, workers, w) : 0;
+    if (!failed)
+        failed = ds_sources_gather(&p->sources, sets, workers, ds_zone_day(w->start_s), w);
     if (failed)
         ds_window_finish(w);
     return failed;

@@ -40,7 +40,8 @@ struct ds_pipeline_settings {
     const char *survey_state; /* where it is saved; NULL: nowhere */
     struct ds_asn *asn;       /* borrowed; NULL: none */
     size_t source_limit;      /* records of sources in a window */
-    unsigned workers;         /* 1 .. DS_PIPELINE_WORKERS_MAX */
+    const struct ds_sketch_secret *sketch_secret; /* borrowed; NULL: windows have no sketches */
+    unsigned workers;                             /* 1 .. DS_PIPELINE_WORKERS_MAX */
     /* There are as many captures as workers, each delivers all packets, and its thread counts its
      * share of them itself, without a ring in between. Not for live ones. */
     bool split;

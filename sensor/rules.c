@@ -32,14 +32,10 @@ void ds_rule_counts_clear(struct ds_rule_counts *c)
     atomic_store(&c->rules, NULL);
 }
 
-/* (source, rule): exact for IPv4, a 63-bit keyed hash for IPv6. */
-static uint64_t source_key(const struct ds_hash_key *k, const struct ds_packet *p, uint16_t rule)
+static uint64_t source_key(const struct ds_packet *p, uint16_t rule)
 {
-    enum { RULE_BITS = 10 };
-    _Static_assert(DS_RULES_MAX <= 1 << RULE_BITS, "a rule's place has its bits");
-    if (p->is_v6)
-        return ds_hash(k, p->source_key + rule) | UINT64_C(1) << 63;
-    return UINT64_C(1) << 62 | (uint64_t)p->source4 << RULE_BITS | rule;
+    return UINT64_C(1) << 62 | (p->source_key & DS_RULE_SOURCE_IP6) |
+           (p->source_key & DS_RULE_SOURCE) << DS_RULE_BITS | rule;
 }
 
 void ds_rules_examine(struct ds_rule_pending *pending, struct ds_rule_counts *c,
@@ -54,7 +50,7 @@ void ds_rules_examine(struct ds_rule_pending *pending, struct ds_rule_counts *c,
         struct ds_rule_hit *h = &pending->hits[pending->count++];
         h->counts = c;
         h->rule = matched[i];
-        h->key = source_key(c->sources.key, p, matched[i]);
+        h->key = source_key(p, matched[i]);
         h->hash = ds_hash(c->sources.key, h->key);
         ds_table_prefetch(&c->sources, h->hash, sizeof(struct ds_rule_source));
     }

@@ -129,11 +129,17 @@ struct ds_rule_tally {
     uint64_t confirmed_sources; /* sent at least two */
 };
 
-/* Who matched what; an entry of the table. */
+/* Who matched what; an entry of the table. The key is the rule's place and, above it, the source:
+ * an IPv4 address, or bit 63 and 36 bits of the keyed hash of an IPv6 one (as in count.h); and bit
+ * 62, so that it is none of 0. */
 struct ds_rule_source {
-    uint64_t key; /* ds_rule_source_key */
+    uint64_t key;
     uint64_t packets;
 };
+#define DS_RULE_BITS       10
+#define DS_RULE_SOURCE     ((UINT64_C(1) << 36) - 1)
+#define DS_RULE_SOURCE_IP6 (UINT64_C(1) << 63)
+_Static_assert(DS_RULES_MAX <= 1 << DS_RULE_BITS, "a rule's place has its bits");
 
 struct ds_rule_counts {
     /* The rules of this window from its first packet to its last, held by whoever set them. */

@@ -222,7 +222,7 @@ struct pair {
 
 static struct pair pair_of(const struct ds_pair *p, const struct ds_hash_key *key)
 {
-    uint64_t source = DS_COUNT_KEY_SET | (uint32_t)(p->key >> 26);
+    uint64_t source = DS_COUNT_KEY_SET | (uint32_t)(p->key >> DS_COUNT_PAIR_SOURCE_SHIFT);
     return (struct pair){source, ds_hash(key, source), (uint32_t)p->key & DS_COUNT_SERVICE};
 }
 
@@ -288,7 +288,7 @@ static struct ds_source_record record_of(const struct ds_source *s, bool moments
         .seen = s->seen,
         .confirmed = s->confirmed,
         .country = ds_geo_country(s->country),
-        .classes = s->classes & (uint8_t)~DS_SOURCE_SURVEY,
+        .classes = s->classes & DS_SOURCE_CLASSES,
         .survey = s->classes & DS_SOURCE_SURVEY ? DS_SURVEY_YES : DS_SURVEY_NO,
         .device = (uint8_t)ds_count_device(s),
         .first = UINT8_MAX - s->early,

@@ -9,6 +9,7 @@
 #define DARKSCOPE_WINDOW_H
 
 #include "darkscope/limits.h"
+#include "darkscope/sketches.h"
 #include "darkscope/types.h"
 
 #include <stddef.h>
@@ -131,6 +132,8 @@ struct ds_window {
     bool attacks_known;        /* false: who made the window does not look for attacks */
     struct ds_attack *attacks; /* sorted by ds_attack_key, none twice */
     size_t attack_count;
+
+    struct ds_sketches sketches; /* for unique sources over several windows */
 };
 
 /* The order of cells: class, protocol, port, country. */
@@ -161,8 +164,9 @@ uint64_t ds_window_listed_packets(const struct ds_window *w);
 
 /* Do the books balance? received = counted + outside + malformed, and counted equals the sums over
  * types, classes, protocols, countries and cells, and is no less than that over devices; the
- * sources that are listed are no more than there are. NULL if so, else the name of the first sum
- * that does not. Used by tests and by the aggregator on what a sensor sends. */
+ * sources that are listed are no more than there are; and no sketch has seen more of them than
+ * there were packets. NULL if so, else the name of the first that does not. Used by tests and by
+ * the aggregator on what a sensor sends. */
 const char *ds_window_imbalance(const struct ds_window *w);
 
 #endif

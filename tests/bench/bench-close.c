@@ -12,6 +12,7 @@
 #include "link.h"
 #include "measure.h"
 #include "memory.h"
+#include "sketches.h"
 #include "sources.h"
 #include "traffic.h"
 
@@ -37,11 +38,12 @@ static const struct size sizes[] = {
     {10000000, 2, false}, {10000000, 1, true},
 };
 
-enum part { PART_GATHER, PART_SOURCES, PART_ENCODE, PART_CLEAR, PART_ALL, PARTS };
+enum part { PART_GATHER, PART_SKETCHES, PART_SOURCES, PART_ENCODE, PART_CLEAR, PART_ALL, PARTS };
 
 struct bench {
     unsigned rounds;
     struct ds_hash_key key;
+    struct ds_sketch_secret secret;
     struct ds_monitor *monitor;
     struct ds_geo *geo;
     struct ds_worker_shared shared;
@@ -159,6 +161,8 @@ static void close_window(struct bench *b, const struct size *size, double ms[PAR
     double start = now_ms();
     check(ds_gather(&b->gather, sets, size->workers, b->monitor, &m.window), "no memory to gather");
     double gathered = now_ms();
+    check(ds_sketches_gather(&b->secret, sets, size->workers, &m.window), "no memory for sketches");
+    double sketched = now_ms();
     check(ds_sources_gather(&b->lister, sets, size->workers, 0, &m.window),
           "no memory for sources");
     double listed = now_ms();
@@ -170,7 +174,8 @@ static void close_window(struct bench *b, const struct size *size, double ms[PAR
     double encoded = now_ms();
 
     ms[PART_GATHER] = gathered - start;
-    ms[PART_SOURCES] = listed - gathered;
+    ms[PART_SKETCHES] = sketched - gathered;
+    ms[PART_SOURCES] = listed - sketched;
     ms[PART_CLEAR] = cleared - listed;
     ms[PART_ENCODE] = encoded - cleared;
     ms[PART_ALL] = encoded - start;
@@ -249,10 +254,11 @@ static struct files parse_options(struct bench *b, int argc, char **argv)
 int main(int argc, char **argv)
 {
     ds_memory_keep();
-    static struct bench b = {.rounds = 5, .lister.limit = 25000}; /* large */
+    static struct bench b = {.rounds = 5, .lister.limit = 10000}; /* large */
     struct files files = parse_options(&b, argc, argv);
     struct ds_prefix darknet;
     struct ds_error err;
+    b.secret = (struct ds_sketch_secret){1, 2, 3};
     b.key = ds_hash_key_random();
     ds_prefix_parse(DS_BENCH_DARKNET, &darknet);
     check(ds_monitor_create(&darknet, 1, NULL, 0, &b.monitor, &err), err.text);
@@ -263,10 +269,11 @@ int main(int argc, char **argv)
     b.lister.survey = &b.survey;
     check(ds_gate_init(&b.closed), "cannot make a gate");
     printf("Medians of %u rounds; thread CPU time in ms%s.\n\n"
-           "| packets | workers | sources | listed | pairs | cells | gather | sources | encode | "
+           "| packets | workers | sources | listed | pairs | cells | gather | sketches | sources | "
+           "encode | "
            "clear "
            "| together | most | message bytes "
-           "|\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+           "|\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
            b.rounds, files.country_db ? "" : "; no country database");
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         run_size(&b, &sizes[i]);

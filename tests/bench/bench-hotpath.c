@@ -158,7 +158,7 @@ static void fill_hit(struct stages *s, const struct ds_packet *p, const struct d
     };
     ds_count_destination(&s->counts, ds_monitor_index4(s->bench->monitor, p->dest4), p->dest_key);
     h->source_hash = ds_hash(&s->key, h->source_key);
-    h->pair_key = ds_count_pair_key(&s->key, h->source_key, h->cell_key);
+    h->pair_key = ds_count_pair_key(h->source_key, h->cell_key);
     h->pair_hash = ds_hash(&s->key, h->pair_key);
 }
 

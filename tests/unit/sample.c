@@ -241,6 +241,73 @@ void sample_traffic(struct ds_window *w, uint64_t seed, size_t packets)
     w->books[DS_BOOK_RECEIVED] = w->books[DS_BOOK_COUNTED] = packets;
 }
 
+static const struct ds_sketch_secret secret = {1, 2, UINT64_C(0x0123456789abcdef)};
+
+/* Puts a sketch of the sources from `first` on behind the others, whose keys are lower. */
+static void add_sketch(struct ds_window *w, const struct ds_sketch_key *key, uint64_t first,
+                       uint64_t sources)
+{
+    struct ds_sketches *s = &w->sketches;
+    s->rows = realloc(s->rows, (s->count + 1) * sizeof *s->rows);
+    assert_non_null(s->rows);
+    struct ds_sketch_row *row = &s->rows[s->count++];
+    *row = (struct ds_sketch_row){.key = *key};
+    ds_sketch_init(&row->sketch, ds_sketch_precision(key->kind));
+    for (uint64_t n = first; n < first + sources; n++)
+        assert_int_equal(ds_sketch_add(&row->sketch, ds_sketch_hash(&secret, n)), 0);
+    assert_true(ds_sketch_key_valid(key));
+    assert_true(s->count < 2 || ds_sketch_key_compare(&row[-1].key, key) < 0);
+}
+
+static void sketch_countries(struct ds_window *w)
+{
+    uint64_t first = 0;
+    for (size_t i = 0; i < w->country_count; i++) {
+        const struct ds_country_tally *c = &w->countries[i];
+        const struct ds_sketch_key key = {.kind = DS_SKETCH_COUNTRY, .country = c->country};
+        add_sketch(w, &key, first, c->tally.sources);
+        first += c->tally.sources;
+    }
+    const struct ds_sketch_key survey = {.kind = DS_SKETCH_COUNTRY_SURVEY,
+                                         .country = w->countries[0].country};
+    add_sketch(w, &survey, 0, 1);
+}
+
+static void sketch_signatures(struct ds_window *w, unsigned kind)
+{
+    for (size_t i = 0; i < w->signature_count; i++) {
+        const struct ds_signature_tally *s = &w->signatures[i];
+        struct ds_sketch_key key = {.kind = (uint8_t)kind};
+        strcpy(key.signature, s->id);
+        add_sketch(w, &key, i, kind == DS_SKETCH_SIGNATURE ? s->sources : s->confirmed_sources);
+    }
+}
+
+void sample_sketches(struct ds_window *w)
+{
+    w->sketches = (struct ds_sketches){.known = true, .secret_id = secret.id, .port_floor = 1};
+    if (w->cell_count == 0)
+        return;
+    const struct ds_cell *c = &w->cells[0];
+    struct ds_sketch_key port = {
+        .kind = DS_SKETCH_PORT, .cls = c->cls, .proto = c->proto, .port = c->port};
+    sketch_countries(w);
+    for (uint8_t cls = 0; cls < DS_CLASS_COUNT; cls++)
+        if (w->classes[cls].sources)
+            add_sketch(w, &(struct ds_sketch_key){.kind = DS_SKETCH_CLASS, .cls = cls}, cls,
+                       w->classes[cls].sources);
+    add_sketch(w, &(struct ds_sketch_key){.kind = DS_SKETCH_PROTOCOL, .proto = DS_PROTO_TCP},
+               DS_SKETCH_IP6, 1);
+    sketch_signatures(w, DS_SKETCH_SIGNATURE);
+    sketch_signatures(w, DS_SKETCH_SIGNATURE_CONFIRMED);
+    add_sketch(
+        w, &(struct ds_sketch_key){.kind = DS_SKETCH_INFECTED, .country = w->countries[0].country},
+        0, 1);
+    add_sketch(w, &port, 0, c->sources);
+    port.kind = DS_SKETCH_PORT_SURVEY;
+    add_sketch(w, &port, 0, 1);
+}
+
 static void assert_same_cell(const struct ds_cell *a, const struct ds_cell *b)
 {
     assert_true(ds_cell_key(a) == ds_cell_key(b));
@@ -342,4 +409,5 @@ void sample_assert_equal(const struct ds_window *a, const struct ds_window *b)
     assert_int_equal(a->attack_count, b->attack_count);
     for (size_t i = 0; i < a->attack_count; i++)
         assert_same_attack(&a->attacks[i], &b->attacks[i]);
+    assert_true(ds_sketches_equal(&a->sketches, &b->sketches));
 }

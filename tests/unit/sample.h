@@ -15,6 +15,9 @@ uint64_t sample_random(uint64_t *state);
 void sample_small(struct ds_window *w);
 void sample_traffic(struct ds_window *w, uint64_t seed, size_t packets);
 
+/* Gives such a window sketches of as many sources as its tables have, the same every time. */
+void sample_sketches(struct ds_window *w);
+
 /* Fails the running test at the first field that differs. */
 void sample_assert_equal(const struct ds_window *a, const struct ds_window *b);
 

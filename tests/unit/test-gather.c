@@ -70,7 +70,7 @@ static void count(struct fixture *f, unsigned worker, const struct packet *p)
     if (!ds_monitor_is_everything(f->monitor))
         index = ds_monitor_index4(f->monitor, p->dest);
     h.source_hash = ds_hash(&key, h.source_key);
-    h.pair_key = ds_count_pair_key(&key, h.source_key, h.cell_key);
+    h.pair_key = ds_count_pair_key(h.source_key, h.cell_key);
     h.pair_hash = ds_hash(&key, h.pair_key);
     h.cell_hash = ds_hash(&key, h.cell_key);
     c->types[DS_TYPE_TCP_SYN]++;

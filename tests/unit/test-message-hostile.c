@@ -33,6 +33,7 @@ static struct bytes encode_window(void (*change)(struct ds_window *))
 {
     struct ds_message m = {.kind = DS_MESSAGE_WINDOW, .sequence = 3};
     sample_small(&m.window);
+    sample_sketches(&m.window);
     if (change)
         change(&m.window);
     struct bytes b = encode(&m);
@@ -121,6 +122,7 @@ static void survives_changed_bytes_in_a_large_window(void **state)
 {
     struct ds_message m = {.kind = DS_MESSAGE_WINDOW, .sequence = 3};
     sample_traffic(&m.window, 99, 600);
+    sample_sketches(&m.window);
     struct bytes b = encode(&m);
     ds_message_finish(&m);
     for (size_t i = 0; i < b.size; i++) {

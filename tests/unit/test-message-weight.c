@@ -23,7 +23,7 @@ static size_t size_of(const struct ds_window *w)
            w->country_count * sizeof w->countries[0] + w->device_count * sizeof w->devices[0] +
            w->signature_count * sizeof w->signatures[0] +
            w->source_record_count * sizeof w->source_records[0] +
-           w->attack_count * sizeof w->attacks[0];
+           w->attack_count * sizeof w->attacks[0] + ds_sketches_bytes(&w->sketches);
 }
 
 static unsigned char *encode(struct ds_message *m, size_t *size)
@@ -50,6 +50,7 @@ static void weight_is_that_of_the_window(void **state)
     ds_message_finish(&m);
     for (size_t packets = 1000; packets <= 100000; packets *= 10) {
         sample_traffic(&m.window, 1, packets);
+        sample_sketches(&m.window);
         check(&m);
         ds_message_finish(&m);
     }
@@ -82,6 +83,7 @@ static void any_bytes_have_a_weight(void **state)
     struct ds_message m = {.kind = DS_MESSAGE_WINDOW, .sequence = 1};
     size_t size;
     sample_small(&m.window);
+    sample_sketches(&m.window);
     unsigned char *bytes = encode(&m, &size);
     size_t most = size_of(&m.window) + SMALL_TABLES_MAX;
     for (size_t length = 0; length < size; length++) {

@@ -89,6 +89,7 @@ static void carries_a_window_with_every_field(void **state)
 {
     struct ds_message back, m = {.kind = DS_MESSAGE_WINDOW, .sequence = 7};
     sample_small(&m.window);
+    sample_sketches(&m.window);
     round_trip(&m, &back);
     assert_int_equal(back.sequence, 7);
     sample_assert_equal(&m.window, &back.window);
@@ -111,6 +112,7 @@ static void carries_random_windows(void **state)
     for (uint64_t seed = 1; seed <= 40; seed++) {
         struct ds_message back, m = {.kind = DS_MESSAGE_WINDOW, .sequence = seed};
         sample_traffic(&m.window, seed, seed * seed);
+        sample_sketches(&m.window);
         round_trip(&m, &back);
         sample_assert_equal(&m.window, &back.window);
         ds_message_finish(&m);
@@ -146,6 +148,7 @@ static void a_minute_of_a_slash_16_is_small(void **state)
 {
     struct ds_message back, m = {.kind = DS_MESSAGE_WINDOW, .sequence = 1};
     sample_traffic(&m.window, 2026, 300000);
+    sample_sketches(&m.window);
     size_t size = round_trip(&m, &back);
     print_message("# %zu packets in %zu cells: %zu bytes, %.2f a cell\n", (size_t)300000,
                   m.window.cell_count, size, (double)size / (double)m.window.cell_count);

@@ -134,12 +134,14 @@ struct way {
 static int run_all(struct ds_capture **captures, unsigned count, const struct way *way,
                    struct keeper *k, struct ds_error *err)
 {
+    static const struct ds_sketch_secret secret = {5, 6, 7};
     struct ds_monitor *monitor = make_monitor(way->everything);
     struct ds_pipeline_settings settings = {
         .captures = captures,
         .capture_count = count,
         .monitor = monitor,
         .sink = {.self = k, .put = keep},
+        .sketch_secret = &secret,
         .workers = way->workers,
         .split = way->split,
         .window_ns = way->window_ns,
@@ -206,6 +208,8 @@ static void compare_workers(const struct traffic *t, bool everything, int64_t wi
         for (size_t i = 0; i < one->count; i++) {
             char *expected = print(&one->windows[i]), *found = print(&many->windows[i]);
             assert_string_equal(found, expected);
+            assert_true(one->windows[i].sketches.known);
+            assert_true(ds_sketches_equal(&many->windows[i].sketches, &one->windows[i].sketches));
             free(expected);
             free(found);
         }

@@ -64,7 +64,7 @@ static void count(struct fixture *f, const struct packet *p)
         .device = p->signatures ? DS_DEVICE_WINDOWS : DS_DEVICE_NONE,
     };
     h.source_hash = ds_hash(&key, h.source_key);
-    h.pair_key = ds_count_pair_key(&key, h.source_key, h.cell_key);
+    h.pair_key = ds_count_pair_key(h.source_key, h.cell_key);
     h.pair_hash = ds_hash(&key, h.pair_key);
     ds_count_source(&h);
     if (h.country == DS_COUNT_COUNTRY_LATER) {

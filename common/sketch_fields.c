@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sketch_fields.h"
+
+#include "darkscope/text.h"
+#include "sketch_columns.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define VALUES     5
+#define VALUES_MAX 32 /* with those of later versions */
+
+static void pack_names(msgpack_packer *pk, const struct ds_sketches *s)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s->count; i++)
+        count += s->rows[i].key.signature[0] != 0;
+    msgpack_pack_array(pk, count);
+    for (size_t i = 0; i < s->count; i++)
+        if (s->rows[i].key.signature[0])
+            ds_pack_text(pk, s->rows[i].key.signature);
+}
+
+/* nil where there are none. */
+static void pack_sketches(msgpack_packer *pk, const void *value, const struct ds_field *f)
+{
+    const struct ds_sketches *s = value;
+    struct ds_sketch_columns columns;
+    if (!s->known) {
+        msgpack_pack_nil(pk);
+        return;
+    }
+    if (ds_sketch_columns_pack(s, &columns)) {
+        ((struct ds_output *)pk->data)->failed = true;
+        return;
+    }
+    msgpack_pack_array(pk, VALUES);
+    msgpack_pack_uint64(pk, s->secret_id);
+    msgpack_pack_uint64(pk, s->port_floor);
+    pack_names(pk, s);
+    msgpack_pack_bin_with_body(pk, columns.rows, columns.rows_bytes);
+    msgpack_pack_bin_with_body(pk, columns.registers, columns.registers_bytes);
+    free(columns.rows);
+    free(columns.registers);
+}
+
+/* From malloc; NULL after a fault. */
+static struct ds_sketch_name *read_names(struct ds_cursor *c, uint32_t *count)
+{
+    *count = ds_cursor_array(c, DS_SKETCHES_MAX);
+    struct ds_sketch_name *names = c->failed ? NULL : calloc(*count + 1u, sizeof *names);
+    if (!names && !c->failed) {
+        ds_cursor_fail(c, NULL);
+        c->no_memory = true;
+    }
+    for (uint32_t i = 0; i < *count && !c->failed; i++) {
+        ds_read_text(c, names[i].id, DS_SIGNATURE_ID_MAX);
+        if (!ds_name_valid(names[i].id))
+            ds_cursor_fail(c, NULL);
+    }
+    return names;
+}
+
+static void read_columns(struct ds_cursor *c, const struct ds_sketch_name *names,
+                         uint32_t name_count, struct ds_sketches *s)
+{
+    struct ds_bytes rows = ds_cursor_bin(c), registers = ds_cursor_bin(c);
+    if (c->failed)
+        return;
+    const char *why = NULL;
+    enum ds_decode result = ds_sketch_columns_unpack(rows, registers, names, name_count, s, &why);
+    if (result != DS_DECODE_OK)
+        ds_cursor_fail(c, why);
+    c->no_memory |= result == DS_DECODE_NO_MEMORY;
+}
+
+static void read_sketches(struct ds_cursor *c, void *value, const struct ds_field *f)
+{
+    struct ds_sketches *s = value;
+    if (ds_cursor_nil(c))
+        return;
+    uint32_t values = ds_cursor_array(c, VALUES_MAX), name_count;
+    if (values < VALUES)
+        ds_cursor_fail(c, NULL);
+    s->secret_id = ds_cursor_uint(c, UINT64_MAX);
+    s->port_floor = ds_cursor_uint(c, DS_COUNT_MAX);
+    struct ds_sketch_name *names = read_names(c, &name_count);
+    read_columns(c, names, name_count, s);
+    free(names);
+    for (uint32_t more = values; more > VALUES && !c->failed; more--)
+        ds_cursor_skip(c);
+    s->known = !c->failed;
+}
+
+const struct ds_codec ds_codec_sketches = {.pack = pack_sketches, .read = read_sketches};
