@@ -3,7 +3,7 @@
  * How fast darkscope-gen --windows makes windows that nobody takes: the generator must not be what
  * a benchmark of a store measures. CPU time of this thread.
  *
- *   bench-windows [--rounds N]
+ *   bench-windows [--rounds N] [--row N]
  */
 #include "gen/windows/run.h"
 #include "measure.h"
@@ -74,12 +74,16 @@ static double measure(const struct row *r, struct counting_sink *sink)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"rounds", required_argument, NULL, 'r'}, {0}};
-    unsigned rounds = 5;
-    for (int key; (key = getopt_long(argc, argv, "", options, NULL)) != -1;)
-        rounds = key == 'r' ? (unsigned)strtoul(optarg, NULL, 10) : 0;
+    static const struct option options[] = {
+        {"rounds", required_argument, NULL, 'r'}, {"row", required_argument, NULL, 'o'}, {0}};
+    unsigned rounds = 5, row = 0;
+    for (int key; (key = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        unsigned value = optarg ? (unsigned)strtoul(optarg, NULL, 10) : 0;
+        rounds = key == 'r' ? value : key == 'o' ? rounds : 0;
+        row = key == 'o' ? value : row;
+    }
     if (rounds < 1 || rounds > ROUNDS_MAX) {
-        fprintf(stderr, "usage: bench-windows [--rounds N]\n");
+        fprintf(stderr, "usage: bench-windows [--rounds N] [--row N]\n");
         return 2;
     }
     printf("| window | packets | cells | sources | listed | ms | windows/s |\n"
@@ -87,6 +91,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         double times[ROUNDS_MAX];
         struct counting_sink s;
+        if (row > 0 && row != i + 1)
+            continue;
         for (unsigned k = 0; k < rounds; k++)
             times[k] = measure(&rows[i], &s);
         double each = ds_bench_median(times, rounds) / (double)s.windows;

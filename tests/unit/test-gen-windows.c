@@ -66,6 +66,7 @@ static void check_sources(const struct ds_window *w)
 {
     static uint64_t sources[PORTS], packets[PORTS];
     uint64_t confirmed[DS_MARKS_MAX] = {0}, seen[DS_MARKS_MAX] = {0};
+    uint64_t devices[DS_DEVICE_COUNT] = {0};
     memset(sources, 0, sizeof sources);
     memset(packets, 0, sizeof packets);
     assert_int_equal(w->source_record_count, w->sources);
@@ -74,6 +75,7 @@ static void check_sources(const struct ds_window *w)
         const struct ds_source_record *r = &w->source_records[i];
         sources[r->country]++;
         packets[r->country] += r->packets;
+        devices[r->device] += r->packets;
         assert_true(r->ports >= 1 && r->ports <= r->packets && r->first <= r->last);
         for (unsigned k = 0; k < w->mark_count; k++) {
             seen[k] += r->seen >> k & 1;
@@ -84,6 +86,10 @@ static void check_sources(const struct ds_window *w)
         assert_int_equal(w->countries[i].tally.sources, sources[w->countries[i].country]);
         assert_int_equal(w->countries[i].tally.packets, packets[w->countries[i].country]);
     }
+    for (size_t i = 0; i < w->device_count; i++)
+        devices[w->devices[i].device] -= w->devices[i].packets;
+    for (unsigned i = 0; i < DS_DEVICE_COUNT; i++)
+        assert_int_equal(devices[i], 0);
     for (size_t i = 0, k = 0; i < w->signature_count; i++, k++) {
         while (strcmp(w->marks[k], w->signatures[i].id) != 0)
             k++;

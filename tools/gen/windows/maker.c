@@ -95,7 +95,7 @@ static int make_flow_room(struct ds_gen_maker *m)
         tail = m->model->tails[i].count > tail ? m->model->tails[i].count : tail;
     m->heads.list = malloc((m->model->head_count + 1) * sizeof *m->heads.list);
     m->tails.list = malloc((tail + 1) * sizeof *m->tails.list);
-    m->answers.list = malloc(m->attacks.count * sizeof *m->answers.list);
+    m->answers.list = malloc((m->attacks.count + 1u) * sizeof *m->answers.list);
     size_t cells = m->model->head_count + tail + m->attacks.count;
     m->window.cells = malloc(cells * sizeof *m->window.cells);
     return m->heads.list && m->tails.list && m->answers.list && m->window.cells ? 0 : -1;

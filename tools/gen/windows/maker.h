@@ -41,7 +41,7 @@ struct ds_gen_flow {
 };
 
 struct ds_gen_flows {
-    struct ds_gen_flow *list; /* by key */
+    struct ds_gen_flow *list; /* by key; has room for one more than there can be */
     size_t count;
 };
 

@@ -4,57 +4,52 @@
  */
 #include "maker.h"
 
-/* What has the least key of the three; NULL at the end. */
-static struct ds_gen_flow *next_flow(struct ds_gen_maker *m, size_t at[static 3])
+static inline void open_cell(struct ds_cell *c, const struct ds_gen_flow *flow)
 {
-    struct ds_gen_flows *const lists[3] = {&m->heads, &m->tails, &m->answers};
-    struct ds_gen_flow *least = NULL;
-    unsigned from = 0;
-    for (unsigned i = 0; i < 3; i++) {
-        if (at[i] == lists[i]->count)
-            continue;
-        struct ds_gen_flow *flow = &lists[i]->list[at[i]];
-        if (!least || flow->key < least->key) {
-            least = flow;
-            from = i;
-        }
-    }
-    at[from]++;
-    return least;
+    c->cls = (uint8_t)(flow->key >> 40);
+    c->proto = (uint8_t)(flow->key >> 32);
+    c->port = (uint16_t)(flow->key >> 16);
+    c->country = (ds_country)flow->key;
+    c->packets = flow->packets;
+    c->bytes = flow->bytes;
+    c->sources = flow->sources;
+    c->survey_packets = flow->survey ? flow->packets : 0;
 }
 
-static void open_cell(struct ds_cell *c, const struct ds_gen_flow *flow)
+static inline void add_to_cell(struct ds_cell *c, const struct ds_gen_flow *flow)
 {
-    *c = (struct ds_cell){
-        .cls = (uint8_t)(flow->key >> 40),
-        .proto = (uint8_t)(flow->key >> 32),
-        .port = (uint16_t)(flow->key >> 16),
-        .country = (ds_country)flow->key,
-        .packets = flow->packets,
-        .bytes = flow->bytes,
-        .sources = flow->sources,
-        .survey_packets = flow->survey ? flow->packets : 0,
-    };
+    c->packets += flow->packets;
+    c->bytes += flow->bytes;
+    c->sources += flow->sources;
+    c->survey_packets += flow->survey ? flow->packets : 0;
+}
+
+/* Behind its last flow, which no key reaches. */
+static const struct ds_gen_flow *begin(struct ds_gen_flows *flows)
+{
+    flows->list[flows->count].key = UINT64_MAX;
+    return flows->list;
 }
 
 /* Flows of one key are of different parties (see model.own_ports), so their sources add. */
 void ds_gen_maker_cells(struct ds_gen_maker *m)
 {
-    struct ds_window *w = &m->window;
-    struct ds_gen_flow *flow;
+    const struct ds_gen_flow *heads = begin(&m->heads), *tails = begin(&m->tails),
+                             *answers = begin(&m->answers);
+    struct ds_cell *next = m->window.cells;
     uint64_t last = UINT64_MAX;
-    size_t at[3] = {0};
-    w->cell_count = 0;
-    while ((flow = next_flow(m, at))) {
-        if (flow->key != last) {
-            open_cell(&w->cells[w->cell_count++], flow);
-            last = flow->key;
-            continue;
-        }
-        struct ds_cell *c = &w->cells[w->cell_count - 1];
-        c->packets += flow->packets;
-        c->bytes += flow->bytes;
-        c->sources += flow->sources;
-        c->survey_packets += flow->survey ? flow->packets : 0;
+    for (;;) {
+        const struct ds_gen_flow **from = heads->key <= tails->key ? &heads : &tails;
+        if (answers->key < (*from)->key)
+            from = &answers;
+        const struct ds_gen_flow *flow = (*from)++;
+        if (flow->key == UINT64_MAX)
+            break;
+        if (flow->key == last)
+            add_to_cell(next - 1, flow);
+        else
+            open_cell(next++, flow);
+        last = flow->key;
     }
+    m->window.cell_count = (size_t)(next - m->window.cells);
 }

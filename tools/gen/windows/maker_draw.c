@@ -7,20 +7,20 @@
 #include <assert.h>
 #include <string.h>
 
-/* Adds packets to hosts from c on, as even as can be, the first ones one more. */
-static void share_out(struct ds_gen_host_sum *hosts, uint32_t arc, uint32_t c, uint32_t count,
-                      struct ds_gen_host_sum each)
+/* Adds packets and ports to each of count hosts from c on, round the arc. */
+static inline void share_out(struct ds_gen_host_sum *hosts, uint32_t arc, uint32_t c,
+                             uint32_t count, int32_t packets, int32_t ports)
 {
     uint32_t end = c + count;
-    hosts[c].packets += each.packets;
-    hosts[c].ports += each.ports;
+    hosts[c].packets += packets;
+    hosts[c].ports += ports;
     if (end > arc) {
         end -= arc;
-        hosts[0].packets += each.packets;
-        hosts[0].ports += each.ports;
+        hosts[0].packets += packets;
+        hosts[0].ports += ports;
     }
-    hosts[end].packets -= each.packets;
-    hosts[end].ports -= each.ports;
+    hosts[end].packets -= packets;
+    hosts[end].ports -= ports;
 }
 
 static void track(struct ds_gen_maker *m, unsigned of, uint32_t party, uint32_t sources)
@@ -35,67 +35,68 @@ static void track(struct ds_gen_maker *m, unsigned of, uint32_t party, uint32_t 
             (struct ds_gen_track_arc){of - 1, party, a->start, sources - count};
 }
 
-/* A party's packets go to a cell. */
-static inline void take(struct ds_gen_maker *m, struct ds_gen_flow *flow, uint32_t party,
-                        uint64_t bits)
+/* A party's packets go to a cell: writes the flow. */
+static inline void take(struct ds_gen_maker *m, struct ds_gen_flow *flow, uint64_t key,
+                        uint32_t party, uint32_t packets)
 {
     struct ds_gen_act *a = &m->acts[party];
-    uint32_t packets = flow->packets;
     uint32_t sources = 1 + (uint32_t)((packets - 1) * a->spread);
     if (sources > a->hosts)
         sources = a->hosts;
     uint32_t each = packets == sources ? 1 : packets / sources;
     uint32_t rest = packets - each * sources;
     struct ds_gen_host_sum *hosts = m->hosts + a->base;
-    share_out(hosts, a->hosts, a->cursor, sources, (struct ds_gen_host_sum){(int32_t)each, 1});
+    share_out(hosts, a->hosts, a->cursor, sources, (int32_t)each, 1);
     if (rest)
-        share_out(hosts, a->hosts, a->cursor, rest, (struct ds_gen_host_sum){1, 0});
-    if (flow->key >> 32 == DS_PROTO_TCP && m->tracks[flow->key >> 16 & 0xffff])
-        track(m, m->tracks[flow->key >> 16 & 0xffff], party, sources);
+        share_out(hosts, a->hosts, a->cursor, rest, 1, 0);
+    if (key >> 32 == DS_PROTO_TCP && m->tracks[key >> 16 & 0xffff])
+        track(m, m->tracks[key >> 16 & 0xffff], party, sources);
     a->cursor += sources;
     if (a->cursor >= a->hosts)
         a->cursor -= a->hosts;
     a->taken += sources;
-    flow->sources = sources;
-    flow->bytes = (uint64_t)packets * a->bytes + (bits & a->jitter);
-    flow->survey = a->survey;
+    /* Payloads of a service differ from window to window. */
+    uint64_t bytes = (uint64_t)packets * a->bytes + (key >> 16 & a->jitter) + (packets & a->jitter);
     a->sent += packets;
-    a->sent_bytes += flow->bytes;
+    a->sent_bytes += bytes;
+    /* Not by way of a struct of its own: what was just written in parts is slow to read whole. */
+    flow->key = key;
+    flow->bytes = bytes;
+    flow->packets = packets;
+    flow->sources = sources;
+    flow->survey = a->survey;
 }
 
 static void draw_heads(struct ds_gen_maker *m, uint64_t key)
 {
     const struct ds_gen_model *model = m->model;
-    m->heads.count = 0;
+    struct ds_gen_flow *flow = m->heads.list;
     for (size_t i = 0; i < model->head_count; i++) {
         const struct ds_gen_head *h = &model->heads[i];
         const struct ds_gen_act *a = &m->acts[h->party];
-        uint64_t bits = ds_gen_bits(key, i);
-        struct ds_gen_flow flow = {.key = h->key};
-        flow.packets = ds_gen_draw(&model->draw, a->packets * h->weight, a->root * h->root, bits);
-        if (flow.packets == 0)
-            continue;
-        take(m, &flow, h->party, bits);
-        m->heads.list[m->heads.count++] = flow;
+        uint32_t packets = ds_gen_draw(&model->draw, a->packets * h->weight, a->root * h->root,
+                                       ds_gen_bits(key, i));
+        if (packets)
+            take(m, flow++, h->key, h->party, packets);
     }
+    m->heads.count = (size_t)(flow - m->heads.list);
 }
 
 static void draw_tail_cells(struct ds_gen_maker *m, const struct ds_gen_tail_cell *cells,
                             size_t count, uint64_t base, uint64_t key)
 {
+    struct ds_gen_flow *flow = m->tails.list + m->tails.count;
     uint16_t turn = (uint16_t)(key >> 16);
     for (size_t i = 0; i < count; i++) {
         const struct ds_gen_tail_cell *c = &cells[i];
-        uint64_t bits = ds_gen_bits(key, (uintptr_t)i);
-        struct ds_gen_flow flow = {
-            .packets = ds_gen_round(m->acts[c->party].packets * (double)c->weight, bits)};
         uint16_t port = (uint16_t)(c->port + turn);
-        if (flow.packets == 0 || m->model->own_ports[port] & c->own)
+        double mean = m->acts[c->party].packets * (double)c->weight;
+        uint32_t packets = ds_gen_round(mean, ds_gen_bits(key, i));
+        if (packets == 0 || m->model->own_ports[port] & c->own)
             continue;
-        flow.key = base | (uint64_t)port << 16 | c->country;
-        take(m, &flow, c->party, bits >> 24);
-        m->tails.list[m->tails.count++] = flow;
+        take(m, flow++, base | (uint64_t)port << 16 | c->country, c->party, packets);
     }
+    m->tails.count = (size_t)(flow - m->tails.list);
 }
 
 /* The first cell whose port becomes 0 or more again when it is turned. */

@@ -45,28 +45,35 @@ static unsigned find_step(const struct ds_gen_maker *m, uint32_t limit, uint32_t
     return step;
 }
 
-/* When it was seen, in 1/256 of the window. */
-static void set_times(struct ds_source_record *r, const struct ds_gen_piece *piece,
-                      uint32_t window_s, uint64_t bits)
+/* The part of the window that was watched, in 1/256 of it. */
+struct moments {
+    uint32_t first, count;
+};
+
+static struct moments watched(const struct ds_gen_piece *piece, uint32_t window_s)
 {
-    uint32_t first = piece->from_ms * 256u / (window_s * 1000);
-    uint32_t last = (uint32_t)((piece->to_ms - 1) * (uint64_t)256 / (window_s * 1000));
-    uint32_t span = last - first + 1, a = (bits & 0xffff) % span, b = (bits >> 16 & 0xffff) % span;
-    if (r->packets == 1)
-        b = a;
-    r->first = (uint8_t)(first + (a < b ? a : b));
-    r->last = (uint8_t)(first + (a < b ? b : a));
+    uint64_t length_ms = window_s * UINT64_C(1000);
+    uint32_t first = (uint32_t)(piece->from_ms * UINT64_C(256) / length_ms);
+    uint32_t last = (uint32_t)((piece->to_ms - 1) * UINT64_C(256) / length_ms);
+    return (struct moments){first, last - first + 1};
 }
 
-static void add_record(struct ds_gen_maker *m, const struct ds_gen_piece *piece,
-                       struct ds_source_record r)
+/* Where the next record goes; has its address, packets, times and what follows from the address. */
+static inline struct ds_source_record *add_record(struct ds_gen_maker *m, struct moments moments,
+                                                  uint32_t address, uint64_t packets)
 {
     size_t i = m->window.source_record_count++;
-    uint64_t bits = ds_gen_bits(piece->index, r.address);
-    r.asn = 1 + (uint32_t)(ds_gen_mix(r.address >> 12) % 60000);
-    set_times(&r, piece, m->model->plan->window_s, bits);
-    m->records[i] = r;
-    m->order[i] = (uint64_t)r.address << 32 | i;
+    struct ds_source_record *r = &m->records[i];
+    uint64_t bits = ds_gen_mix((uint64_t)moments.first << 56 ^ packets << 32 ^ address);
+    uint32_t a = (uint32_t)((bits & 0xffff) * moments.count >> 16);
+    uint32_t b = packets == 1 ? a : (uint32_t)((bits >> 16 & 0xffff) * moments.count >> 16);
+    r->address = address;
+    r->packets = packets;
+    r->asn = 1 + (uint32_t)(ds_gen_mix(address >> 12) >> 48);
+    r->first = (uint8_t)(moments.first + (a < b ? a : b));
+    r->last = (uint8_t)(moments.first + (a < b ? b : a));
+    m->order[i] = (uint64_t)address << 32 | i;
+    return r;
 }
 
 static uint32_t mark_of(const struct ds_gen_maker *m, int8_t signature)
@@ -77,52 +84,61 @@ static uint32_t mark_of(const struct ds_gen_maker *m, int8_t signature)
     return 0;
 }
 
-static void add_party(struct ds_gen_maker *m, const struct ds_gen_piece *piece, size_t party,
-                      unsigned step, uint32_t *more)
+/* Those from the step on are listed, of those just below it so many more. */
+struct choice {
+    unsigned step;
+    uint32_t more;
+    struct moments moments;
+};
+
+static inline bool is_chosen(struct choice *c, uint64_t packets)
+{
+    unsigned at = step_of(packets);
+    if (at >= c->step)
+        return true;
+    if (at + 1 < c->step || c->more == 0)
+        return false;
+    c->more--;
+    return true;
+}
+
+static void add_party(struct ds_gen_maker *m, size_t party, struct choice *choice)
 {
     const struct ds_gen_party *p = &m->model->parties[party];
     const struct ds_gen_group *g = &m->model->groups[p->group];
     const struct ds_gen_act *a = &m->acts[party];
-    uint32_t mark = g->signature >= 0 ? mark_of(m, g->signature) : 0;
-    for (uint32_t k = 0; k < ds_gen_act_seen(a); k++) {
-        const struct ds_gen_host_sum *h = &m->hosts[a->base + k];
-        unsigned at = step_of((uint64_t)h->packets);
-        if (at < step && (at + 1 < step || *more == 0))
+    const struct ds_gen_host_sum *hosts = m->hosts + a->base;
+    const uint32_t *addresses = m->addresses + a->first_slot;
+    uint32_t mark = g->signature >= 0 ? mark_of(m, g->signature) : 0, slot = a->start;
+    for (uint32_t k = 0; k < ds_gen_act_seen(a); k++, slot = slot + 1 < a->slots ? slot + 1 : 0) {
+        if (!is_chosen(choice, (uint64_t)hosts[k].packets))
             continue;
-        *more -= at < step;
-        uint32_t slot = (a->start + k) % a->slots;
-        add_record(m, piece,
-                   (struct ds_source_record){
-                       .address = m->addresses[a->first_slot + slot],
-                       .packets = (uint64_t)h->packets,
-                       .ports = (uint32_t)h->ports,
-                       .seen = mark,
-                       .confirmed = h->packets > 1 ? mark : 0,
-                       .country = p->country,
-                       .classes = (uint8_t)(1u << g->cls),
-                       .survey = g->survey ? DS_SURVEY_YES : DS_SURVEY_NO,
-                   });
+        struct ds_source_record *r =
+            add_record(m, choice->moments, addresses[slot], (uint64_t)hosts[k].packets);
+        r->ports = (uint32_t)hosts[k].ports;
+        r->seen = mark;
+        r->confirmed = hosts[k].packets > 1 ? mark : 0;
+        r->country = p->country;
+        r->classes = (uint8_t)(1u << g->cls);
+        r->survey = g->survey ? DS_SURVEY_YES : DS_SURVEY_NO;
+        r->device = g->device;
     }
 }
 
-static void add_victims(struct ds_gen_maker *m, const struct ds_gen_piece *piece, unsigned step,
-                        uint32_t *more)
+static void add_victims(struct ds_gen_maker *m, struct choice *choice)
 {
     for (uint32_t i = 0; i < m->attacks.count; i++) {
         const struct ds_gen_attack *attack = &m->attacks.list[i];
         uint32_t packets = m->sights[i].now;
-        unsigned at = step_of(packets);
-        if (packets == 0 || (at < step && (at + 1 < step || *more == 0)))
+        if (packets == 0 || !is_chosen(choice, packets))
             continue;
-        *more -= at < step;
-        add_record(m, piece,
-                   (struct ds_source_record){
-                       .address = attack->victim,
-                       .packets = packets,
-                       .ports = 1,
-                       .country = attack->country,
-                       .classes = 1u << DS_CLASS_BACKSCATTER,
-                   });
+        struct ds_source_record *r = add_record(m, choice->moments, attack->victim, packets);
+        r->ports = 1;
+        r->seen = r->confirmed = 0;
+        r->country = attack->country;
+        r->classes = 1u << DS_CLASS_BACKSCATTER;
+        r->survey = DS_SURVEY_NO;
+        r->device = DS_DEVICE_NONE;
     }
 }
 
@@ -146,16 +162,17 @@ static void sort_order(struct ds_gen_maker *m)
 
 void ds_gen_maker_records(struct ds_gen_maker *m, const struct ds_gen_piece *piece)
 {
+    const struct ds_gen_plan *plan = m->model->plan;
     struct ds_window *w = &m->window;
-    uint32_t more;
     w->source_record_count = 0;
-    if (m->model->plan->listed == 0)
+    if (plan->listed == 0)
         return;
-    look_up_addresses(m, ds_gen_plan_day(m->model->plan, piece->start_s));
-    unsigned step = find_step(m, m->model->plan->listed, &more);
+    look_up_addresses(m, ds_gen_plan_day(plan, piece->start_s));
+    struct choice choice = {.moments = watched(piece, plan->window_s)};
+    choice.step = find_step(m, plan->listed, &choice.more);
     for (size_t i = 0; i < m->model->party_count; i++)
-        add_party(m, piece, i, step, &more);
-    add_victims(m, piece, step, &more);
+        add_party(m, i, &choice);
+    add_victims(m, &choice);
     sort_order(m);
     for (size_t i = 0; i < w->source_record_count; i++)
         m->sorted[i] = m->records[(uint32_t)m->order[i]];

@@ -35,10 +35,10 @@ static double packets_of_port(const struct ds_gen_model *m, const struct ds_gen_
     return p->packets * m->groups[p->group].tail / 100.0 / PORTS;
 }
 
-/* How many cells a party has in a table, and a bound of it. */
-static size_t count_cells(double mean)
+/* How many cells a party has in a table: a fraction more or less by chance. */
+static double count_cells(double mean)
 {
-    return mean < SPARSE ? (size_t)(PORTS * mean / (1 + mean)) : PORTS;
+    return mean < SPARSE ? PORTS * mean / (1 + mean) : PORTS;
 }
 
 static void add_cell(struct ds_gen_tail *t, const struct ds_gen_model *m, uint32_t party,
@@ -58,7 +58,7 @@ static void add_party(struct ds_gen_tail *t, const struct ds_gen_model *m, uint3
                       struct ds_gen_random *random)
 {
     double mean = packets_of_port(m, &m->parties[party]), root = sqrt(mean);
-    size_t count = count_cells(mean);
+    size_t count = ds_gen_round(count_cells(mean), ds_gen_random(random));
     for (size_t i = 0; i < count; i++) {
         uint64_t bits = ds_gen_random(random);
         uint16_t port = (uint16_t)i;
@@ -121,7 +121,7 @@ int ds_gen_model_add_tails(struct ds_gen_model *m)
 {
     size_t room = 0;
     for (size_t i = 0; i < m->party_count; i++)
-        room += count_cells(packets_of_port(m, &m->parties[i]));
+        room += 1 + (size_t)count_cells(packets_of_port(m, &m->parties[i]));
     size_t tables = room ? CELLS_MAX / room : DS_GEN_TAILS_MAX;
     tables = tables < TABLES_MIN ? TABLES_MIN : tables;
     for (; m->tail_count < tables && m->tail_count < DS_GEN_TAILS_MAX; m->tail_count++) {
