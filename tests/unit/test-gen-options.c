@@ -100,6 +100,26 @@ static void what_is_wrong_is_named(void **state)
         {{"-o", "x", "--format", "erf"}, "--format erf"},
         {{"-o", "x", "--link", "ppp"}, "--link ppp"},
         {{"-o", "x", "--snaplen", "0"}, "--snaplen 0"},
+        {{"-o", "x", "--duration", "401d"}, "400d"},
+        {{"-o", "x", "--sensors", "2"}, "--sensors: only with --windows"},
+        {{"--windows", "-t", "x"}, "--store"},
+        {{"--windows", "-o", "x", "--store", "y"}, "one of"},
+        {{"--windows", "-o", "x", "-m", "mirai"}, "--mix"},
+        {{"--windows", "-o", "x", "-i", "lo"}, "--interface"},
+        {{"--windows", "-o", "x", "--country-db", "y"}, "--country-db"},
+        {{"--windows", "-o", "x", "--window", "1h", "-d", "90m"}, "--duration"},
+        {{"--windows", "-o", "x", "--window", "1h", "--start", "2026-01-01T00:30"}, "--start"},
+        {{"--windows", "-o", "x", "-d", "7306d"}, "--duration"},
+        {{"--windows", "-o", "x", "--window", "1h", "--utc-offset", "330m"}, "--utc-offset"},
+        {{"--windows", "-o", "x", "--utc-offset", "15h"}, "--utc-offset 15h"},
+        {{"--windows", "-o", "x", "--sensors", "65"}, "--sensors 65"},
+        {{"--windows", "-o", "x", "--addresses", "0"}, "--addresses 0"},
+        {{"--windows", "-o", "x", "--addresses", "5-"}, "--addresses"},
+        {{"--windows", "-o", "x", "--late", "501"}, "--late 501"},
+        {{"--windows", "-o", "x", "--prune"}, "--store"},
+        {{"--windows", "-o", "x", "--history", "caida"}, "nicter"},
+        {{"--windows", "-o", "x", "--history", "nicter", "--rate", "5"}, "--rate"},
+        {{"--windows", "-o", "x", "--window", "1h", "--rate", "100000"}, "--rate"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct ds_gen_options o;
@@ -110,6 +130,32 @@ static void what_is_wrong_is_named(void **state)
         if (!strstr(err.text, wrong[i].words))
             fail_msg("\"%s\" does not say \"%s\"", err.text, wrong[i].words);
     }
+}
+
+static void windows_have_a_plan(void **state)
+{
+    struct ds_gen_options o;
+    const char *const minutes[ARGUMENTS_MAX] = {"--windows", "-o", "x", NULL};
+    assert_int_equal(parse(&o, minutes, NULL), 0);
+    assert_int_equal(o.plan.start_s, 1767225600);
+    assert_int_equal(o.plan.end_s - o.plan.start_s, 86400);
+    assert_int_equal(o.plan.window_s, 60);
+    assert_true(o.plan.packets == 5200 * 60);
+    assert_int_equal(o.plan.addresses_last, 65536);
+    const char *const hours[ARGUMENTS_MAX] = {
+        "--windows",        "--store", "x",           "--addresses=5-9",
+        "--utc-offset=-5h", "-d30d",   "--window=1h", NULL};
+    assert_int_equal(parse(&o, hours, NULL), 0);
+    assert_int_equal(o.plan.addresses_first, 5);
+    assert_int_equal(o.plan.addresses_last, 9);
+    assert_int_equal(o.plan.utc_offset_s, -5 * 3600);
+    assert_int_equal(o.plan.surges, 3);
+    const char *const history[ARGUMENTS_MAX] = {"--windows", "-o",           "x",  "--history",
+                                                "nicter",    "--utc-offset", "9h", NULL};
+    assert_int_equal(parse(&o, history, NULL), 0);
+    assert_int_equal(o.plan.window_s, 3600);
+    assert_int_equal(o.plan.start_s, 1104537600 - 9 * 3600); /* 2005 in Tokyo */
+    assert_int_equal(o.plan.end_s, 1514764800 - 9 * 3600);   /* to 2018 */
 }
 
 static void neighbours_do_not_overlap(void **state)
@@ -127,6 +173,7 @@ int main(void)
         cmocka_unit_test(the_default_mix_leaves_out_what_is_impossible),
         cmocka_unit_test(a_mix_replaces_the_default),
         cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(windows_have_a_plan),
         cmocka_unit_test(neighbours_do_not_overlap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

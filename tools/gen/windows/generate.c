@@ -12,7 +12,7 @@ static int open_sink(const struct ds_gen_windows_options *o, const struct ds_gen
                      const char *output, struct ds_gen_sink **sink, struct ds_error *err)
 {
     if (o->store)
-        return ds_gen_sink_store(o->store, sink, err);
+        return ds_gen_sink_store(o->store, o->prunes, sink, err);
     if (o->aggregator)
         return ds_gen_sink_aggregator(o->aggregator, plan->sensors, plan->seed, sink, err);
     return ds_gen_sink_json(output, sink, err);

@@ -18,6 +18,7 @@
 enum key {
     KEY_WINDOWS = 0x200,
     KEY_STORE,
+    KEY_PRUNE,
     KEY_AGGREGATOR,
     KEY_SENSORS,
     KEY_ADDRESSES,
@@ -35,6 +36,7 @@ static const struct argp_option option_table[] = {
     {"windows", KEY_WINDOWS, NULL, 0,
      "Make the windows that sensors send; --output writes them as JSON Lines", 0},
     {"store", KEY_STORE, "DIR", 0, "Put them into a store", 0},
+    {"prune", KEY_PRUNE, NULL, 0, "Delete what is old there, as an aggregator does", 0},
     {"aggregator", KEY_AGGREGATOR, "ENDPOINT", 0, "Send them to an aggregator on this machine", 0},
     {"sensors", KEY_SENSORS, "N", 0, "Sensors, each with --rate (1)", 0},
     {"addresses", KEY_ADDRESSES, "N[-M]", 0,
@@ -126,6 +128,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case KEY_STORE:
         in->o->store = text;
         break;
+    case KEY_PRUNE:
+        in->o->prunes = true;
+        break;
     case KEY_AGGREGATOR:
         in->o->aggregator = text;
         break;
@@ -190,6 +195,8 @@ int ds_gen_windows_plan(const struct ds_gen_windows_options *o,
                         const struct ds_gen_windows_frame *f, struct ds_gen_plan *out,
                         struct ds_error *err)
 {
+    if (o->prunes && !o->store)
+        return ds_error(err, DS_USAGE, "--prune: only with --store");
     struct ds_gen_plan p = {
         .seed = f->seed,
         .start_s = f->start_s >= 0 ? f->start_s : DEFAULT_START_S,

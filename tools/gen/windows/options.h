@@ -21,6 +21,7 @@ struct ds_gen_windows_options {
     uint32_t sensors, addresses_first, addresses_last;
     uint32_t listed, surges, gaps, late, repeated;
     bool surges_given;
+    bool prunes; /* the store */
 };
 
 /* What main's own argp reads and hands down. */

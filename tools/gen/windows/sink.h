@@ -31,8 +31,10 @@ struct ds_gen_sink {
 };
 
 /* Each 0 and *out, or -1 with err. Texts are borrowed for as long as the sink lives. */
-/* A store's directory, which is made where there is none. */
-int ds_gen_sink_store(const char *directory, struct ds_gen_sink **out, struct ds_error *err);
+/* A store's directory, which is made where there is none. prunes: it deletes what is old, as an
+ * aggregator does by default. */
+int ds_gen_sink_store(const char *directory, bool prunes, struct ds_gen_sink **out,
+                      struct ds_error *err);
 /* An aggregator, to which every sensor has a connection of its own. */
 int ds_gen_sink_aggregator(const char *endpoint, unsigned sensors, uint64_t seed,
                            struct ds_gen_sink **out, struct ds_error *err);
