@@ -5,18 +5,11 @@
  */
 #include "answer.h"
 
-#include "darkscope/text.h"
-
 struct list {
     struct answer *answer;
     json_t *array;
+    uint64_t seen; /* rows of the store */
 };
-
-static json_t *time_of(int64_t ms)
-{
-    char text[DS_TIME_TEXT];
-    return json_string(ds_time_print_ms(ms, text));
-}
 
 static void write_attack(struct answer *a, json_t *o, const struct ds_attack *attack)
 {
@@ -26,8 +19,8 @@ static void write_attack(struct answer *a, json_t *o, const struct ds_attack *at
     ds_answer_set(a, o, "country", json_string(ds_country_name(attack->country, country)));
     ds_answer_set(a, o, "proto", json_string(ds_proto_name(attack->proto, proto)));
     ds_answer_set(a, o, "port", json_integer(attack->port));
-    ds_answer_set(a, o, "start", time_of(attack->start_ms));
-    ds_answer_set(a, o, "last", time_of(attack->last_ms));
+    ds_answer_set(a, o, "start", ds_answer_time_ms(a, attack->start_ms));
+    ds_answer_set(a, o, "last", ds_answer_time_ms(a, attack->last_ms));
     ds_answer_set(a, o, "duration_seconds", json_real(duration_s));
     ds_answer_set(a, o, "packets", ds_answer_count(attack->packets));
     ds_answer_set(a, o, "bytes", ds_answer_count(attack->bytes));
@@ -44,10 +37,9 @@ static int each_attack(void *arg, const struct ds_attack_row *row)
 {
     struct list *l = arg;
     struct answer *a = l->answer;
-    if (json_array_size(l->array) == a->query->limit) {
-        ds_answer_set(a, a->root, "more", json_true());
+    uint64_t number = ++l->seen;
+    if (number <= a->skip || number > a->skip + a->query->limit)
         return 0;
-    }
     json_t *o = json_object();
     ds_answer_set(a, o, "sensor", ds_answer_text(row->sensor));
     write_attack(a, o, &row->attack);
@@ -67,8 +59,10 @@ int ds_answer_attacks(struct answer *a, struct ds_error *err)
                        a->range.to_s - a->range.from_s);
     ds_answer_set(a, a->root, "overflow",
                   ds_answer_count(totals.sum.overflow[DS_OVERFLOW_ATTACKS]));
-    ds_answer_set(a, a->root, "more", json_false());
     struct list l = {.answer = a, .array = ds_answer_array(a, a->root, "attacks")};
-    return a->store->ops->attacks(a->store, &a->range, &a->query->filter, a->query->limit + 1,
-                                  each_attack, &l, err);
+    if (a->store->ops->attacks(a->store, &a->range, &a->filter, a->skip + a->query->limit + 1,
+                               each_attack, &l, err) < 0)
+        return -1;
+    ds_answer_next_rows(a, l.seen > a->skip + a->query->limit);
+    return 0;
 }

@@ -7,8 +7,10 @@
 #include "darkscope/text.h"
 #include "darkscope/window_json.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct list {
     struct answer *answer;
@@ -23,9 +25,9 @@ static int each_sensor(void *arg, const struct ds_sensor_row *row)
     struct answer *a = l->answer;
     json_t *o = json_object();
     ds_answer_set(a, o, "sensor", ds_answer_text(row->name));
-    ds_answer_set(a, o, "first", ds_answer_time(row->first_s));
-    ds_answer_set(a, o, "end", ds_answer_time(row->end_s));
-    ds_answer_set(a, o, "last_received", ds_answer_time(row->last_received_s));
+    ds_answer_set(a, o, "first", ds_answer_time(a, row->first_s));
+    ds_answer_set(a, o, "end", ds_answer_time(a, row->end_s));
+    ds_answer_set(a, o, "last_received", ds_answer_time(a, row->last_received_s));
     ds_answer_set(a, o, "windows", ds_answer_count(row->windows));
     ds_answer_set(a, o, "window_seconds", json_integer(row->grid_s));
     ds_answer_coverage(a, o, row->observed_ns, 1, row->end_s - row->first_s);
@@ -51,18 +53,29 @@ static uint64_t dropped(const struct ds_window *w)
            w->books[DS_BOOK_DROPPED_RING];
 }
 
+struct windows {
+    struct answer *answer;
+    struct ds_range range; /* from the cursor on */
+    const char *after; /* the sensor whose window at the start was the last shown; NULL: none was */
+    uint64_t shown;
+    char cursor[DS_NAME_MAX + 24]; /* behind the last one shown */
+    bool more;
+};
+
 static int each_window(void *arg, const char *sensor, const struct ds_window *w,
                        const struct ds_origin *origin)
 {
-    struct list *l = arg;
+    struct windows *l = arg;
     struct answer *a = l->answer;
     bool exact = origin->sources_exact && w->overflow[DS_OVERFLOW_SOURCES] == 0;
-    if (json_array_size(l->array) == a->query->limit) {
-        ds_answer_set(a, a->root, "more", json_true());
+    if (l->after && w->start_s == l->range.from_s && strcmp(sensor, l->after) <= 0)
         return 0;
+    if (l->shown == a->query->limit) {
+        l->more = true;
+        return 1;
     }
     json_t *o = json_object();
-    ds_answer_set(a, o, "start", ds_answer_time(w->start_s));
+    ds_answer_set(a, o, "start", ds_answer_time(a, w->start_s));
     ds_answer_set(a, o, "sensor", ds_answer_text(sensor));
     ds_answer_set(a, o, "seconds", json_integer(w->seconds));
     ds_answer_coverage(a, o, w->observed_ns, 1, w->seconds);
@@ -73,17 +86,42 @@ static int each_window(void *arg, const char *sensor, const struct ds_window *w,
     ds_answer_set(a, o, "bytes", ds_answer_count(w->bytes));
     ds_answer_set(a, o, "sources", exact ? ds_answer_count(w->sources) : json_null());
     ds_answer_set(a, o, "sources_peak", ds_answer_count(w->sources));
-    ds_answer_append(a, l->array, o);
+    l->shown++;
+    snprintf(l->cursor, sizeof l->cursor, "%" PRId64 ":%.*s", w->start_s, DS_NAME_MAX, sensor);
+    return ds_answer_row(a, o);
+}
+
+/* "1767225600:tokyo-1": go on behind the window of that start and sensor. */
+static int read_window_cursor(struct windows *l, struct ds_error *err)
+{
+    struct answer *a = l->answer;
+    const char *cursor = ds_query_value(a->query, "cursor");
+    char *end;
+    if (!cursor)
+        return 0;
+    int64_t start_s = strtoll(cursor, &end, 10);
+    if (cursor[0] < '0' || cursor[0] > '9' || *end != ':' || start_s < a->range.from_s ||
+        start_s >= a->range.to_s)
+        return ds_error(err, DS_USAGE, "cursor: not that of the next link of an answer");
+    l->after = end + 1;
+    l->range.from_s = start_s;
     return 0;
 }
 
 int ds_answer_windows(struct answer *a, struct ds_error *err)
 {
+    struct windows l = {.answer = a, .range = a->range};
     ds_answer_head(a);
-    ds_answer_set(a, a->root, "more", json_false());
-    struct list l = {.answer = a, .array = ds_answer_array(a, a->root, "windows")};
-    return a->store->ops->windows(a->store, &a->range, a->query->limit + 1, false, each_window, &l,
-                                  err);
+    if (read_window_cursor(&l, err) < 0)
+        return -1;
+    ds_answer_begin_rows(a, "windows");
+    int result =
+        a->store->ops->windows(a->store, &l.range, UINT64_MAX, false, each_window, &l, err);
+    ds_answer_end_rows(a);
+    if (result < 0)
+        return -1;
+    ds_answer_next(a, l.more ? l.cursor : NULL);
+    return 0;
 }
 
 /* ---- one window ---- */
@@ -193,12 +231,13 @@ int ds_answer_window(struct answer *a, struct ds_error *err)
     struct ds_window w;
     struct ds_origin origin;
     char time[DS_TIME_TEXT];
-    int found = a->store->ops->load(a->store, a->query->at_s, a->range.sensor, &w, &origin, err);
+    int found =
+        a->store->ops->load(a->store, a->query->at.seconds, a->range.sensor, &w, &origin, err);
     if (found < 0)
         return -1;
     if (found > 0)
         return ds_error(err, DS_INPUT, "no window starts at %s; `windows` lists those there are",
-                        ds_time_print(a->query->at_s, time));
+                        ds_time_print(a->query->at.seconds, time));
     size_t rows = count_rows(&w);
     int result = rows > DS_QUERY_ROWS_MAX
                      ? ds_error(err, DS_USAGE,

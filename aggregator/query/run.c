@@ -1,91 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Running a question: do its parts go together, which sensors and which period does it mean, who
- * answers it.
+ * Running a question: do its parts go together, who answers it.
  */
-#include "answer.h"
+#include "print.h"
 
-#include "darkscope/text.h"
+#include <stdlib.h>
 
-#include <stdio.h>
-#include <string.h>
-
-/* What the catalogue says about the sensors asked for. */
-struct extent {
-    const char *wanted; /* NULL: all */
-    size_t sensors;     /* found */
-    int64_t first_s, end_s, grid_s;
-    char known[256]; /* names, for the error text */
-    size_t known_used;
-};
-
-static int64_t common_multiple(int64_t a, int64_t b)
-{
-    int64_t x = a, y = b;
-    while (y != 0) {
-        int64_t rest = x % y;
-        x = y;
-        y = rest;
-    }
-    return a / x * b;
-}
-
-static int add_sensor(void *arg, const struct ds_sensor_row *row)
-{
-    struct extent *e = arg;
-    if (e->known_used + strlen(row->name) + 3 < sizeof e->known)
-        e->known_used += (size_t)snprintf(e->known + e->known_used, sizeof e->known - e->known_used,
-                                          "%s%s", e->known_used ? ", " : "", row->name);
-    bool wanted = !e->wanted || strcmp(e->wanted, row->name) == 0;
-    if (!wanted || row->windows == 0)
-        return 0;
-    uint32_t grid_s = row->grid_s >= 1 && row->grid_s <= DS_WINDOW_SECONDS_MAX
-                          ? row->grid_s
-                          : DS_WINDOW_SECONDS_MAX;
-    if (e->sensors == 0 || row->first_s < e->first_s)
-        e->first_s = row->first_s;
-    if (e->sensors == 0 || row->end_s > e->end_s)
-        e->end_s = row->end_s;
-    e->grid_s = e->sensors == 0 ? grid_s : common_multiple(e->grid_s, grid_s);
-    e->sensors++;
-    return 0;
-}
-
-static int find_period(struct answer *a, struct ds_error *err)
+/* Ports whose protocol stands beside them. */
+static int settle_ports(struct answer *a, struct ds_error *err)
 {
     const struct ds_query *q = a->query;
-    struct extent e = {.wanted = q->sensor[0] ? q->sensor : NULL};
-    if (a->store->ops->sensors(a->store, add_sensor, &e, err) < 0)
-        return -1;
-    if (e.known_used == 0)
-        return ds_error(err, DS_INPUT, "the store has no window yet; has a sensor connected?");
-    if (e.sensors == 0)
-        return ds_error(err, DS_INPUT, "no sensor %s in the store; there are: %s", q->sensor,
-                        e.known);
-    a->grid_s = e.grid_s;
-    a->range = (struct ds_range){
-        .from_s = ds_query_given(q, "from") ? q->from_s : e.first_s,
-        .to_s = ds_query_given(q, "to") ? q->to_s : e.end_s,
-        .sensor = e.wanted,
-    };
-    if (a->range.from_s < a->range.to_s || q->kind == DS_QUERY_WINDOW)
-        return 0;
-    char from[DS_TIME_TEXT], to[DS_TIME_TEXT];
-    return ds_error(err, DS_USAGE, "from (%s) must be before to (%s)%s",
-                    ds_time_print(a->range.from_s, from), ds_time_print(a->range.to_s, to),
-                    ds_query_given(q, "from") && ds_query_given(q, "to")
-                        ? ""
-                        : "; the one not given is where the stored windows start or end");
+    a->filter = q->filter;
+    for (size_t i = 0; i < q->port_count; i++) {
+        const struct ds_query_port *port = &q->ports[i];
+        if (port->proto < 0 && !q->filter.has_proto)
+            return ds_error(err, DS_USAGE, "port %u of which protocol? write %u/tcp or %u/udp",
+                            port->port, port->port, port->port);
+        if (port->proto >= 0 && q->filter.has_proto && port->proto != q->filter.proto)
+            return ds_error(err, DS_USAGE, "port and proto name different protocols");
+        a->ports[i] =
+            (struct ds_query_port){port->port, port->proto < 0 ? q->filter.proto : port->proto};
+    }
+    if (q->port_count > 1 && q->kind != DS_QUERY_SERIES)
+        return ds_error(err, DS_USAGE, "%s takes one port; `query` takes several",
+                        ds_query_kind_name(q->kind));
+    if (q->port_count == 1) {
+        a->filter.has_port = a->filter.has_proto = true;
+        a->filter.port = a->ports[0].port;
+        a->filter.proto = (uint8_t)a->ports[0].proto;
+    }
+    return 0;
 }
 
 static int check_filter(const struct ds_query *q, struct ds_error *err)
 {
     const struct ds_filter *f = &q->filter;
-    bool cells = f->has_class || f->has_proto || f->has_port || f->has_country ||
+    bool cells = f->has_class || f->has_proto || q->port_count > 0 || f->has_country ||
                  f->survey != DS_SURVEY_PART_ALL;
-    if (f->has_port && !f->has_proto)
-        return ds_error(err, DS_USAGE, "port %u of which protocol? write %u/tcp or %u/udp", f->port,
-                        f->port, f->port);
     if (f->has_type + f->has_signature + cells > 1)
         return ds_error(err, DS_USAGE,
                         "type and signature stand alone: they are not kept by port, protocol, "
@@ -96,12 +47,32 @@ static int check_filter(const struct ds_query *q, struct ds_error *err)
                         "%s are not kept by port, protocol, country, class or survey; leave these "
                         "away",
                         ds_by_name(q->by));
-    if (q->kind == DS_QUERY_TOP && q->by == DS_BY_DEVICE && (f->has_class || f->has_proto))
+    if (q->kind == DS_QUERY_TOP && q->by == DS_BY_DEVICE &&
+        (f->has_class || f->has_proto || q->port_count > 0 || f->survey != DS_SURVEY_PART_ALL))
         return ds_error(err, DS_USAGE,
-                        "devices are kept by country, not by port, protocol or class; leave these "
-                        "away");
-    if (q->kind == DS_QUERY_WINDOW && !ds_query_given(q, "at"))
+                        "devices are kept by country, not by port, protocol, class or survey; "
+                        "leave these away");
+    if (q->kind == DS_QUERY_SEEN && q->by != DS_BY_PORT && q->by != DS_BY_SIGNATURE)
+        return ds_error(err, DS_USAGE, "by %s: seen tells it of ports or signatures",
+                        ds_by_name(q->by));
+    if (q->kind == DS_QUERY_SEEN && (q->by == DS_BY_PORT ? f->has_signature : cells))
+        return ds_error(err, DS_USAGE,
+                        "seen by=ports takes class, proto and port; by=signatures takes signature");
+    if (q->kind == DS_QUERY_WINDOW && !ds_query_value(q, "at"))
         return ds_error(err, DS_USAGE, "window needs at: the time at which it starts");
+    return 0;
+}
+
+/* The cursor of a list of rows is the number of those before it; windows have their own. */
+static int read_cursor(struct answer *a, struct ds_error *err)
+{
+    const char *cursor = ds_query_value(a->query, "cursor");
+    if (!cursor || a->query->kind == DS_QUERY_WINDOWS)
+        return 0;
+    char *end;
+    a->skip = strtoul(cursor, &end, 10);
+    if (cursor[0] < '0' || cursor[0] > '9' || *end || a->skip > DS_QUERY_CURSOR_MAX)
+        return ds_error(err, DS_USAGE, "cursor: not that of the next link of an answer");
     return 0;
 }
 
@@ -112,23 +83,66 @@ static answer_fn *const kinds[DS_QUERY_KIND_COUNT] = {
     [DS_QUERY_SUMMARY] = ds_answer_summary, [DS_QUERY_SENSORS] = ds_answer_sensors,
     [DS_QUERY_WINDOWS] = ds_answer_windows, [DS_QUERY_WINDOW] = ds_answer_window,
     [DS_QUERY_SOURCES] = ds_answer_sources, [DS_QUERY_ATTACKS] = ds_answer_attacks,
+    [DS_QUERY_SEEN] = ds_answer_seen,
 };
+
+const char *ds_answer_rows_key(enum ds_query_kind kind)
+{
+    static const char *const keys[DS_QUERY_KIND_COUNT] = {
+        [DS_QUERY_SERIES] = "points",   [DS_QUERY_TOP] = "rows",     [DS_QUERY_SENSORS] = "sensors",
+        [DS_QUERY_WINDOWS] = "windows", [DS_QUERY_SOURCES] = "rows", [DS_QUERY_ATTACKS] = "attacks",
+        [DS_QUERY_SEEN] = "rows",
+    };
+    return keys[kind];
+}
+
+static int run(struct answer *a, struct ds_error *err)
+{
+    const struct ds_query *query = a->query;
+    a->root = json_object();
+    int result = check_filter(query, err);
+    if (result == 0)
+        result = settle_ports(a, err) < 0 || read_cursor(a, err) < 0 ? -1 : ds_find_period(a, err);
+    if (result == 0)
+        result = kinds[query->kind](a, err);
+    ds_calendar_close(a->calendar);
+    a->calendar = NULL;
+    if (a->failed || !a->root)
+        return ds_error(err, DS_FAILURE, "out of memory");
+    return result;
+}
 
 int ds_query_run(const struct ds_query *query, struct ds_store *store, json_t **out,
                  struct ds_error *err)
 {
-    struct answer a = {.query = query, .store = store, .root = json_object()};
-    int result = check_filter(query, err);
-    if (result == 0 && query->kind != DS_QUERY_SENSORS)
-        result = find_period(&a, err);
-    if (result == 0)
-        result = kinds[query->kind](&a, err);
-    if (result == 0 && (a.failed || !a.root))
-        result = ds_error(err, DS_FAILURE, "out of memory");
-    if (result != 0) {
+    struct answer a = {.query = query, .store = store};
+    if (run(&a, err) != 0) {
         json_decref(a.root);
         return -1;
     }
     *out = a.root;
     return 0;
+}
+
+int ds_query_print(const struct ds_query *query, struct ds_store *store, ds_query_write_fn *write,
+                   void *arg, struct ds_error *err)
+{
+    struct printer printer = {
+        .write = write, .arg = arg, .is_csv = query->format == DS_QUERY_FORMAT_CSV};
+    struct answer a = {.query = query, .store = store, .printer = &printer};
+    int result = run(&a, err);
+    if (result == 0)
+        ds_print_end(&a);
+    json_decref(a.root);
+    if (a.failed)
+        return ds_error(err, DS_FAILURE, "out of memory");
+    if (printer.is_stopped)
+        return ds_error(err, DS_FAILURE, "the answer cannot be written");
+    return result == 0 ? 0 : -1;
+}
+
+const char *ds_query_media_type(const struct ds_query *query)
+{
+    return query->format == DS_QUERY_FORMAT_CSV ? "text/csv; charset=utf-8; header=present"
+                                                : "application/json";
 }

@@ -169,11 +169,11 @@ static void write_marks(struct answer *a, json_t *row, const char *key, const st
 }
 
 static void write_source(struct answer *a, json_t *rows, const struct table *t,
-                         const struct source *s)
+                         const struct source *s, uint64_t rank)
 {
     char address[DS_ADDRESS_TEXT], country[3];
     json_t *row = json_object();
-    ds_answer_set(a, row, "rank", json_integer((json_int_t)json_array_size(rows) + 1));
+    ds_answer_set(a, row, "rank", ds_answer_count(rank));
     ds_answer_set(a, row, "source", json_string(ds_address_print(s->address, address)));
     ds_answer_set(a, row, "country", json_string(ds_country_name(s->country, country)));
     ds_answer_set(a, row, "asn", s->asn ? json_integer(s->asn) : json_null());
@@ -190,8 +190,8 @@ static void write_source(struct answer *a, json_t *rows, const struct table *t,
     write_marks(a, row, "signatures", t, s->seen);
     write_marks(a, row, "confirmed", t, s->confirmed);
     ds_answer_set(a, row, "windows", json_integer(s->windows));
-    ds_answer_set(a, row, "first", ds_answer_time(s->first_s));
-    ds_answer_set(a, row, "last", ds_answer_time(s->last_s));
+    ds_answer_set(a, row, "first", ds_answer_time(a, s->first_s));
+    ds_answer_set(a, row, "last", ds_answer_time(a, s->last_s));
     ds_answer_append(a, rows, row);
 }
 
@@ -199,8 +199,8 @@ static void write_answer(struct answer *a, const struct table *t, const struct d
 {
     uint64_t shown = 0;
     json_t *rows = ds_answer_array(a, a->root, "rows");
-    for (size_t i = 0; i < t->used && i < a->query->limit; i++) {
-        write_source(a, rows, t, &t->slots[i]);
+    for (size_t i = a->skip; i < t->used && i < a->skip + a->query->limit; i++) {
+        write_source(a, rows, t, &t->slots[i], i + 1);
         shown += t->slots[i].packets;
     }
     ds_answer_set(a, a->root, "listed", ds_answer_count(t->used));
@@ -211,17 +211,19 @@ static void write_answer(struct answer *a, const struct table *t, const struct d
     ds_answer_set(a, total, "packets", totals->windows ? ds_answer_count(t->packets) : json_null());
     ds_answer_coverage(a, total, totals->observed_ns, totals->sensors,
                        a->range.to_s - a->range.from_s);
+    ds_answer_next_rows(a, t->used > a->skip + a->query->limit);
 }
 
 int ds_answer_sources(struct answer *a, struct ds_error *err)
 {
     struct ds_totals totals;
-    if (a->store->ops->totals(a->store, &a->range, &totals, err) < 0)
+    if (ds_check_cost(a, 1, DS_QUERY_COST_SOURCES_MAX, err) < 0 ||
+        a->store->ops->totals(a->store, &a->range, &totals, err) < 0)
         return -1;
     struct table *t = calloc(1, sizeof *t);
     if (!t)
         return ds_error(err, DS_FAILURE, "out of memory");
-    t->filter = &a->query->filter;
+    t->filter = &a->filter;
     ds_answer_head(a);
     ds_answer_set(a, a->root, "sensors", ds_answer_count(totals.sensors));
     int result = a->store->ops->windows(a->store, &a->range, UINT64_MAX, true, each_window, t, err);

@@ -84,8 +84,8 @@ int ds_answer_summary(struct answer *a, struct ds_error *err)
 {
     static const enum ds_by tables[] = {DS_BY_PORT, DS_BY_COUNTRY, DS_BY_DEVICE, DS_BY_SIGNATURE};
     struct ds_totals totals;
-    struct ds_figures shown, total;
-    if (a->store->ops->totals(a->store, &a->range, &totals, err) < 0)
+    if (ds_check_cost(a, 1, DS_QUERY_COST_MAX, err) < 0 ||
+        a->store->ops->totals(a->store, &a->range, &totals, err) < 0)
         return -1;
     ds_answer_head(a);
     write_about(a, &totals);
@@ -94,8 +94,7 @@ int ds_answer_summary(struct answer *a, struct ds_error *err)
     else
         write_nothing(a);
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
-        if (ds_answer_top_rows(a, ds_by_name(tables[i]), tables[i], a->query->limit, &shown, &total,
-                               err) < 0)
+        if (ds_answer_top_rows(a, ds_by_name(tables[i]), tables[i], err) < 0)
             return -1;
     return 0;
 }

@@ -21,7 +21,10 @@ QUESTIONS = ["query --port 23/tcp", "query --step 2m --class scan", "query --typ
              "top types", "top protocols", "top signatures", "summary", "sensors", "windows",
              "window --at 2026-01-01T00:01:00Z", "sources",
              "sources --limit 3 --survey no", "top ports --no-survey", "attacks",
-             "attacks --country ?? --limit 1"]
+             "attacks --country ?? --limit 1", "seen", "seen signatures --tz Asia/Tokyo",
+             "query --port 23/tcp,22/tcp --step 1m --compare previous --tz Asia/Kolkata",
+             "top --compare 2026-01-01/2026-01-01T00:01 --from 2026-01-01T00:01 --limit 4",
+             "windows --limit 1 --cursor 1767225600:s1"]
 
 
 def run(program, *arguments, env=None, **options):
@@ -106,12 +109,13 @@ class CommandLine(unittest.TestCase):
         self.assertEqual({(r["victim"], r["proto"], r["start"]): (r["packets"], r["last"])
                           for r in listed["attacks"]},
                          {key: (r["packets"], r["last"]) for key, r in attacks.items()})
-        self.assertEqual((listed["more"], listed["overflow"]), (False, 0))
+        self.assertEqual((listed["next"], listed["overflow"]), (None, 0))
 
     def test_csv_has_units_and_all_rows(self):
         rows = list(csv.DictReader(io.StringIO(self.ask("query", "--port", "23/tcp", form="csv"))))
-        self.assertEqual(list(rows[0]), ["start", "packets", "bytes", "sources", "sources_peak",
-                                         "survey_packets", "observed_seconds", "coverage"])
+        self.assertEqual(list(rows[0]), ["start", "packets", "bytes", "sources", "sources_error",
+                                         "sources_peak", "survey_packets", "observed_seconds",
+                                         "coverage"])
         expected = [sum(r["packets"] for r in w["ports"] if (r["proto"], r["port"]) == ("tcp", 23))
                     for w in self.direct]
         self.assertEqual([int(r["packets"]) for r in rows], expected)

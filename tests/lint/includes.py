@@ -70,7 +70,7 @@ KNOWS = {
     },
     "aggregator": {
         "store": {"merge"},
-        "query": {"store"},
+        "query": {"calendar", "store"},
         # Network thread and store thread.
         "config": {"store"},
         "ingest": {"session", "store"},

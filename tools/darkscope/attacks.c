@@ -6,7 +6,7 @@
 #include "table.h"
 
 static const struct column columns[] = {
-    {"start", "start (UTC)", COLUMN_TEXT, 0},
+    {"start", "start", COLUMN_TEXT, 0},
     {"last", "last", COLUMN_TEXT, 5},
     {"duration_seconds", "seconds", COLUMN_SECONDS, 0},
     {"victim", "victim", COLUMN_TEXT, 0},
@@ -34,16 +34,10 @@ static void print_table(FILE *to, const json_t *answer)
     table_period(to, answer, answer);
     fputs("\n", to);
     table_print(to, json_object_get(answer, "attacks"), columns, COLUMNS);
-    if (json_is_true(json_object_get(answer, "more")))
-        fputs("\nThere are more: narrow --from and --to, or raise --limit.\n", to);
+    table_next(to, answer);
     if (json_integer_value(overflow) != 0)
         fprintf(to, "\nThe sensors' tables had no room for %s packets: attacks may be missing.\n",
                 table_count(overflow, lost));
-}
-
-static void print_csv(FILE *to, const json_t *answer)
-{
-    csv_print(to, json_object_get(answer, "attacks"), columns, COLUMNS);
 }
 
 const struct command command_attacks = {
@@ -52,9 +46,11 @@ const struct command command_attacks = {
     .format = FORMAT_TABLE,
     .summary = "victims of attacks with spoofed sources, by packets",
     .help = "Usage: darkscope attacks [OPTION...]\n\n"
-            "  --limit N          rows, 1 to 10000 (default 100)\n"
+            "  --limit N          rows, 1 to 10000 (default 100); --cursor: where the last\n"
+            "                     answer ended, as it says\n"
             "  --country CC       of the victims\n"
             "  --from TIME --to TIME   (without: all that is stored)\n"
+            "  --tz ZONE          times of a zone such as Asia/Tokyo (without: UTC)\n"
             "  --sensor NAME      one sensor (without: all, a row each)\n\n"
             "Attacks that a window of the period saw. Seen by what victims send back to the\n"
             "darknet: 25 packets, 60 seconds, 30 packets in a minute at least. Ports and\n"
@@ -63,5 +59,4 @@ const struct command command_attacks = {
             "Example:\n"
             "  darkscope attacks --from 2026-01-31 --to 2026-02-01 --limit 20\n",
     .table = print_table,
-    .csv = print_csv,
 };

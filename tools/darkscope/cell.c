@@ -74,6 +74,24 @@ const char *table_percent(const json_t *value, char out[static TABLE_CELL])
     return out;
 }
 
+static const char *print_change(const json_t *value, char out[static TABLE_CELL])
+{
+    if (!json_is_number(value))
+        return strcpy(out, "-");
+    snprintf(out, TABLE_CELL, "%+.1f%%", 100 * json_number_value(value));
+    return out;
+}
+
+static const char *print_sources(const json_t *row, const char *key, char out[static TABLE_CELL])
+{
+    char error[TABLE_CELL], count[TABLE_CELL];
+    snprintf(error, sizeof error, "%s_error", key);
+    bool is_estimated = json_number_value(json_object_get(row, error)) > 0;
+    snprintf(out, TABLE_CELL, "%s%.40s", is_estimated ? "~" : "",
+             table_count(json_object_get(row, key), count));
+    return out;
+}
+
 /* Cut, not rounded: a second that was watched almost whole was not watched whole. */
 static const char *print_seconds(const json_t *value, char out[static TABLE_CELL])
 {
@@ -190,6 +208,10 @@ const char *table_cell(const json_t *row, const struct column *column, char out[
         return print_seconds(value, out);
     case COLUMN_SHARE:
         return table_percent(value, out);
+    case COLUMN_CHANGE:
+        return print_change(value, out);
+    case COLUMN_SOURCES:
+        return print_sources(row, column->key, out);
     case COLUMN_BAR:
         break;
     }

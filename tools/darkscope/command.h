@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The subcommands of darkscope. A subcommand is a kind of question (aggregator/query.h), its help,
- * and how its answer looks as a table and as CSV. The answer is the same JSON whether it comes from
- * a store or from an aggregator's API, so one code formats both. Or it asks nobody and runs by
- * itself.
+ * and how its answer looks as a table. The answer is the same whether it comes from a store or from
+ * an aggregator's API; JSON and CSV are printed by the query engine itself. Or a subcommand asks
+ * nobody and runs by itself.
  */
 #ifndef DARKSCOPE_COMMAND_H
 #define DARKSCOPE_COMMAND_H
@@ -24,7 +24,6 @@ struct command {
     const char *summary;    /* one line */
     const char *help;       /* options and examples */
     void (*table)(FILE *to, const json_t *answer);
-    void (*csv)(FILE *to, const json_t *answer);
     /* In place of all that: takes the words behind the command and prints. NULL: a question. 0, or
      * -1 with err. */
     int (*run)(const struct options *o, struct ds_error *err);
@@ -33,6 +32,6 @@ struct command {
 
 extern const struct command command_query, command_top, command_summary, command_sensors,
     command_windows, command_window, command_sources, command_signatures, command_attacks,
-    command_keygen;
+    command_seen, command_keygen;
 
 #endif

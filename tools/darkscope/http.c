@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One GET to an aggregator. What comes back is checked as if it came from a stranger: its size is
- * bounded, it must be JSON, and an error of the aggregator becomes ours with its exit status.
+ * bounded, it is JSON or CSV, and an error of the aggregator becomes ours with its exit status.
  */
 #include "fetch.h"
 
@@ -10,21 +10,47 @@
 #include <string.h>
 
 #define API          "/api/v1/"
-#define URL_BYTES    4096
+#define URL_BYTES    16384
 #define CONNECT_S    5L
 #define WHOLE_S      300L
 #define ANSWER_BYTES ((size_t)128 << 20)
 
 struct body {
+    CURL *curl;
+    FILE *to; /* where an answer goes as it comes; NULL: it is kept */
+    bool has_begun;
     char *bytes;
     size_t used;
     bool too_large;
 };
 
+/* Is what comes an answer, not an error? */
+static bool is_answer(const struct body *body)
+{
+    long http = 0;
+    const char *type = NULL;
+    curl_easy_getinfo(body->curl, CURLINFO_RESPONSE_CODE, &http);
+    curl_easy_getinfo(body->curl, CURLINFO_CONTENT_TYPE, &type);
+    return http == 200 && type &&
+           (strncmp(type, "application/json", 16) == 0 || strncmp(type, "text/csv", 8) == 0);
+}
+
+/* What a stranger sends must not talk to the terminal. */
+static size_t pass_on(struct body *body, char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if ((bytes[i] >= 0 && bytes[i] < ' ' && bytes[i] != '\n') || bytes[i] == 0x7f)
+            bytes[i] = '?';
+    body->has_begun = true;
+    return fwrite(bytes, 1, size, body->to);
+}
+
 static size_t take(char *bytes, size_t size, size_t count, void *arg)
 {
     struct body *body = arg;
     size_t more = size * count;
+    if (body->to && is_answer(body))
+        return pass_on(body, bytes, more);
     if (more > ANSWER_BYTES - body->used) {
         body->too_large = true;
         return 0;
@@ -86,6 +112,7 @@ static void set_up(CURL *curl, const char *url, struct body *body)
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, WHOLE_S);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, ""); /* all that this libcurl knows */
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
     if (is_local(url))
@@ -98,6 +125,9 @@ static int no_answer(const struct options *o, CURLcode code, const struct body *
     if (body->too_large)
         return ds_error(err, DS_NETWORK, "aggregator %s: its answer is larger than %zu MB", o->url,
                         ANSWER_BYTES >> 20);
+    if (body->has_begun)
+        return ds_error(err, DS_NETWORK, "aggregator %s: the answer is cut off: %s", o->url,
+                        curl_easy_strerror(code));
     return ds_error(err, DS_NETWORK,
                     "aggregator %s cannot be asked: %s; start it, name it with --url, or read a "
                     "store with --store DIR",
@@ -120,8 +150,10 @@ static int read_answer(const struct options *o, CURL *curl, const struct body *b
 {
     long http = 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &http);
+    if (body->has_begun)
+        return 0;
     json_t *json = body->bytes ? json_loadb(body->bytes, body->used, 0, NULL) : NULL;
-    if (http == 200 && json_is_object(json)) {
+    if (http == 200 && !body->to && json_is_object(json)) {
         *out = json;
         return 0;
     }
@@ -132,13 +164,14 @@ static int read_answer(const struct options *o, CURL *curl, const struct body *b
     return result;
 }
 
-int fetch_http(const struct options *o, json_t **out, struct ds_error *err)
+int fetch_http(const struct options *o, FILE *to, json_t **out, struct ds_error *err)
 {
     char url[URL_BYTES];
-    struct body body = {0};
+    struct body body = {.to = to};
     CURL *curl = curl_easy_init();
     if (!curl)
         return ds_error(err, DS_FAILURE, "out of memory");
+    body.curl = curl;
     int result = -1;
     if (!build_url(curl, o, url)) {
         ds_error(err, DS_USAGE, "the URL is too long");

@@ -6,27 +6,24 @@
 
 #include <locale.h>
 
-static int print_answer(const struct options *o, const json_t *answer)
+static int print_table(const struct options *o, struct ds_error *err)
 {
-    if (o->format == FORMAT_TABLE)
-        o->command->table(stdout, answer);
-    else if (o->format == FORMAT_CSV)
-        o->command->csv(stdout, answer);
-    else if (json_dumpf(answer, stdout, DS_QUERY_JSON) == 0)
-        fputc('\n', stdout);
-    return fflush(stdout) == 0 && !ferror(stdout) ? 0 : -1;
+    json_t *answer = NULL;
+    if (fetch_answer(o, &answer, err) < 0)
+        return -1;
+    o->command->table(stdout, answer);
+    json_decref(answer);
+    return 0;
 }
 
 static int run(const struct options *o, struct ds_error *err)
 {
-    json_t *answer = NULL;
     if (o->command->run)
         return o->command->run(o, err);
-    if (fetch_answer(o, &answer, err) < 0)
-        return -1;
-    int printed = print_answer(o, answer);
-    json_decref(answer);
-    return printed == 0 ? 0 : ds_error(err, DS_FAILURE, "standard output cannot be written");
+    int result = o->format == FORMAT_TABLE ? print_table(o, err) : fetch_print(o, stdout, err);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return ds_error(err, DS_FAILURE, "standard output cannot be written");
+    return result;
 }
 
 int main(int argc, char **argv)

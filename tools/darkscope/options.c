@@ -13,8 +13,9 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_query,  &command_top,     &command_summary,    &command_sensors, &command_windows,
-    &command_window, &command_sources, &command_signatures, &command_attacks, &command_keygen,
+    &command_query,   &command_top,        &command_summary, &command_sensors,
+    &command_windows, &command_window,     &command_sources, &command_attacks,
+    &command_seen,    &command_signatures, &command_keygen,
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
@@ -29,8 +30,9 @@ static const char general_help[] =
     "  --format FORMAT    table, csv or json\n"
     "  --help, --version\n"
     "\n"
-    "Times are UTC: 2026-01-31 or 2026-01-31T10:20:00Z; --from and --to also take today,\n"
-    "yesterday, now and -6h (six hours ago).\n"
+    "Times: 2026-01-31 or 2026-01-31T10:20:00, in UTC or the zone of --tz; behind them may stand "
+    "Z\n"
+    "or +09:00. --from and --to also take today, yesterday, now and -6h (six hours ago).\n"
     "A figure is - (empty in CSV, null in JSON) where nobody watched or it cannot be known,\n"
     "and 0 where somebody watched and saw nothing.\n";
 
@@ -71,7 +73,7 @@ static int find_command(struct options *o, const char *name, struct ds_error *er
         }
     return ds_error(err, DS_USAGE,
                     "no command %.40s; there are query, top, summary, sensors, windows, window, "
-                    "sources, signatures, keygen (--help explains them)",
+                    "sources, attacks, seen, signatures, keygen (--help explains them)",
                     name);
 }
 
@@ -89,11 +91,28 @@ static int add_pair(struct options *o, const char *name, const char *value, stru
 {
     if (o->pair_count == PAIRS_MAX)
         return ds_error(err, DS_USAGE, "too many options");
-    struct pair *pair = &o->pairs[o->pair_count++];
-    *pair = (struct pair){.name = name, .value = value};
-    bool is_time = strcmp(name, "from") == 0 || strcmp(name, "to") == 0;
-    if (is_time && when_resolve(value, ds_clock_utc_ns() / DS_NS_PER_S, pair->time))
-        pair->value = pair->time;
+    o->pairs[o->pair_count++] = (struct pair){.name = name, .value = value};
+    return 0;
+}
+
+/* today and the like, in the zone asked for: the pairs become absolute times. */
+static int resolve_times(struct options *o, struct ds_error *err)
+{
+    const char *zone = "UTC";
+    struct ds_calendar *calendar;
+    for (size_t i = 0; i < o->pair_count; i++)
+        if (strcmp(o->pairs[i].name, "tz") == 0)
+            zone = o->pairs[i].value;
+    if (ds_calendar_open(zone, &calendar, err) < 0)
+        return -1;
+    for (size_t i = 0; i < o->pair_count; i++) {
+        struct pair *pair = &o->pairs[i];
+        bool is_time = strcmp(pair->name, "from") == 0 || strcmp(pair->name, "to") == 0;
+        if (is_time &&
+            when_resolve(pair->value, ds_clock_utc_ns() / DS_NS_PER_S, calendar, pair->time))
+            pair->value = pair->time;
+    }
+    ds_calendar_close(calendar);
     return 0;
 }
 
@@ -166,6 +185,9 @@ static int check_alone(const struct options *o, struct ds_error *err)
 static int set_query(struct options *o, struct ds_error *err)
 {
     ds_query_init(&o->query, o->command->kind);
+    if ((o->format == FORMAT_CSV && add_pair(o, "format", "csv", err) < 0) ||
+        resolve_times(o, err) < 0)
+        return -1;
     for (size_t i = 0; i < o->pair_count; i++)
         if (ds_query_set(&o->query, o->pairs[i].name, o->pairs[i].value, err) < 0)
             return -1;
@@ -205,7 +227,7 @@ int options_parse(struct options *o, int argc, char **argv, struct ds_error *err
     if (!o->command)
         return ds_error(err, DS_USAGE,
                         "which command? query, top, summary, sensors, windows, window, sources, "
-                        "signatures or keygen (--help explains them)");
+                        "attacks, seen, signatures or keygen (--help explains them)");
     if (o->format == FORMAT_COUNT)
         o->format = o->command->format;
     if (o->command->run)

@@ -26,11 +26,6 @@ static void print_table(FILE *to, const json_t *answer)
     table_print(to, json_object_get(answer, "sensors"), columns, COLUMNS);
 }
 
-static void print_csv(FILE *to, const json_t *answer)
-{
-    csv_print(to, json_object_get(answer, "sensors"), columns, COLUMNS);
-}
-
 const struct command command_sensors = {
     .name = "sensors",
     .kind = DS_QUERY_SENSORS,
@@ -42,5 +37,4 @@ const struct command command_sensors = {
             "Example:\n"
             "  darkscope sensors --store /var/lib/darkscope\n",
     .table = print_table,
-    .csv = print_csv,
 };

@@ -36,11 +36,7 @@ static void print_table(FILE *to, const json_t *answer)
             table_count(json_object_get(all, "packets"), total));
     if (json_is_false(json_object_get(answer, "complete")))
         fputs("There were more sources than can be added up: take a shorter period.\n", to);
-}
-
-static void print_csv(FILE *to, const json_t *answer)
-{
-    csv_print(to, json_object_get(answer, "rows"), columns, COLUMNS);
+    table_next(to, answer);
 }
 
 const struct command command_sources = {
@@ -49,11 +45,12 @@ const struct command command_sources = {
     .format = FORMAT_TABLE,
     .summary = "the sources with most packets, with network, ports and signatures",
     .help = "Usage: darkscope sources [OPTION...]\n\n"
-            "  --limit N          rows, 1 to 10000 (default 20)\n"
+            "  --limit N          rows, 1 to 10000 (default 20); --cursor N: behind the first N\n"
             "  --country CC       of one country\n"
             "  --survey PART      all, no (without survey scanners) or only (they alone);\n"
             "                     --no-survey is --survey no\n"
             "  --from TIME --to TIME   (without: all that is stored)\n"
+            "  --tz ZONE          times of a zone such as Asia/Tokyo (without: UTC)\n"
             "  --sensor NAME      one sensor (without: all together)\n\n"
             "Added up from the sources that each window lists; what no window lists is in\n"
             "`other`. Ports cannot be added up: the most in one window are shown. Signatures are\n"
@@ -62,5 +59,4 @@ const struct command command_sources = {
             "  darkscope sources --from today --limit 50\n"
             "  darkscope sources --survey only\n",
     .table = print_table,
-    .csv = print_csv,
 };

@@ -10,8 +10,6 @@
 
 #define ROWS_SHOWN 20 /* of a complete table, to a person */
 
-/* ---- as tables ---- */
-
 /* The figures of a map under a title; of some, only those that are not 0. */
 static void print_map(FILE *to, const json_t *answer, const char *key, const char *title,
                       bool zeros)
@@ -38,7 +36,7 @@ static const struct column port_columns[] = {
     {"port", "port", COLUMN_PORT, 0},
     {"packets", "packets", COLUMN_COUNT, 0},
     {"bytes", "bytes", COLUMN_COUNT, 2},
-    {"sources", "sources", COLUMN_COUNT, 3},
+    {"sources", "sources", COLUMN_SOURCES, 3},
     {"sources_peak", "sources peak", COLUMN_COUNT, 1},
     {"survey_packets", "by surveys", COLUMN_RARE, 4},
     {"packets", "", COLUMN_BAR, 0},
@@ -51,16 +49,19 @@ static const struct column named_columns[] = {
     {"id", "signature", COLUMN_TEXT, 0},
     {"packets", "packets", COLUMN_COUNT, 0},
     {"bytes", "bytes", COLUMN_COUNT, 2},
-    {"sources", "sources", COLUMN_COUNT, 3},
+    {"sources", "sources", COLUMN_SOURCES, 3},
     {"sources_peak", "sources peak", COLUMN_COUNT, 1},
     {"confirmed_sources", "confirmed", COLUMN_COUNT, 0},
     {"packets", "", COLUMN_BAR, 0},
 };
 
 static const struct column device_columns[] = {
-    {"country", "country", COLUMN_TEXT, 0},  {"device", "device", COLUMN_TEXT, 0},
-    {"packets", "packets", COLUMN_COUNT, 0}, {"share", "share", COLUMN_SHARE, 0},
-    {"sources", "sources", COLUMN_COUNT, 3}, {"sources_peak", "sources peak", COLUMN_COUNT, 1},
+    {"country", "country", COLUMN_TEXT, 0},
+    {"device", "device", COLUMN_TEXT, 0},
+    {"packets", "packets", COLUMN_COUNT, 0},
+    {"share", "share", COLUMN_SHARE, 0},
+    {"sources", "sources", COLUMN_SOURCES, 3},
+    {"sources_peak", "sources peak", COLUMN_COUNT, 1},
     {"packets", "", COLUMN_BAR, 0},
 };
 
@@ -158,75 +159,6 @@ static void print_window(FILE *to, const json_t *answer)
     print_body(to, answer);
 }
 
-/* ---- as CSV: one table of all figures ---- */
-
-static void csv_line(FILE *to, const char *section, const char *name, const json_t *packets,
-                     const json_t *row)
-{
-    static const char *const keys[] = {"bytes", "sources", "sources_peak"};
-    json_t *text = json_string(name);
-    fprintf(to, "%s,", section);
-    csv_field(to, text);
-    fputc(',', to);
-    csv_field(to, packets);
-    for (size_t i = 0; i < COUNT(keys); i++) {
-        fputc(',', to);
-        csv_field(to, json_object_get(row, keys[i]));
-    }
-    fputc('\n', to);
-    json_decref(text);
-}
-
-static void csv_map(FILE *to, const json_t *answer, const char *section)
-{
-    const char *name;
-    json_t *value;
-    json_object_foreach(json_object_get(answer, section), name, value) csv_line(
-        to, section, name, json_is_object(value) ? json_object_get(value, "packets") : value,
-        json_is_object(value) ? value : NULL);
-}
-
-static void csv_rows(FILE *to, const json_t *answer, const char *section)
-{
-    size_t i;
-    json_t *row;
-    json_array_foreach(json_object_get(answer, section), i, row)
-    {
-        char name[TABLE_CELL], text[TABLE_CELL];
-        const json_t *port = json_object_get(row, "port");
-        if (port) {
-            char proto[TABLE_CELL];
-            snprintf(name, sizeof name, "%.20s %" JSON_INTEGER_FORMAT "/%.20s",
-                     table_text(json_object_get(row, "class"), text), json_integer_value(port),
-                     table_text(json_object_get(row, "proto"), proto));
-        } else {
-            const json_t *country = json_object_get(row, "country");
-            const json_t *device = json_object_get(row, "device");
-            const json_t *other = device ? device : json_object_get(row, "id");
-            table_text(country ? country : other, name);
-            if (country && device) {
-                size_t used = strlen(name);
-                snprintf(name + used, sizeof name - used, " %s", table_text(device, text));
-            }
-        }
-        csv_line(to, section, name, json_object_get(row, "packets"), row);
-    }
-}
-
-static void print_csv(FILE *to, const json_t *answer)
-{
-    static const char *const maps[] = {"packets", "malformed", "overflow",
-                                       "types",   "classes",   "protocols"};
-    static const char *const tables[] = {"ports", "countries", "devices", "signatures"};
-    fputs("section,name,packets,bytes,sources,sources_peak\n", to);
-    csv_line(to, "total", "counted", json_object_get(json_object_get(answer, "packets"), "counted"),
-             answer);
-    for (size_t i = 0; i < COUNT(maps); i++)
-        csv_map(to, answer, maps[i]);
-    for (size_t i = 0; i < COUNT(tables); i++)
-        csv_rows(to, answer, tables[i]);
-}
-
 const struct command command_summary = {
     .name = "summary",
     .kind = DS_QUERY_SUMMARY,
@@ -234,13 +166,13 @@ const struct command command_summary = {
     .summary = "all figures of a period added up, with what was lost",
     .help = "Usage: darkscope summary [OPTION...]\n\n"
             "  --from TIME --to TIME   (without: all that is stored)\n"
+            "  --tz ZONE          times of a zone such as Asia/Tokyo (without: UTC)\n"
             "  --sensor NAME      one sensor (without: all together)\n"
             "  --limit N          rows of each top table (default 5)\n\n"
             "Examples:\n"
             "  darkscope summary --from 2026-01-01 --to 2026-02-01\n"
             "  darkscope summary --sensor tokyo-1 --format json\n",
     .table = print_summary,
-    .csv = print_csv,
 };
 
 const struct command command_window = {
@@ -258,5 +190,4 @@ const struct command command_window = {
             "Example:\n"
             "  darkscope window --at 2026-01-31T10:20:00Z --sensor tokyo-1\n",
     .table = print_window,
-    .csv = print_csv,
 };

@@ -74,8 +74,12 @@ static void fit(struct layout *l, const struct column *columns, size_t count, in
         l->width[count - 1] = room < BAR_WIDTH ? room : BAR_WIDTH;
 }
 
-/* Columns of the terminal; 0: not a terminal, so any width will do. */
-static int output_width(FILE *to)
+bool table_is_utf8(void)
+{
+    return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+int table_width(FILE *to)
 {
     const char *columns = getenv("COLUMNS");
     int width = columns ? atoi(columns) : 0;
@@ -87,7 +91,7 @@ static int output_width(FILE *to)
 
 static void print_bar(FILE *to, const json_t *value, json_int_t most, int width, int blanks)
 {
-    const char *glyph = strcmp(nl_langinfo(CODESET), "UTF-8") == 0 ? "\u2588" : "#";
+    const char *glyph = table_is_utf8() ? "\u2588" : "#";
     double part = most > 0 ? (double)json_integer_value(value) / (double)most : 0;
     int length = (int)(part * width + 0.5);
     if (length > 0)
@@ -142,7 +146,7 @@ void table_print(FILE *to, const json_t *rows, const struct column *columns, siz
         fputs("(nothing)\n", to);
         return;
     }
-    int width = output_width(to);
+    int width = table_width(to);
     measure(&l, rows, columns, count);
     fit(&l, columns, count, width);
     print_row(to, &l, NULL, columns, count);
@@ -162,6 +166,30 @@ void table_period(FILE *to, const json_t *answer, const json_t *coverage)
     else
         fprintf(to, "%" JSON_INTEGER_FORMAT " sensor%s", sensors, sensors == 1 ? "" : "s");
     fprintf(to, ", coverage %s\n\n", table_percent(json_object_get(coverage, "coverage"), percent));
+}
+
+void table_compare(FILE *to, const json_t *answer)
+{
+    char from[TABLE_CELL], end[TABLE_CELL], percent[TABLE_CELL];
+    const json_t *with = json_object_get(answer, "compare");
+    if (with)
+        fprintf(to, "Compared with %s to %s, coverage %s\n\n",
+                table_text(json_object_get(with, "from"), from),
+                table_text(json_object_get(with, "to"), end),
+                table_percent(json_object_get(with, "coverage"), percent));
+}
+
+void table_next(FILE *to, const json_t *answer)
+{
+    const char *next = json_string_value(json_object_get(answer, "next"));
+    const char *cursor = next ? strstr(next, "cursor=") : NULL;
+    char text[TABLE_CELL];
+    if (!cursor)
+        return;
+    json_t *value = json_string(cursor + strlen("cursor="));
+    fprintf(to, "\nThere are more: raise --limit, or go on with --cursor %s\n",
+            table_text(value, text));
+    json_decref(value);
 }
 
 /* ---- CSV ---- */

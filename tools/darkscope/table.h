@@ -21,6 +21,8 @@ enum column_kind {
     COLUMN_RARE,    /* a count; not in a table where it is 0 in every row */
     COLUMN_SECONDS, /* with one decimal */
     COLUMN_SHARE,   /* 0..1 as percent */
+    COLUMN_CHANGE,  /* -1.. as percent with its sign */
+    COLUMN_SOURCES, /* a count, with ~ where KEY_error says that it is estimated */
     COLUMN_BAR,     /* its length is the count's part of the largest; not in CSV; last */
 };
 
@@ -33,6 +35,11 @@ struct column {
     int spare; /* where room is short the highest are left out first; 0: never; SPARE_IN_TABLES: CSV
                   alone has it */
 };
+
+/* Columns of the terminal that to is, or $COLUMNS; 0: neither, so any width will do. */
+int table_width(FILE *to);
+/* Does the terminal show UTF-8? */
+bool table_is_utf8(void);
 
 void table_print(FILE *to, const json_t *rows, const struct column *columns, size_t count);
 void csv_print(FILE *to, const json_t *rows, const struct column *columns, size_t count);
@@ -63,5 +70,15 @@ void csv_field(FILE *to, const json_t *value);
 /* "2026-01-01T00:00:00Z to 2026-01-02T00:00:00Z, all 2 sensors, coverage 98.7 %" and what stands in
  * totals (the object with coverage). */
 void table_period(FILE *to, const json_t *answer, const json_t *coverage);
+
+/* "Compared with ... to ..., coverage ...", where the answer compares. */
+void table_compare(FILE *to, const json_t *answer);
+
+/* The packets of the part-th of so many equal parts of the rows as one line of small bars. A blank
+ * is a time that nobody watched. Nothing for a single row. */
+void table_spark(FILE *to, const json_t *rows, size_t part, size_t parts);
+
+/* How to see what comes behind the rows, where there is more. */
+void table_next(FILE *to, const json_t *answer);
 
 #endif

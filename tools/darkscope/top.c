@@ -18,17 +18,26 @@ static const struct column columns[] = {
     {"packets", "packets", COLUMN_COUNT, 0},
     {"share", "share", COLUMN_SHARE, 0},
     {"bytes", "bytes", COLUMN_COUNT, 2},
-    {"sources", "sources", COLUMN_COUNT, 3},
+    {"sources", "sources", COLUMN_SOURCES, 3},
     {"sources_peak", "sources peak", COLUMN_COUNT, 1},
     {"sources_share", "of sources", COLUMN_SHARE, 0},
+    {"before_rank", "rank before", COLUMN_COUNT, 0},
+    {"before_packets", "packets before", COLUMN_COUNT, 5},
+    {"before_share", "share before", COLUMN_SHARE, 6},
+    {"change", "change", COLUMN_CHANGE, 0},
     {"survey_packets", "by surveys", COLUMN_RARE, 4},
     {"packets", "", COLUMN_BAR, 0},
 };
 
 /* Protocols have no port to stand beside. */
 static const struct column protocol_columns[] = {
-    {"rank", "rank", COLUMN_COUNT, 0},       {"proto", "protocol", COLUMN_PROTO, 0},
-    {"packets", "packets", COLUMN_COUNT, 0}, {"share", "share", COLUMN_SHARE, 0},
+    {"rank", "rank", COLUMN_COUNT, 0},
+    {"proto", "protocol", COLUMN_PROTO, 0},
+    {"packets", "packets", COLUMN_COUNT, 0},
+    {"share", "share", COLUMN_SHARE, 0},
+    {"before_rank", "rank before", COLUMN_COUNT, 0},
+    {"before_share", "share before", COLUMN_SHARE, 6},
+    {"change", "change", COLUMN_CHANGE, 0},
     {"packets", "", COLUMN_BAR, 0},
 };
 
@@ -89,6 +98,7 @@ static void print_table(FILE *to, const json_t *answer)
     const json_t *rows = json_object_get(answer, "rows");
     fprintf(to, "Top %s by packets\n", table_text(json_object_get(answer, "by"), by));
     table_period(to, answer, json_object_get(answer, "total"));
+    table_compare(to, answer);
     if (is_protocols(rows))
         table_print(to, rows, protocol_columns, COUNT(protocol_columns));
     else
@@ -96,15 +106,7 @@ static void print_table(FILE *to, const json_t *answer)
     print_rest(to, answer);
     if (json_object_get(json_array_get(rows, 0), "device"))
         print_leaders(to, rows);
-}
-
-static void print_csv(FILE *to, const json_t *answer)
-{
-    const json_t *rows = json_object_get(answer, "rows");
-    if (is_protocols(rows))
-        csv_print(to, rows, protocol_columns, COUNT(protocol_columns));
-    else
-        csv_print(to, rows, columns, COUNT(columns));
+    table_next(to, answer);
 }
 
 const struct command command_top = {
@@ -115,13 +117,15 @@ const struct command command_top = {
     .summary = "the ports, countries, types ... with most packets",
     .help = "Usage: darkscope top [WHAT] [OPTION...]\n\n"
             "WHAT: ports (default), countries, types, classes, protocols, devices, signatures\n\n"
-            "  --limit N          rows, 1 to 10000 (default 20)\n"
+            "  --limit N          rows, 1 to 10000 (default 20); --cursor N: behind the first N\n"
             "  --class CLASS      scan, backscatter or other only\n"
             "  --proto PROTO      tcp, udp, ... only\n"
             "  --port PORT        of one port, such as 23/tcp\n"
             "  --country CC       of one country\n"
             "  --no-survey        without the packets of survey scanners; --survey only: theirs\n"
             "  --from TIME --to TIME   (without: all that is stored)\n"
+            "  --tz ZONE          times of a zone such as Asia/Tokyo (without: UTC)\n"
+            "  --compare PERIOD   previous (as long, right before), year-ago, or FROM/TO\n"
             "  --sensor NAME      one sensor (without: all together)\n\n"
             "A row of ports is a (class, protocol, port). Rows and `other` add up to the total.\n"
             "Signatures are independent marks: a packet may carry several or none.\n\n"
@@ -129,7 +133,7 @@ const struct command command_top = {
             "  darkscope top ports --class scan --limit 10\n"
             "  darkscope top countries --port 23/tcp --from 2026-01-01 --to 2026-02-01\n"
             "  darkscope top ports --no-survey\n"
+            "  darkscope top ports --from yesterday --to today --compare previous\n"
             "  darkscope top types --format csv\n",
     .table = print_table,
-    .csv = print_csv,
 };

@@ -6,7 +6,7 @@
 #include "table.h"
 
 static const struct column columns[] = {
-    {"start", "start (UTC)", COLUMN_TEXT, 0},
+    {"start", "start", COLUMN_TEXT, 0},
     {"sensor", "sensor", COLUMN_TEXT, 0},
     {"seconds", "length s", COLUMN_COUNT, 5},
     {"observed_seconds", "observed s", COLUMN_SECONDS, SPARE_IN_TABLES},
@@ -19,7 +19,7 @@ static const struct column columns[] = {
     {"late", "late", COLUMN_COUNT, 6},
     {"dropped", "dropped", COLUMN_COUNT, 0},
     {"bytes", "bytes", COLUMN_COUNT, 3},
-    {"sources", "sources", COLUMN_COUNT, 1},
+    {"sources", "sources", COLUMN_SOURCES, 1},
     {"sources_peak", "sources peak", COLUMN_COUNT, 7},
 };
 
@@ -28,13 +28,7 @@ static const struct column columns[] = {
 static void print_table(FILE *to, const json_t *answer)
 {
     table_print(to, json_object_get(answer, "windows"), columns, COLUMNS);
-    if (json_is_true(json_object_get(answer, "more")))
-        fputs("\nThere are more: narrow --from and --to, or raise --limit.\n", to);
-}
-
-static void print_csv(FILE *to, const json_t *answer)
-{
-    csv_print(to, json_object_get(answer, "windows"), columns, COLUMNS);
+    table_next(to, answer);
 }
 
 const struct command command_windows = {
@@ -43,13 +37,14 @@ const struct command command_windows = {
     .format = FORMAT_TABLE,
     .summary = "the stored windows with their books, oldest first",
     .help = "Usage: darkscope windows [OPTION...]\n\n"
-            "  --limit N          rows, 1 to 10000 (default 100)\n"
+            "  --limit N          rows, 1 to 10000 (default 100); --cursor: where the last\n"
+            "                     answer ended, as it says\n"
             "  --from TIME --to TIME   (without: all that is stored)\n"
+            "  --tz ZONE          times of a zone such as Asia/Tokyo (without: UTC)\n"
             "  --sensor NAME      one sensor (without: all, a row each)\n\n"
             "received = counted + outside + malformed; late ones are counted, dropped ones were\n"
             "never received. More than one part: the sensor restarted inside the window.\n\n"
             "Example:\n"
             "  darkscope windows --from 2026-01-31T10:00:00Z --limit 60\n",
     .table = print_table,
-    .csv = print_csv,
 };
