@@ -23,7 +23,7 @@
 struct aggregator {
     struct ds_aggregator_options options;
     struct ds_aggregator_config config;
-    struct ds_store *writer, *reader;
+    struct ds_store *writer, *readers[DS_ANSWER_THREADS];
     struct ds_ingest *ingest;
     struct ds_receive *receive;
     struct ds_answerer *answerer;
@@ -133,13 +133,20 @@ static int watch(struct aggregator *a, struct ds_error *err)
     return handshake_fd < 0 ? 0 : ds_serve_watch(a->serve, handshake_fd, err);
 }
 
+static int open_store(struct aggregator *a, struct ds_error *err)
+{
+    int failed = ds_store_open(a->config.store, DS_STORE_WRITE, &a->writer, err);
+    for (size_t i = 0; i < DS_ANSWER_THREADS && !failed; i++)
+        failed = ds_store_open(a->config.store, DS_STORE_READ, &a->readers[i], err);
+    return failed;
+}
+
 static int build(struct aggregator *a, struct ds_error *err)
 {
     raise_descriptor_limit();
-    if (ds_store_open(a->config.store, DS_STORE_WRITE, &a->writer, err) < 0 ||
-        ds_store_open(a->config.store, DS_STORE_READ, &a->reader, err) < 0 ||
+    if (open_store(a, err) < 0 ||
         ds_ingest_start(a->writer, &a->config.keep, &a->ingest, err) < 0 ||
-        ds_answerer_start(a->reader, &a->answerer, err) < 0 || listen_for_sensors(a, err) < 0)
+        ds_answerer_start(a->readers, &a->answerer, err) < 0 || listen_for_sensors(a, err) < 0)
         return -1;
     const struct ds_serve_settings settings = {
         .address = a->config.http, .answerer = a->answerer, .health = health, .arg = a};
@@ -197,7 +204,8 @@ static void tear_down(struct aggregator *a)
     ds_receive_destroy(a->receive);
     ds_ingest_stop(a->ingest);
     ds_ingest_destroy(a->ingest);
-    ds_store_destroy(a->reader);
+    for (size_t i = 0; i < DS_ANSWER_THREADS; i++)
+        ds_store_destroy(a->readers[i]);
     ds_store_destroy(a->writer);
     ds_aggregator_config_finish(&a->config);
 }

@@ -6,6 +6,8 @@
 #include "request.h"
 
 #include "darkscope/clock.h"
+#include "gzip.h"
+#include "header.h"
 #include "page.h"
 
 #include <ctype.h>
@@ -13,62 +15,93 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WRITE_BYTES   16384 /* of the body in one go */
-#define HEADERS_BYTES 1024
 #define HOST_MAX      127
+#define ENCODINGS_MAX 255 /* bytes of Accept-Encoding; a longer one counts as absent */
 #define API           "/api/v1/"
+#define JSON          "application/json"
+#define PROBLEM       "application/problem+json"
 
-static const char *title_of(int status)
+/* ---- replies from memory ---- */
+
+struct buffer {
+    char *bytes;
+    size_t used, room;
+};
+
+static int append(void *arg, const void *bytes, size_t size)
 {
-    switch (status) {
-    case 400:
-        return "Bad Request";
-    case 404:
-        return "Not Found";
-    case 405:
-        return "Method Not Allowed";
-    case 413:
-        return "Content Too Large";
-    case 414:
-        return "URI Too Long";
-    case 421:
-        return "Misdirected Request";
-    case 503:
-        return "Service Unavailable";
-    default:
-        return "Internal Server Error";
-    }
+    struct buffer *b = arg;
+    if (b->used + size > b->room)
+        return -1; /* not smaller than before: not worth it */
+    memcpy(b->bytes + b->used, bytes, size);
+    b->used += size;
+    return 0;
 }
 
-static void reply(struct ds_request *q, int status, const char *type, char *owned, const char *body,
-                  size_t body_bytes)
+/* Compressed if the client takes it and it helps. The buffer is the caller's to free. */
+static struct buffer compress_body(const struct ds_request *q, const char *body, size_t bytes)
 {
-    q->status = status;
-    q->type = type;
-    q->owned = owned;
-    q->body = body;
-    q->body_bytes = body_bytes;
-    lws_callback_on_writable(q->wsi);
+    struct buffer b = {0};
+    if (!q->takes_gzip || bytes < DS_ANSWER_GZIP_MIN)
+        return b;
+    struct ds_gzip *z = ds_gzip_create();
+    b.room = bytes;
+    b.bytes = z ? malloc(b.room) : NULL;
+    if (!b.bytes || ds_gzip_write(z, body, bytes, true, append, &b) != 0) {
+        free(b.bytes);
+        b.bytes = NULL;
+    }
+    ds_gzip_destroy(z);
+    return b;
+}
+
+/* Does the client have this one already? */
+static bool is_known(const struct ds_request *q, const char *tag)
+{
+    return q->tags[0] && ds_header_has_tag(q->tags, tag);
+}
+
+/* owned: what body is in, to be freed, or NULL. */
+static void reply(struct ds_request *q, int status, const char *type, char *owned, const char *body)
+{
+    struct ds_reply *r = &q->reply;
+    size_t bytes = strlen(body);
+    struct buffer small = compress_body(q, body, bytes);
+    if (r->cache == DS_CACHE_ASK)
+        ds_tag_print(ds_tag_add(DS_TAG_EMPTY, body, bytes), r->tag);
+    r->status = r->tag[0] && is_known(q, r->tag) ? 304 : status;
+    r->type = type;
+    r->has_length = r->status != 304;
+    r->is_gzip = small.bytes && r->has_length;
+    if (small.bytes)
+        free(owned);
+    r->owned = small.bytes ? small.bytes : owned;
+    r->body = small.bytes ? small.bytes : body;
+    r->length = r->body_bytes = small.bytes ? small.used : bytes;
+    ds_reply_wake(r);
 }
 
 static void reply_json(struct ds_request *q, int status, const char *type, json_t *json)
 {
-    static const char out_of_memory[] = "{\"title\":\"Internal Server Error\",\"status\":500}";
+    static const char out_of_memory[] = "{\"type\":\"about:blank\",\"title\":\"Internal Server "
+                                        "Error\",\"status\":500,\"detail\":\"out of memory\","
+                                        "\"exit_status\":1}";
     char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     if (text)
-        reply(q, status, type, text, text, strlen(text));
+        reply(q, status, type, text, text);
     else
-        reply(q, 500, "application/problem+json", NULL, out_of_memory, strlen(out_of_memory));
+        reply(q, 500, PROBLEM, NULL, out_of_memory);
 }
 
 static void reply_problem(struct ds_request *q, int status, enum ds_status exit_status,
                           const char *detail)
 {
-    json_t *json =
-        json_pack("{s:s, s:s, s:i, s:s, s:i}", "type", "about:blank", "title", title_of(status),
-                  "status", status, "detail", detail, "exit_status", (int)exit_status);
-    reply_json(q, status, "application/problem+json", json);
+    json_t *json = json_pack("{s:s, s:s, s:i, s:s, s:i}", "type", "about:blank", "title",
+                             ds_reply_title(status), "status", status, "detail", detail,
+                             "exit_status", (int)exit_status);
+    q->reply.cache = DS_CACHE_NEVER;
+    reply_json(q, status, PROBLEM, json);
 }
 
 /* ---- what is asked ---- */
@@ -105,7 +138,8 @@ static bool take_pairs(struct ds_request *q, struct ds_query *query)
     char pair[DS_HTTP_URI_MAX + 1];
     struct ds_error err = {0};
     for (int i = 0;; i++) {
-        int bytes = lws_hdr_copy_fragment(q->wsi, pair, sizeof pair, WSI_TOKEN_HTTP_URI_ARGS, i);
+        int bytes =
+            lws_hdr_copy_fragment(q->reply.wsi, pair, sizeof pair, WSI_TOKEN_HTTP_URI_ARGS, i);
         if (bytes < 0)
             return true;
         if (bytes == 0)
@@ -129,40 +163,34 @@ static void ask(struct ds_request *q, enum ds_query_kind kind, struct ds_answere
     ds_query_init(&query, kind);
     if (!take_pairs(q, &query))
         return;
-    struct ds_question *question = calloc(1, sizeof *question);
-    if (question) {
-        question->query = query;
-        question->asker = q;
-        question->deadline_ns = ds_clock_steady_ns() + DS_ANSWER_S * DS_NS_PER_S;
-        if (ds_answerer_push(answerer, question)) {
-            q->question = question;
-            lws_set_timeout(q->wsi, PENDING_TIMEOUT_HTTP_CONTENT, DS_HTTP_ANSWER_S);
-            return;
-        }
+    int64_t deadline_ns = ds_clock_steady_ns() + DS_ANSWER_S * DS_NS_PER_S;
+    struct ds_question *question = ds_question_create(&query, q->takes_gzip, deadline_ns);
+    if (question && ds_answerer_push(answerer, question)) {
+        q->question = question;
+        lws_set_timeout(q->reply.wsi, PENDING_TIMEOUT_HTTP_CONTENT, DS_HTTP_ANSWER_S);
+        return;
     }
-    free(question);
+    ds_question_leave(question);
     reply_problem(q, 503, DS_FAILURE, "too many questions wait to be answered: try again");
 }
 
 static void route(struct ds_request *q, const char *path, const struct ds_serve_settings *settings)
 {
-    if (strcmp(path, "/") == 0) {
-        reply(q, 200, "text/html; charset=utf-8", NULL, ds_page_html, strlen(ds_page_html));
-        return;
-    }
-    if (strcmp(path, "/healthz") == 0) {
-        bool is_well = false;
-        json_t *health = settings->health(settings->arg, &is_well);
-        reply_json(q, is_well ? 200 : 503, "application/json", health);
-        return;
-    }
     int kind = -1;
     if (strncmp(path, API, strlen(API)) == 0)
         kind = ds_query_kind_parse(path + strlen(API));
-    if (kind >= 0)
+    if (kind >= 0) {
         ask(q, (enum ds_query_kind)kind, settings->answerer);
-    else
+    } else if (strcmp(path, "/healthz") == 0) {
+        bool is_well = false;
+        json_t *health = settings->health(settings->arg, &is_well);
+        reply_json(q, is_well ? 200 : 503, JSON, health);
+    } else if (strcmp(path, "/") == 0) {
+        q->reply.cache = DS_CACHE_ASK;
+        reply(q, 200, "text/html; charset=utf-8", NULL, ds_page_html);
+    } else {
         reply_problem(q, 404, DS_USAGE, "there is no such page; / lists what there is");
+    }
 }
 
 /* The token with the request's path; -1 for any method but GET and HEAD. */
@@ -181,20 +209,41 @@ static bool copy_path(struct lws *wsi, int token, char path[static DS_HTTP_URI_M
     return bytes > 0 && strlen(path) == (size_t)bytes;
 }
 
+/* Empty where it is absent or too long. */
+static void copy_header(struct lws *wsi, enum lws_token_indexes token, char *out, int size)
+{
+    if (lws_hdr_copy(wsi, out, size, token) <= 0)
+        out[0] = 0;
+}
+
+static void read_headers(struct ds_request *q)
+{
+    struct ds_reply *r = &q->reply;
+    char text[ENCODINGS_MAX + 1];
+    copy_header(r->wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, q->tags, sizeof q->tags);
+    copy_header(r->wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING, text, sizeof text);
+    q->takes_gzip = ds_header_takes_gzip(text);
+    copy_header(r->wsi, WSI_TOKEN_HTTP, text, sizeof text);
+    r->is_old = strcmp(text, "HTTP/1.0") == 0;
+}
+
 int ds_request_begin(struct ds_request *q, struct lws *wsi,
-                     const struct ds_serve_settings *settings)
+                     const struct ds_serve_settings *settings, struct ds_serve_stats *stats)
 {
     char path[DS_HTTP_URI_MAX + 1];
     ds_request_end(q); /* the connection's previous one */
-    q->wsi = wsi;
-    int token = find_uri(wsi, &q->is_head);
-    q->is_last = token < 0 || has_body(wsi);
+    struct ds_reply *r = &q->reply;
+    r->wsi = wsi;
+    r->stats = stats;
+    int token = find_uri(wsi, &r->is_head);
+    r->is_last = token < 0 || has_body(wsi);
+    read_headers(q);
     if (!is_host_local(wsi))
         reply_problem(q, 421, DS_USAGE,
                       "ask by the name localhost or a loopback address (Host header)");
     else if (token < 0)
         reply_problem(q, 405, DS_USAGE, "only GET and HEAD are answered");
-    else if (q->is_last)
+    else if (r->is_last)
         reply_problem(q, 413, DS_USAGE, "requests have no body here");
     else if (lws_hdr_total_length(wsi, (enum lws_token_indexes)token) +
                  lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS) >
@@ -207,73 +256,65 @@ int ds_request_begin(struct ds_request *q, struct lws *wsi,
     return 0;
 }
 
-void ds_request_answered(struct ds_request *q, struct ds_question *question)
+/* ---- answers ---- */
+
+static void reply_answer(struct ds_request *q, bool is_done)
 {
-    q->question = NULL;
-    if (question->err.status == DS_OK) {
-        reply(q, 200, "application/json", question->body, question->body, question->body_bytes);
-        question->body = NULL;
-    } else {
+    struct ds_reply *r = &q->reply;
+    const struct ds_question *question = q->question;
+    bool is_old_news = is_done && is_known(q, question->tag);
+    r->status = is_old_news ? 304 : 200;
+    r->type = ds_query_media_type(&question->query);
+    r->cache = DS_CACHE_ASK;
+    r->is_gzip = question->is_gzip && !is_old_news;
+    r->has_length = is_done && !is_old_news;
+    r->length = ds_pipe_bytes(question->pipe);
+    r->pipe = question->pipe;
+    r->is_complete = is_done;
+    /* A reply that may be cut off, and one without a length in HTTP/1.0, end the connection. */
+    r->is_last = r->is_last || !is_done;
+    if (is_done)
+        memcpy(r->tag, question->tag, sizeof r->tag);
+}
+
+void ds_request_look(struct ds_request *q)
+{
+    struct ds_reply *r = &q->reply;
+    struct ds_question *question = q->question;
+    if (!question)
+        return;
+    enum ds_answer_state state = (enum ds_answer_state)atomic_load(&question->state);
+    if (state == DS_ANSWER_NONE)
+        return;
+    bool is_done = state == DS_ANSWER_DONE, has_failed = is_done && question->err.status != DS_OK;
+    if (r->status) {
+        r->is_complete = is_done;
+        r->is_cut = has_failed;
+    } else if (has_failed) {
         reply_problem(q, ds_query_http_status(question->err.status), question->err.status,
                       question->err.text);
+        q->question = NULL;
+        ds_question_leave(question);
+    } else {
+        reply_answer(q, is_done);
     }
-    ds_question_destroy(question);
-}
-
-/* ---- the reply ---- */
-
-static int write_headers(struct ds_request *q)
-{
-    unsigned char room[LWS_PRE + HEADERS_BYTES];
-    unsigned char *start = room + LWS_PRE, *p = start, *end = start + HEADERS_BYTES - 1;
-    if (lws_add_http_common_headers(q->wsi, (unsigned)q->status, q->type, q->body_bytes, &p, end))
-        return -1;
-    if (q->status == 405 &&
-        lws_add_http_header_by_name(q->wsi, (const unsigned char *)"allow:",
-                                    (const unsigned char *)"GET, HEAD", 9, &p, end))
-        return -1;
-    return lws_finalize_write_http_header(q->wsi, start, &p, end);
-}
-
-/* One piece a call: libwebsockets calls again when the socket takes more. Bodies are not empty. */
-static int write_piece(struct ds_request *q)
-{
-    unsigned char room[LWS_PRE + WRITE_BYTES];
-    size_t left = q->body_bytes - q->sent_bytes;
-    size_t bytes = left < WRITE_BYTES ? left : WRITE_BYTES;
-    memcpy(room + LWS_PRE, q->body + q->sent_bytes, bytes);
-    enum lws_write_protocol kind = bytes == left ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP;
-    if (lws_write(q->wsi, room + LWS_PRE, bytes, kind) != (int)bytes)
-        return -1;
-    q->sent_bytes += bytes;
-    lws_set_timeout(q->wsi, PENDING_TIMEOUT_HTTP_CONTENT, DS_HTTP_ANSWER_S);
-    return 0;
+    ds_reply_wake(r);
 }
 
 int ds_request_write(struct ds_request *q)
 {
-    if (!q->body)
-        return 0; /* woken early: the answer is still to come */
-    if (!q->headers_sent && write_headers(q))
-        return -1;
-    q->headers_sent = true;
-    /* In the same call: after a request with a body there may be no other. */
-    if (!q->is_head && write_piece(q))
-        return -1;
-    if (!q->is_head && q->sent_bytes < q->body_bytes) {
-        lws_callback_on_writable(q->wsi);
+    enum ds_reply_step step = ds_reply_write(&q->reply);
+    if (step == DS_REPLY_MORE)
         return 0;
-    }
-    bool is_last = q->is_last;
-    struct lws *wsi = q->wsi;
+    bool is_last = q->reply.is_last || step == DS_REPLY_CLOSE;
+    struct lws *wsi = q->reply.wsi;
     ds_request_end(q);
     return is_last || lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
 void ds_request_end(struct ds_request *q)
 {
-    if (q->question)
-        ds_question_cancel(q->question);
-    free(q->owned);
+    ds_question_leave(q->question);
+    ds_reply_finish(&q->reply);
     memset(q, 0, sizeof *q);
 }

@@ -1,37 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One HTTP request: what is asked, who answers, and the writing of the reply in pieces. Used by
- * serve.c only; network thread.
+ * One HTTP request: may its client ask, what is asked, who answers. Used by serve.c only; network
+ * thread.
  */
 #ifndef DARKSCOPE_REQUEST_H
 #define DARKSCOPE_REQUEST_H
 
+#include "reply.h"
 #include "serve.h"
 
-#include <libwebsockets.h>
+#define DS_REQUEST_TAGS_MAX 511 /* bytes of If-None-Match; a longer one counts as absent */
 
 /* libwebsockets keeps one zeroed for each connection; a connection has one request at a time. */
 struct ds_request {
-    struct lws *wsi;
-    struct ds_question *question; /* at the query thread; it points back here */
-    int status;
-    const char *type;
-    const char *body; /* in owned, or static */
-    char *owned;
-    size_t body_bytes, sent_bytes;
-    bool is_head; /* headers only */
-    bool is_last; /* close the connection after the reply */
-    bool headers_sent;
+    struct ds_reply reply;
+    struct ds_question *question; /* at the query threads; NULL: none */
+    bool takes_gzip;
+    char tags[DS_REQUEST_TAGS_MAX + 1]; /* If-None-Match; empty: none */
 };
 
-/* A request's headers are complete. Both return what libwebsockets' callback is to return: 0, or
+/* A request's headers are complete. Returns what libwebsockets' callback is to return: 0, or
  * nonzero to close the connection. */
 int ds_request_begin(struct ds_request *q, struct lws *wsi,
-                     const struct ds_serve_settings *settings);
+                     const struct ds_serve_settings *settings, struct ds_serve_stats *stats);
+
+/* The connection takes more. Returns the same. */
 int ds_request_write(struct ds_request *q);
 
-/* A question came back; takes it. Its asker is q. */
-void ds_request_answered(struct ds_request *q, struct ds_question *question);
+/* There may be news of its question. */
+void ds_request_look(struct ds_request *q);
 
 /* The connection goes, or the reply is complete. */
 void ds_request_end(struct ds_request *q);

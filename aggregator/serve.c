@@ -33,6 +33,7 @@ struct ds_serve {
     int listen_fd;
     int spare_fd; /* given up to turn somebody away when no other is left */
     unsigned connections;
+    struct ds_serve_stats stats;
     char url[URL_MAX];
 };
 
@@ -45,9 +46,10 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
                    size_t bytes)
 {
     struct ds_request *request = user;
+    struct ds_serve *s = serve_of(wsi);
     switch (reason) {
     case LWS_CALLBACK_HTTP:
-        return ds_request_begin(request, wsi, &serve_of(wsi)->settings);
+        return ds_request_begin(request, wsi, &s->settings, &s->stats);
     case LWS_CALLBACK_HTTP_WRITEABLE:
         return ds_request_write(request);
     case LWS_CALLBACK_CLOSED_HTTP:
@@ -57,7 +59,11 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
     case LWS_CALLBACK_WSI_DESTROY:
         /* Only what accept_all adopted carries an opaque pointer. */
         if (lws_get_opaque_user_data(wsi))
-            serve_of(wsi)->connections--;
+            s->connections--;
+        return 0;
+    case LWS_CALLBACK_USER: /* of ds_serve_round: there is news of questions */
+        if (request)
+            ds_request_look(request);
         return 0;
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
@@ -84,9 +90,7 @@ static const struct lws_protocols protocols[] = {
 /* With every reply, also those that libwebsockets makes itself. */
 static const struct lws_protocol_vhost_options no_referrer = {NULL, NULL,
                                                               "referrer-policy:", "no-referrer"};
-static const struct lws_protocol_vhost_options no_store = {&no_referrer, NULL,
-                                                           "cache-control:", "no-store"};
-static const struct lws_protocol_vhost_options no_sniff = {&no_store, NULL,
+static const struct lws_protocol_vhost_options no_sniff = {&no_referrer, NULL,
                                                            "x-content-type-options:", "nosniff"};
 static const struct lws_protocol_vhost_options security_headers = {
     &no_sniff, NULL, "content-security-policy:",
@@ -209,6 +213,11 @@ void ds_serve_destroy(struct ds_serve *s)
     free(s);
 }
 
+void ds_serve_read_stats(const struct ds_serve *s, struct ds_serve_stats *out)
+{
+    *out = s->stats;
+}
+
 const char *ds_serve_url(const struct ds_serve *s)
 {
     return s->url;
@@ -224,12 +233,13 @@ int ds_serve_watch(struct ds_serve *s, int fd, struct ds_error *err)
     return ds_error(err, DS_FAILURE, "cannot watch a descriptor: %s", strerror(errno));
 }
 
-static void turn_away(int fd)
+static void turn_away(struct ds_serve *s, int fd)
 {
     static const char text[] = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n"
                                "retry-after: 5\r\nconnection: close\r\n\r\n";
     send(fd, text, sizeof text - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
     close(fd);
+    s->stats.turned_away++;
 }
 
 static int accept_one(const struct ds_serve *s)
@@ -244,7 +254,7 @@ static bool turn_away_without_descriptor(struct ds_serve *s)
     close(s->spare_fd);
     int fd = accept_one(s);
     if (fd >= 0)
-        turn_away(fd);
+        turn_away(s, fd);
     s->spare_fd = open_spare();
     return fd >= 0;
 }
@@ -258,7 +268,7 @@ static void accept_all(struct ds_serve *s)
         if (fd < 0)
             return;
         if (s->connections >= DS_HTTP_CONNECTIONS_MAX) {
-            turn_away(fd);
+            turn_away(s, fd);
             continue;
         }
         const lws_adopt_desc_t adopt = {.vh = s->vhost,
@@ -277,11 +287,7 @@ void ds_serve_round(struct ds_serve *s, bool is_busy)
         lws_cancel_service(s->context);
     lws_service(s->context, 0);
     accept_all(s);
-    struct ds_question *question;
-    while ((question = ds_answerer_take(s->settings.answerer))) {
-        if (question->asker)
-            ds_request_answered(question->asker, question);
-        else
-            ds_question_destroy(question);
-    }
+    const struct lws_protocols *http = lws_vhost_name_to_protocol(s->vhost, HTTP_PROTOCOL);
+    if (ds_answerer_heed(s->settings.answerer) && http)
+        lws_callback_all_protocol_vhost_args(s->vhost, http, LWS_CALLBACK_USER, NULL, 0);
 }

@@ -18,7 +18,18 @@
 #define DS_HTTP_IDLE_S          30 /* a connection without a request is closed then */
 #define DS_HTTP_ANSWER_S        60 /* for a question to be answered, and a client to read it */
 
+#define DS_HTTP_STATUSES 11
+
 struct ds_serve;
+
+/* Since the start. */
+struct ds_serve_stats {
+    uint64_t replies[DS_HTTP_STATUSES]; /* by ds_http_status */
+    uint64_t turned_away;               /* connections beyond the bound */
+};
+
+/* The i-th status that is ever replied. */
+int ds_http_status(size_t i);
 
 struct ds_serve_settings {
     const char *address; /* one that ds_endpoint_parse_http accepts */
@@ -32,6 +43,8 @@ struct ds_serve_settings {
 int ds_serve_create(const struct ds_serve_settings *settings, struct ds_serve **out,
                     struct ds_error *err);
 void ds_serve_destroy(struct ds_serve *s); /* accepts NULL */
+
+void ds_serve_read_stats(const struct ds_serve *s, struct ds_serve_stats *out);
 
 /* "http://127.0.0.1:7180", with the kernel's port. */
 const char *ds_serve_url(const struct ds_serve *s);

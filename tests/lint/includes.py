@@ -76,9 +76,10 @@ KNOWS = {
         "ingest": {"session", "store"},
         "receive": {"ingest", "zap"},
         # HTTP.
-        "answer": {"query"},
+        "answer": {"gzip", "pipe", "query"},
         "serve": {"answer", "request"},
-        "request": {"page", "serve"},
+        "request": {"gzip", "header", "page", "reply", "serve"},
+        "reply": {"answer", "serve"},
     },
 }
 
@@ -90,7 +91,7 @@ PURE = {
     "sensor": {"link", "tunnel", "timeline", "parse", "classify", "count", "batch", "gather",
                "monitor", "permutation", "rules", "sketches", "sources", "spool_record", "survey",
                "victims", "attacks"},
-    "aggregator": {"merge", "session"},
+    "aggregator": {"gzip", "header", "merge", "session"},
 }
 IMPURE = re.compile(r"^(fcntl|unistd|time|poll|pthread|threads|signal|syslog|pcap|zmq|sqlite3"
                     r"|libwebsockets|maxminddb|sys/.*|net/.*|pcap/.*"
