@@ -18,8 +18,13 @@ struct keep {
     char *minutes, *hours, *days;
 };
 
+struct http_file {
+    char *address, *token_file, *certificate, *key;
+};
+
 struct ds_aggregator_file {
-    char *listen, *http, *store, *key, *sensors;
+    char *listen, *store, *key, *sensors;
+    struct http_file *http;
     struct keep *keep;
     enum ds_log_level *log;
 };
@@ -46,9 +51,19 @@ static const cyaml_schema_field_t keep_fields[] = {
     CYAML_FIELD_END,
 };
 
+#define OPTIONAL_HTTP(key)                                                                         \
+    CYAML_FIELD_STRING_PTR(#key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct http_file, key,  \
+                           1, CYAML_UNLIMITED)
+
+static const cyaml_schema_field_t http_fields[] = {
+    OPTIONAL_HTTP(address), OPTIONAL_HTTP(token_file), OPTIONAL_HTTP(certificate),
+    OPTIONAL_HTTP(key),     CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t fields[] = {
     OPTIONAL_TEXT(listen),
-    OPTIONAL_TEXT(http),
+    CYAML_FIELD_MAPPING_PTR("http", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+                            struct ds_aggregator_file, http, http_fields),
     OPTIONAL_TEXT(store),
     OPTIONAL_TEXT(key),
     OPTIONAL_TEXT(sensors),
@@ -193,12 +208,28 @@ static struct ds_retention retention_of(const struct keep *k)
     };
 }
 
+/* What is wrong with the files of TLS shows when they are used. */
+static int read_http(const struct http_file *file, struct ds_aggregator_config *c,
+                     struct ds_error *err)
+{
+    if (!file)
+        return 0;
+    if (!file->certificate != !file->key)
+        return ds_error(err, DS_CONFIG,
+                        "http.%s: is missing; TLS needs both, http.certificate and http.key",
+                        file->key ? "certificate" : "key");
+    c->certificate = file->certificate;
+    c->http_key = file->key;
+    return file->token_file ? ds_token_read(file->token_file, c->token, err) : 0;
+}
+
 static int check(const struct ds_aggregator_config *c, struct ds_error *err)
 {
     struct sockaddr_storage address;
     socklen_t bytes;
+    bool is_secured = c->certificate && c->token[0];
     if (ds_endpoint_check("listen", c->listen, c->sensors, err) < 0 ||
-        ds_endpoint_parse_http("http", c->http, &address, &bytes, err) < 0)
+        ds_endpoint_parse_http(c->http, is_secured, &address, &bytes, err) < 0)
         return -1;
     if (!*c->store)
         return ds_error(err, DS_CONFIG, "store: is empty: name a directory");
@@ -219,25 +250,28 @@ int ds_aggregator_config_load(const struct ds_aggregator_options *o,
     const struct ds_aggregator_file *file = loaded ? loaded : &nothing;
     struct ds_aggregator_config c = {
         .listen = first_of(o->listen, file->listen, DS_CONFIG_LISTEN),
-        .http = first_of(o->http, file->http, DS_CONFIG_HTTP),
+        .http = first_of(o->http, file->http ? file->http->address : NULL, DS_CONFIG_HTTP),
         .store = first_of(o->store, file->store, DS_CONFIG_STORE),
         .sensors = first_of(o->sensors, file->sensors, NULL),
         .keep = retention_of(file->keep),
         .log = file->log ? *file->log : DS_LOG_INFO,
         .file = loaded,
     };
-    if (read_keys(first_of(o->key, file->key, NULL), &c, err) < 0 || check(&c, err) < 0) {
+    if (read_keys(first_of(o->key, file->key, NULL), &c, err) < 0 ||
+        read_http(file->http, &c, err) < 0 || check(&c, err) < 0) {
         ds_aggregator_config_finish(&c);
         return -1;
     }
     *out = c;
     ds_key_wipe(&c.key);
+    explicit_bzero(c.token, sizeof c.token);
     return 0;
 }
 
 void ds_aggregator_config_finish(struct ds_aggregator_config *c)
 {
     ds_key_wipe(&c->key);
+    explicit_bzero(c->token, sizeof c->token);
     ds_keys_finish(&c->allowed);
     ds_config_free(&schema, c->file);
     c->file = NULL;

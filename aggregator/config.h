@@ -9,6 +9,7 @@
 #include "darkscope/error.h"
 #include "darkscope/key.h"
 #include "darkscope/log.h"
+#include "darkscope/token.h"
 #include "store.h"
 
 #include <stdbool.h>
@@ -26,9 +27,11 @@ struct ds_aggregator_options {
 struct ds_aggregator_file;
 
 struct ds_aggregator_config {
-    const char *listen;     /* ZeroMQ endpoint for sensors */
-    const char *http;       /* address and port */
-    const char *store;      /* directory */
+    const char *listen;                 /* ZeroMQ endpoint for sensors */
+    const char *http;                   /* address and port */
+    const char *certificate, *http_key; /* of TLS, PEM files; NULL: http in the clear */
+    char token[DS_TOKEN_MAX + 1];       /* that whoever asks must show; empty: none */
+    const char *store;                  /* directory */
     const char *sensors;    /* file or directory of the keys that may connect; NULL: no keys */
     struct ds_key key;      /* secret; whoever has used it may wipe it */
     struct ds_keys allowed; /* of sensors; whoever uses them may take them */

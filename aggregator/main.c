@@ -6,6 +6,7 @@
 #include "darkscope/clock.h"
 #include "darkscope/harden.h"
 #include "darkscope/text.h"
+#include "metrics.h"
 #include "receive.h"
 #include "serve.h"
 
@@ -28,6 +29,7 @@ struct aggregator {
     struct ds_receive *receive;
     struct ds_answerer *answerer;
     struct ds_serve *serve;
+    struct ds_metrics metrics;
     int64_t started_ns; /* steady */
     sigset_t signals;
     int signal_fd;
@@ -80,6 +82,25 @@ static json_t *health(void *arg, bool *is_well)
         (json_int_t)DS_INGEST_QUEUE_MAX, "windows", "committed", (json_int_t)h.committed,
         "duplicates", (json_int_t)h.duplicates, "refused", (json_int_t)h.refused, "failures",
         (json_int_t)h.failures);
+}
+
+static char *metrics(void *arg)
+{
+    struct aggregator *a = arg;
+    return ds_metrics_print(&a->metrics, ds_clock_steady_ns());
+}
+
+static int know_sensor(void *arg, const struct ds_sensor_row *row)
+{
+    ds_observe_know(arg, row->name, row->end_s);
+    return 0;
+}
+
+/* The operator is told of all sensors that ever delivered: one that does not come back is news. */
+static int know_sensors(struct aggregator *a, struct ds_error *err)
+{
+    struct ds_store *store = a->readers[0];
+    return store->ops->sensors(store, know_sensor, ds_receive_observe(a->receive), err);
 }
 
 /* Before the first thread, so that no other thread is interrupted. */
@@ -146,13 +167,26 @@ static int build(struct aggregator *a, struct ds_error *err)
     raise_descriptor_limit();
     if (open_store(a, err) < 0 ||
         ds_ingest_start(a->writer, &a->config.keep, &a->ingest, err) < 0 ||
-        ds_answerer_start(a->readers, &a->answerer, err) < 0 || listen_for_sensors(a, err) < 0)
+        listen_for_sensors(a, err) < 0 || know_sensors(a, err) < 0 ||
+        ds_answerer_start(a->readers, &a->answerer, err) < 0)
         return -1;
-    const struct ds_serve_settings settings = {
-        .address = a->config.http, .answerer = a->answerer, .health = health, .arg = a};
+    const struct ds_serve_settings settings = {.address = a->config.http,
+                                               .certificate = a->config.certificate,
+                                               .key = a->config.http_key,
+                                               .token = a->config.token,
+                                               .answerer = a->answerer,
+                                               .health = health,
+                                               .metrics = metrics,
+                                               .arg = a};
     if (ds_serve_create(&settings, &a->serve, err) < 0 || watch(a, err) < 0)
         return -1;
     a->started_ns = ds_clock_steady_ns();
+    a->metrics = (struct ds_metrics){.receive = a->receive,
+                                     .ingest = a->ingest,
+                                     .answerer = a->answerer,
+                                     .serve = a->serve,
+                                     .directory = a->config.store,
+                                     .started_s = ds_clock_utc_ns() / DS_NS_PER_S};
     return 0;
 }
 

@@ -52,6 +52,7 @@ struct ds_receive {
     struct ds_ingest *ingest;
     struct ds_quiet malformed, skewed;
     struct ds_receive_stats stats;
+    struct ds_observe *observe;
 };
 
 static int set_keys(void *socket, const struct ds_key *key)
@@ -135,8 +136,9 @@ static int build(struct ds_receive *r, const struct ds_receive_settings *setting
 {
     r->ingest = settings->ingest;
     r->sessions = ds_sessions_create();
+    r->observe = calloc(1, sizeof *r->observe);
     r->context = zmq_ctx_new();
-    if (!r->sessions || !r->context)
+    if (!r->sessions || !r->observe || !r->context)
         return -1;
     if (settings->key && ds_zap_create(r->context, settings->sensors, &r->zap) < 0)
         return -1;
@@ -177,6 +179,7 @@ void ds_receive_destroy(struct ds_receive *r)
     if (r->context)
         zmq_ctx_term(r->context);
     ds_sessions_destroy(r->sessions);
+    free(r->observe);
     free(r);
 }
 
@@ -221,6 +224,8 @@ static void settle(struct ds_receive *r, const struct ds_job *job)
 {
     struct ds_peer to;
     struct ds_message answer;
+    ds_observe_note(r->observe, job->ticket.sensor, job->outcome, &job->window,
+                    ds_clock_utc_ns() / DS_NS_PER_S);
     if (ds_sessions_settle(r->sessions, &job->ticket, job->outcome, job->reason, &to, &answer) ==
         DS_STEP_ANSWER)
         answer_peer(r, &to, &answer);
@@ -412,6 +417,17 @@ void ds_receive_each_skewed(const struct ds_receive *r, int64_t now_ns, ds_sessi
                             void *arg)
 {
     ds_sessions_each_skewed(r->sessions, now_ns, each, arg);
+}
+
+void ds_receive_each_live(const struct ds_receive *r, int64_t now_ns, ds_sessions_clock_fn *each,
+                          void *arg)
+{
+    ds_sessions_each_live(r->sessions, now_ns, each, arg);
+}
+
+struct ds_observe *ds_receive_observe(const struct ds_receive *r)
+{
+    return r->observe;
 }
 
 size_t ds_receive_count_sensors(const struct ds_receive *r, int64_t now_ns)

@@ -11,6 +11,7 @@
 #define DARKSCOPE_RECEIVE_H
 
 #include "ingest.h"
+#include "observe.h"
 #include "zap.h"
 
 struct ds_receive;
@@ -59,6 +60,11 @@ void ds_receive_settle(struct ds_receive *r);
 /* Sensors whose clocks are off, as ds_sessions_each_skewed. */
 void ds_receive_each_skewed(const struct ds_receive *r, int64_t now_ns, ds_sessions_clock_fn *each,
                             void *arg);
+/* Those heard of lately, with their clocks. */
+void ds_receive_each_live(const struct ds_receive *r, int64_t now_ns, ds_sessions_clock_fn *each,
+                          void *arg);
+/* What they delivered; also for ds_observe_know. */
+struct ds_observe *ds_receive_observe(const struct ds_receive *r);
 size_t ds_receive_count_sensors(const struct ds_receive *r, int64_t now_ns);
 void ds_receive_read_stats(const struct ds_receive *r, struct ds_receive_stats *out);
 

@@ -15,11 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOST_MAX      127
-#define ENCODINGS_MAX 255 /* bytes of Accept-Encoding; a longer one counts as absent */
-#define API           "/api/v1/"
-#define JSON          "application/json"
-#define PROBLEM       "application/problem+json"
+#define HOST_MAX          127
+#define AUTHORIZATION_MAX 511
+#define ENCODINGS_MAX     255 /* bytes of Accept-Encoding; a longer one counts as absent */
+#define API               "/api/v1/"
+#define JSON              "application/json"
+#define PROBLEM           "application/problem+json"
 
 /* ---- replies from memory ---- */
 
@@ -106,6 +107,19 @@ static void reply_problem(struct ds_request *q, int status, enum ds_status exit_
 
 /* ---- what is asked ---- */
 
+/* Does it show the token, where one is wanted? */
+static bool is_allowed(struct lws *wsi, const char *token)
+{
+    char given[AUTHORIZATION_MAX + 1];
+    if (!token[0])
+        return true;
+    if (lws_hdr_copy(wsi, given, sizeof given, WSI_TOKEN_HTTP_AUTHORIZATION) <= 0)
+        return false;
+    bool is_right = ds_header_is_bearer(given, token);
+    explicit_bzero(given, sizeof given);
+    return is_right;
+}
+
 /* Is the Host header this machine, as a loopback literal or "localhost", with any port? */
 static bool is_host_local(struct lws *wsi)
 {
@@ -185,6 +199,15 @@ static void route(struct ds_request *q, const char *path, const struct ds_serve_
         bool is_well = false;
         json_t *health = settings->health(settings->arg, &is_well);
         reply_json(q, is_well ? 200 : 503, JSON, health);
+    } else if (strcmp(path, "/metrics") == 0) {
+        char *metrics = settings->metrics(settings->arg);
+        if (metrics)
+            reply(q, 200, "text/plain; version=0.0.4; charset=utf-8", metrics, metrics);
+        else
+            reply_problem(q, 500, DS_FAILURE, "out of memory");
+    } else if (strcmp(path, API "openapi.json") == 0) {
+        q->reply.cache = DS_CACHE_ASK;
+        reply(q, 200, JSON, NULL, ds_openapi_json);
     } else if (strcmp(path, "/") == 0) {
         q->reply.cache = DS_CACHE_ASK;
         reply(q, 200, "text/html; charset=utf-8", NULL, ds_page_html);
@@ -238,7 +261,11 @@ int ds_request_begin(struct ds_request *q, struct lws *wsi,
     int token = find_uri(wsi, &r->is_head);
     r->is_last = token < 0 || has_body(wsi);
     read_headers(q);
-    if (!is_host_local(wsi))
+    if (!is_allowed(wsi, settings->token))
+        reply_problem(q, 401, DS_PERMISSION,
+                      "show the aggregator's token: Authorization: Bearer TOKEN (darkscope "
+                      "--token-file)");
+    else if (!settings->token[0] && !is_host_local(wsi))
         reply_problem(q, 421, DS_USAGE,
                       "ask by the name localhost or a loopback address (Host header)");
     else if (token < 0)

@@ -104,12 +104,17 @@ static void log_line(int level, const char *line)
 
 static int create_context(struct ds_serve *s)
 {
+    const struct ds_serve_settings *o = &s->settings;
     lws_set_log_level(LLL_ERR, log_line);
     const struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .protocols = protocols,
         .user = s,
-        .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
+        .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+                   (o->certificate ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0),
+        .ssl_cert_filepath = o->certificate,
+        .ssl_private_key_filepath = o->key,
+        .alpn = "http/1.1",
         .gid = (gid_t)-1,
         .uid = (uid_t)-1,
         .headers = &security_headers,
@@ -137,7 +142,8 @@ static int open_listener(struct ds_serve *s, struct ds_error *err)
     const char *address = s->settings.address;
     struct sockaddr_storage where;
     socklen_t where_bytes;
-    if (ds_endpoint_parse_http("http", address, &where, &where_bytes, err) < 0)
+    bool is_secured = s->settings.certificate && s->settings.token[0];
+    if (ds_endpoint_parse_http(address, is_secured, &where, &where_bytes, err) < 0)
         return -1;
     int on = 1;
     s->listen_fd = socket(where.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -150,11 +156,12 @@ static int open_listener(struct ds_serve *s, struct ds_error *err)
     if (errno == EADDRINUSE)
         return ds_error(err, DS_NETWORK,
                         "cannot serve http on %s: the address is in use; stop the program that "
-                        "has it, or choose another with --http or http:",
+                        "has it, or choose another with --http or http.address",
                         address);
-    return ds_error(err, errno == EACCES ? DS_PERMISSION : DS_NETWORK,
-                    "cannot serve http on %s: %s; choose another address with --http or http:",
-                    address, strerror(errno));
+    return ds_error(
+        err, errno == EACCES ? DS_PERMISSION : DS_NETWORK,
+        "cannot serve http on %s: %s; choose another address with --http or http.address", address,
+        strerror(errno));
 }
 
 static void read_url(struct ds_serve *s)
@@ -162,15 +169,16 @@ static void read_url(struct ds_serve *s)
     struct sockaddr_storage bound = {0};
     socklen_t bytes = sizeof bound;
     char host[INET6_ADDRSTRLEN] = "";
+    const char *scheme = s->settings.certificate ? "https" : "http";
     getsockname(s->listen_fd, (struct sockaddr *)&bound, &bytes);
     const struct sockaddr_in *v4 = (const struct sockaddr_in *)&bound;
     const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&bound;
     if (bound.ss_family == AF_INET6) {
         inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
-        snprintf(s->url, sizeof s->url, "http://[%s]:%u", host, ntohs(v6->sin6_port));
+        snprintf(s->url, sizeof s->url, "%s://[%s]:%u", scheme, host, ntohs(v6->sin6_port));
     } else {
         inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
-        snprintf(s->url, sizeof s->url, "http://%s:%u", host, ntohs(v4->sin_port));
+        snprintf(s->url, sizeof s->url, "%s://%s:%u", scheme, host, ntohs(v4->sin_port));
     }
 }
 
@@ -185,7 +193,12 @@ int ds_serve_create(const struct ds_serve_settings *settings, struct ds_serve **
     s->spare_fd = -1;
     int failed = open_listener(s, err);
     if (!failed && create_context(s) < 0)
-        failed = ds_error(err, DS_FAILURE, "cannot serve http: libwebsockets does not start");
+        failed = settings->certificate
+                     ? ds_error(err, DS_CONFIG,
+                                "cannot serve https with http.certificate %s and http.key %s: are "
+                                "they PEM files that go together, and may they be read?",
+                                settings->certificate, settings->key)
+                     : ds_error(err, DS_FAILURE, "cannot serve http: libwebsockets does not start");
     if (!failed)
         failed = ds_serve_watch(s, s->listen_fd, err) < 0 ||
                  ds_serve_watch(s, ds_answerer_fd(settings->answerer), err) < 0;
@@ -272,7 +285,8 @@ static void accept_all(struct ds_serve *s)
             continue;
         }
         const lws_adopt_desc_t adopt = {.vh = s->vhost,
-                                        .type = LWS_ADOPT_HTTP | LWS_ADOPT_SOCKET,
+                                        .type = LWS_ADOPT_HTTP | LWS_ADOPT_SOCKET |
+                                                (s->settings.certificate ? LWS_ADOPT_ALLOW_SSL : 0),
                                         .fd = {.sockfd = fd},
                                         .opaque = s};
         s->connections++; /* before: a failing adoption may or may not destroy a wsi */

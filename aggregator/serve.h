@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The web side and the event loop of the network thread, which libwebsockets runs: HTTP/1.1 on
- * loopback, GET and HEAD only, no request bodies, bounded in connections, sizes and time. Refuses
- * to bind anything but loopback, and requests whose Host is not this machine (a web page elsewhere
- * must not read it by DNS rebinding). All functions on the network thread.
+ * The web side and the event loop of the network thread, which libwebsockets runs: HTTP/1.1, GET
+ * and HEAD only, no request bodies, bounded in connections, sizes and time. Beyond loopback it
+ * binds only with TLS and a token. Without a token it refuses requests whose Host is not this
+ * machine: a web page elsewhere must not read it by DNS rebinding. All functions on the network
+ * thread.
  */
 #ifndef DARKSCOPE_SERVE_H
 #define DARKSCOPE_SERVE_H
@@ -32,10 +33,14 @@ struct ds_serve_stats {
 int ds_http_status(size_t i);
 
 struct ds_serve_settings {
-    const char *address; /* one that ds_endpoint_parse_http accepts */
+    const char *address;           /* one that ds_endpoint_parse_http accepts */
+    const char *certificate, *key; /* PEM files of TLS; NULL: in the clear */
+    const char *token;             /* that every request must show; empty: none */
     struct ds_answerer *answerer;
     /* The body of /healthz, a new reference; *is_well decides between 200 and 503. */
     json_t *(*health)(void *arg, bool *is_well);
+    /* The body of /metrics, to be freed; NULL without memory. */
+    char *(*metrics)(void *arg);
     void *arg;
 };
 

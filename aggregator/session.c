@@ -319,6 +319,14 @@ void ds_sessions_note_clock(struct ds_sessions *s, const struct ds_peer *from, i
         session->ahead_ns = ahead_ns;
 }
 
+void ds_sessions_each_live(const struct ds_sessions *s, int64_t now_ns, ds_sessions_clock_fn *each,
+                           void *arg)
+{
+    for (size_t i = 0; i < DS_SESSIONS_MAX; i++)
+        if (is_live(&s->table[i], now_ns))
+            each(arg, s->table[i].sensor, s->table[i].ahead_ns);
+}
+
 void ds_sessions_each_skewed(const struct ds_sessions *s, int64_t now_ns,
                              ds_sessions_clock_fn *each, void *arg)
 {

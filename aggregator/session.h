@@ -89,8 +89,11 @@ enum ds_step ds_sessions_settle(struct ds_sessions *s, const struct ds_ticket *t
 /* How far the clock of a welcomed sensor is ahead of ours; negative: behind. */
 void ds_sessions_note_clock(struct ds_sessions *s, const struct ds_peer *from, int64_t ahead_ns);
 
-/* Calls each for every live sensor whose clock is off by more than DS_SKEW_MAX_S. */
+/* Calls each for every sensor heard within DS_SILENCE_S; for those of them whose clock is off by
+ * more than DS_SKEW_MAX_S. */
 typedef void ds_sessions_clock_fn(void *arg, const char *sensor, int64_t ahead_ns);
+void ds_sessions_each_live(const struct ds_sessions *s, int64_t now_ns, ds_sessions_clock_fn *each,
+                           void *arg);
 void ds_sessions_each_skewed(const struct ds_sessions *s, int64_t now_ns,
                              ds_sessions_clock_fn *each, void *arg);
 

@@ -96,15 +96,18 @@ int ds_endpoint_check(const char *what, const char *text, bool has_keys, struct 
     return 0;
 }
 
-int ds_endpoint_parse_http(const char *what, const char *text, struct sockaddr_storage *out,
+int ds_endpoint_parse_http(const char *text, bool is_secured, struct sockaddr_storage *out,
                            socklen_t *out_bytes, struct ds_error *err)
 {
+    const char *what = "http.address", *form = "127.0.0.1:7180";
     enum where where = locate(text, out, out_bytes);
-    const char *form = "127.0.0.1:7180";
-    if (where == WHERE_ELSEWHERE)
+    if (where == WHERE_ELSEWHERE && !is_secured)
         return ds_error(err, DS_CONFIG,
-                        "%s: %.200s is not on the loopback interface, and http is not encrypted: "
-                        "use %s, and a tunnel (ssh -L) between machines",
+                        "%s: %.200s is not on the loopback interface, so it needs TLS and a token: "
+                        "set http.certificate, http.key and http.token_file; or use %s, and a "
+                        "tunnel (ssh -L) between machines",
                         what, text, form);
-    return where == WHERE_HERE ? 0 : refuse(what, text, form, err);
+    if (where == WHERE_UNREADABLE || out->ss_family == AF_UNSPEC)
+        return refuse(what, text, form, err);
+    return 0;
 }

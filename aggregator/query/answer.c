@@ -90,6 +90,8 @@ void ds_answer_coverage(struct answer *a, json_t *object, uint64_t observed_ns, 
 void ds_answer_figures(struct answer *a, json_t *object, const struct ds_figures *f, bool watched)
 {
     ds_answer_set(a, object, "packets", watched ? ds_answer_count(f->packets) : json_null());
+    if (a->has_floors)
+        ds_answer_set(a, object, "floor", watched ? json_boolean(f->is_floor) : json_null());
     if (f->has_bytes)
         ds_answer_set(a, object, "bytes", watched ? ds_answer_count(f->bytes) : json_null());
     if (f->has_sources) {

@@ -29,9 +29,10 @@ struct answer {
     struct ds_query_port ports[DS_QUERY_PORTS_MAX]; /* the question's, each with its protocol */
     struct ds_range range;                          /* after defaults and alignment */
     struct ds_range before;                         /* what it is compared with; empty: nothing */
-    uint64_t skip;                                  /* rows before the first, by the cursor */
-    int64_t grid_s;                                 /* of the sensors asked for, together */
-    uint64_t windows_most;                          /* that there can be in range */
+    bool has_floors;       /* figures may be lower bounds: answers say of each */
+    uint64_t skip;         /* rows before the first, by the cursor */
+    int64_t grid_s;        /* of the sensors asked for, together */
+    uint64_t windows_most; /* that there can be in range */
     json_t *root;
     struct printer *printer; /* rows are printed as they come; NULL: all goes into root */
     json_t *rows;            /* borrowed: where rows go without a printer */

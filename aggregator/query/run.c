@@ -63,6 +63,19 @@ static int check_filter(const struct ds_query *q, struct ds_error *err)
     return 0;
 }
 
+/* Cells of a country and a port are not all kept for ever (ds_figures.is_floor). */
+static bool has_floors(const struct answer *a)
+{
+    const struct ds_query *q = a->query;
+    const struct ds_filter *f = &a->filter;
+    bool is_top = q->kind == DS_QUERY_TOP;
+    bool countries = f->has_country || (is_top && q->by == DS_BY_COUNTRY);
+    bool ports = f->has_class || f->has_proto || q->port_count > 0 ||
+                 f->survey != DS_SURVEY_PART_ALL ||
+                 (is_top && (q->by == DS_BY_PORT || q->by == DS_BY_CLASS));
+    return (is_top || q->kind == DS_QUERY_SERIES) && countries && ports;
+}
+
 /* The cursor of a list of rows is the number of those before it; windows have their own. */
 static int read_cursor(struct answer *a, struct ds_error *err)
 {
@@ -103,8 +116,10 @@ static int run(struct answer *a, struct ds_error *err)
     int result = check_filter(query, err);
     if (result == 0)
         result = settle_ports(a, err) < 0 || read_cursor(a, err) < 0 ? -1 : ds_find_period(a, err);
-    if (result == 0)
+    if (result == 0) {
+        a->has_floors = has_floors(a);
         result = kinds[query->kind](a, err);
+    }
     ds_calendar_close(a->calendar);
     a->calendar = NULL;
     if (a->failed || !a->root)

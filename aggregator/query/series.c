@@ -88,6 +88,7 @@ static int each_point(void *arg, const struct ds_point *point)
         write_point(s, point->bucket, point->observed_ns, &point->figures, is_watched(point)) < 0)
         return -1;
     s->next = point->bucket + 1;
+    s->sum.is_floor = s->sum.is_floor || point->figures.is_floor;
     s->sum.packets += point->figures.packets;
     s->sum.bytes += point->figures.bytes;
     s->sum.survey_packets += point->figures.survey_packets;

@@ -19,8 +19,9 @@
  * endpoint as what, a word such as "listen". */
 int ds_endpoint_check(const char *what, const char *text, bool has_keys, struct ds_error *err);
 
-/* "127.0.0.1:7180" or "[::1]:7180" as a socket address; loopback only. */
-int ds_endpoint_parse_http(const char *what, const char *text, struct sockaddr_storage *out,
+/* "127.0.0.1:7180" or "[::1]:7180" as a socket address; other literals than loopback only where the
+ * connection is secured, by TLS and a token. */
+int ds_endpoint_parse_http(const char *text, bool is_secured, struct sockaddr_storage *out,
                            socklen_t *out_bytes, struct ds_error *err);
 
 #endif

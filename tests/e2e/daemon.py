@@ -26,7 +26,7 @@ class Aggregator:
                                                                    (descriptors, descriptors))))
         line = self.process.stderr.readline()
         found = re.fullmatch(r"darkscope-aggregator: listening (tcp://127\.0\.0\.1:(\d+)), "
-                             r"http://127\.0\.0\.1:(\d+)\n", line)
+                             r"https?://[\d.]+:(\d+)\n", line)
         if not found:
             self.end()
             raise AssertionError(f"not ready: {line!r}")

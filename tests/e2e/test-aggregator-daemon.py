@@ -146,7 +146,7 @@ class Daemon(unittest.TestCase):
             self.assert_fails(daemon.run(*self.options(listen=listen)), CONFIG, listen,
                               "needs keys")
         for http in ("0.0.0.0:7180", "[::]:7180", "192.0.2.1:80"):
-            self.assert_fails(daemon.run(*self.options(http=http)), CONFIG, http, "not encrypted")
+            self.assert_fails(daemon.run(*self.options(http=http)), CONFIG, http, "TLS and a token")
 
     def test_store_that_cannot_be_made(self):
         result = daemon.run("--listen", "tcp://127.0.0.1:0", "--http", "127.0.0.1:0",
@@ -164,17 +164,21 @@ class Daemon(unittest.TestCase):
         self.assert_fails(daemon.run(*self.options()), PERMISSION, self.directory)
 
     def test_configuration_is_checked(self):
-        good = self.write("listen: tcp://127.0.0.1:7100\nhttp: 127.0.0.1:7180\n"
+        good = self.write("listen: tcp://127.0.0.1:7100\nhttp: {address: '127.0.0.1:7180'}\n"
                           "store: /nowhere\nlog: warning\n")
         result = daemon.run("--check-config", "-c", good)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         for text, *parts in (
                 ("lissten: tcp://127.0.0.1:7100\n", "lissten", "1"),
                 ("log: loud\n", "log", "1"),
-                ("http: 127.0.0.1:7180\nhttp: 127.0.0.1:7181\n", "http", "2"),
+                ("store: a\nstore: b\n", "store", "2"),
+                ("http: 127.0.0.1:7180\n", "http", "1"),
+                ("http:\n  adress: 127.0.0.1:7180\n", "adress", "2"),
+                ("http: {address: '192.0.2.1:7180'}\n", "192.0.2.1", "token_file"),
+                ("http: {certificate: a.pem}\n", "http.key"),
                 ("listen: [a, b]\n", "listen", "1"),
                 ("listen: tcp://192.0.2.1:7100\n", "listen", "192.0.2.1"),
-                ("http: 7180\n", "http", "7180"),
+                ("http: {address: '7180'}\n", "http.address", "7180"),
                 ("{", "aggregator.yaml")):
             self.assert_fails(daemon.run("--check-config", "-c", self.write(text)), CONFIG, *parts)
         self.assert_fails(daemon.run("-c", self.directory + "/missing"), CONFIG, "missing")

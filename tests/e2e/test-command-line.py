@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import tempfile
 import threading
@@ -126,6 +127,40 @@ class CommandLine(unittest.TestCase):
             "--to", "2026-01-01T00:01:00Z", form="csv"))))
         self.assertEqual([(r["packets"], r["observed_seconds"]) for r in rows],
                          [("", "0"), ("0", "60")])
+
+    def test_example_program_has_the_same_figures(self):
+        done = run(os.environ["DARKSCOPE_PORTS"], self.store, "23/tcp")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        top = self.ask("top", "--limit", "5")["rows"]
+        points = self.ask("query", "--port", "23/tcp", "--step", "hour")["points"]
+        words = [line.split() for line in done.stdout.splitlines()]
+        self.assertEqual([(w[0], w[1], int(w[2])) for w in words[:5]],
+                         [(r["class"], f"{r['port']}/{r['proto']}", r["packets"]) for r in top])
+        self.assertEqual([(w[0], int(w[1])) for w in words[5:]],
+                         [(p["start"], p["packets"]) for p in points])
+        wrong = run(os.environ["DARKSCOPE_PORTS"], self.store, "23")
+        self.assertEqual(wrong.returncode, 2)
+        self.assertIn("of which protocol", wrong.stderr)
+
+    def test_series_in_one_line(self):
+        """A bar for each minute; a blank where nobody watched."""
+        words = ["query", "--step", "1m", "--from", "2025-12-31T23:58:00Z"]
+        for locale, glyphs in ("C.UTF-8", "▁▂▃▄▅▆▇█"), ("C", "_.:-=+*#"):
+            done = darkscope("--store", self.store, *words, env={"LC_ALL": locale})
+            line = next(x for x in done.stdout.splitlines() if x.startswith("packets  "))
+            self.assertRegex(line, rf"^packets {{8}}  [{re.escape(glyphs)}]{{3}}$")
+            self.assertIn(glyphs[-1], line)
+
+    def test_interrupt_ends_a_question(self):
+        """Ctrl-C: at once, with nothing but the signal to show for it."""
+        process = subprocess.Popen(
+            [DARKSCOPE, "--store", self.store, "query", "--from", "2024-01-01", "--step", "1m",
+             "--format", "csv"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL)
+        process.stdout.read(1000)  # it has begun, and waits for us to read on
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=daemon.PATIENCE_S)
+        self.assertEqual((process.returncode, errors), (-signal.SIGINT, b""))
 
     def test_table_is_aligned(self):
         lines = self.ask("top", "--limit", "5", form="table").splitlines()

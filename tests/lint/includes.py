@@ -74,12 +74,15 @@ KNOWS = {
         # Network thread and store thread.
         "config": {"store"},
         "ingest": {"session", "store"},
-        "receive": {"ingest", "zap"},
+        "receive": {"ingest", "observe", "zap"},
+        "observe": {"session"},
         # HTTP.
         "answer": {"gzip", "pipe", "query"},
         "serve": {"answer", "request"},
         "request": {"gzip", "header", "page", "reply", "serve"},
         "reply": {"answer", "serve"},
+        # The operator's view of all of them.
+        "metrics": {"receive", "serve"},
     },
 }
 
@@ -91,7 +94,7 @@ PURE = {
     "sensor": {"link", "tunnel", "timeline", "parse", "classify", "count", "batch", "gather",
                "monitor", "permutation", "rules", "sketches", "sources", "spool_record", "survey",
                "victims", "attacks"},
-    "aggregator": {"gzip", "header", "merge", "session"},
+    "aggregator": {"gzip", "header", "merge", "observe", "session"},
 }
 IMPURE = re.compile(r"^(fcntl|unistd|time|poll|pthread|threads|signal|syslog|pcap|zmq|sqlite3"
                     r"|libwebsockets|maxminddb|sys/.*|net/.*|pcap/.*"

@@ -78,13 +78,19 @@ static void http_addresses(void **state)
 {
     struct sockaddr_storage out;
     socklen_t bytes;
-    assert_int_equal(ds_endpoint_parse_http("http", "127.0.0.1:7180", &out, &bytes, NULL), 0);
+    assert_int_equal(ds_endpoint_parse_http("127.0.0.1:7180", false, &out, &bytes, NULL), 0);
     assert_int_equal(out.ss_family, AF_INET);
-    assert_int_equal(ds_endpoint_parse_http("http", "[::1]:0", &out, &bytes, NULL), 0);
+    assert_int_equal(ds_endpoint_parse_http("[::1]:0", false, &out, &bytes, NULL), 0);
     assert_int_equal(out.ss_family, AF_INET6);
-    assert_int_equal(ds_endpoint_parse_http("http", "0.0.0.0:80", &out, &bytes, NULL), -1);
-    assert_int_equal(ds_endpoint_parse_http("http", "::1:80", &out, &bytes, NULL), -1);
-    assert_int_equal(ds_endpoint_parse_http("http", "7180", &out, &bytes, NULL), -1);
+    assert_int_equal(ds_endpoint_parse_http("0.0.0.0:80", false, &out, &bytes, NULL), -1);
+    assert_int_equal(ds_endpoint_parse_http("::1:80", false, &out, &bytes, NULL), -1);
+    assert_int_equal(ds_endpoint_parse_http("7180", false, &out, &bytes, NULL), -1);
+    assert_int_equal(ds_endpoint_parse_http("0.0.0.0:80", true, &out, &bytes, NULL), 0);
+    assert_int_equal(ds_endpoint_parse_http("[2001:db8::1]:443", true, &out, &bytes, NULL), 0);
+    assert_int_equal(out.ss_family, AF_INET6);
+    assert_int_equal(ds_endpoint_parse_http("example.org:80", true, &out, &bytes, NULL), -1);
+    assert_int_equal(ds_endpoint_parse_http("*:80", true, &out, &bytes, NULL), -1);
+    assert_int_equal(ds_endpoint_parse_http("7180", true, &out, &bytes, NULL), -1);
 }
 
 int main(void)

@@ -74,6 +74,16 @@ const char *table_percent(const json_t *value, char out[static TABLE_CELL])
     return out;
 }
 
+/* Packets may be at least so many. */
+static const char *print_packets(const json_t *row, const json_t *value,
+                                 char out[static TABLE_CELL])
+{
+    char count[TABLE_CELL];
+    bool is_floor = json_is_true(json_object_get(row, "floor"));
+    snprintf(out, TABLE_CELL, "%s%.40s", is_floor ? ">=" : "", table_count(value, count));
+    return out;
+}
+
 static const char *print_change(const json_t *value, char out[static TABLE_CELL])
 {
     if (!json_is_number(value))
@@ -202,6 +212,8 @@ const char *table_cell(const json_t *row, const struct column *column, char out[
     case COLUMN_PROTO:
         return print_proto(value, out);
     case COLUMN_COUNT:
+        return strcmp(column->key, "packets") == 0 ? print_packets(row, value, out)
+                                                   : table_count(value, out);
     case COLUMN_RARE:
         return table_count(value, out);
     case COLUMN_SECONDS:

@@ -5,6 +5,8 @@
  */
 #include "fetch.h"
 
+#include "darkscope/token.h"
+
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,9 +121,35 @@ static void set_up(CURL *curl, const char *url, struct body *body)
         curl_easy_setopt(curl, CURLOPT_PROXY, "");
 }
 
+/* The token goes only where nobody listens in. */
+static int set_secrets(CURL *curl, const struct options *o, struct ds_error *err)
+{
+    char token[DS_TOKEN_MAX + 1];
+    if (o->ca_file)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, o->ca_file);
+    if (!o->token_file)
+        return 0;
+    if (!is_local(o->url) && strncmp(o->url, "https://", 8) != 0)
+        return ds_error(err, DS_USAGE,
+                        "%.200s: the token would go in the clear; use https://, or a tunnel (ssh "
+                        "-L) and http://127.0.0.1",
+                        o->url);
+    if (ds_token_read(o->token_file, token, err) < 0)
+        return -1;
+    curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+    curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, token);
+    explicit_bzero(token, sizeof token);
+    return 0;
+}
+
 static int no_answer(const struct options *o, CURLcode code, const struct body *body,
                      struct ds_error *err)
 {
+    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
+        return ds_error(err, DS_NETWORK,
+                        "aggregator %s: its certificate cannot be trusted: %s; name the one that "
+                        "signed it with --ca-file",
+                        o->url, curl_easy_strerror(code));
     if (body->too_large)
         return ds_error(err, DS_NETWORK, "aggregator %s: its answer is larger than %zu MB", o->url,
                         ANSWER_BYTES >> 20);
@@ -150,7 +178,7 @@ static int read_answer(const struct options *o, CURL *curl, const struct body *b
 {
     long http = 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &http);
-    if (body->has_begun)
+    if (body->to && is_answer(body)) /* printed already; CSV without rows is empty */
         return 0;
     json_t *json = body->bytes ? json_loadb(body->bytes, body->used, 0, NULL) : NULL;
     if (http == 200 && !body->to && json_is_object(json)) {
@@ -175,7 +203,7 @@ int fetch_http(const struct options *o, FILE *to, json_t **out, struct ds_error 
     int result = -1;
     if (!build_url(curl, o, url)) {
         ds_error(err, DS_USAGE, "the URL is too long");
-    } else {
+    } else if (set_secrets(curl, o, err) == 0) {
         set_up(curl, url, &body);
         CURLcode code = curl_easy_perform(curl);
         result = code == CURLE_OK ? read_answer(o, curl, &body, out, err)

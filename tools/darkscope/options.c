@@ -27,6 +27,8 @@ static const char general_help[] =
     "General options:\n"
     "  --store DIR        read the store in DIR (or $DARKSCOPE_STORE)\n"
     "  --url URL          ask an aggregator (or $DARKSCOPE_URL; default " DEFAULT_URL ")\n"
+    "  --token-file FILE  the aggregator's token, if it wants one (or $DARKSCOPE_TOKEN_FILE)\n"
+    "  --ca-file FILE     certificates to trust with https (or $DARKSCOPE_CA_FILE)\n"
     "  --format FORMAT    table, csv or json\n"
     "  --help, --version\n"
     "\n"
@@ -123,6 +125,10 @@ static int set_option(struct options *o, const char *name, const char *value, st
         o->store = value;
     else if (strcmp(name, "url") == 0)
         o->url = value;
+    else if (strcmp(name, "token-file") == 0)
+        o->token_file = value;
+    else if (strcmp(name, "ca-file") == 0)
+        o->ca_file = value;
     else if (strcmp(name, "format") == 0)
         return set_format(o, value, err);
     else
@@ -205,6 +211,10 @@ static int choose_source(struct options *o, struct ds_error *err)
         o->url = getenv("DARKSCOPE_URL");
     if (!o->store && !o->url)
         o->url = DEFAULT_URL;
+    if (!o->token_file)
+        o->token_file = getenv("DARKSCOPE_TOKEN_FILE");
+    if (!o->ca_file)
+        o->ca_file = getenv("DARKSCOPE_CA_FILE");
     return 0;
 }
 

@@ -23,6 +23,8 @@ struct options {
     bool wants_help, wants_version;
     const char *store; /* NULL: ask url */
     const char *url;
+    const char *token_file; /* NULL: none */
+    const char *ca_file; /* who may have signed the aggregator's certificate; NULL: the system's */
     enum format format;
     struct ds_query query;
     struct pair pairs[PAIRS_MAX]; /* those of query, for a URL */
@@ -31,7 +33,8 @@ struct options {
     size_t word_count;
 };
 
-/* Reads arguments and the environment (DARKSCOPE_STORE, DARKSCOPE_URL). 0, or -1 with err. */
+/* Reads arguments and the environment (DARKSCOPE_STORE, DARKSCOPE_URL, DARKSCOPE_TOKEN_FILE,
+ * DARKSCOPE_CA_FILE). 0, or -1 with err. */
 int options_parse(struct options *o, int argc, char **argv, struct ds_error *err);
 
 /* The text of --help: of the command, or (NULL) of the program. */
