@@ -6,8 +6,9 @@
  * ratio wants a machine that does nothing else.
  *
  *   bench-hotpath [--packets N] [--sources N] [--uniform] [--window S] [--workers N] [--rounds N]
- *                 [--country-db FILE] [--signatures FILE] [--rules N]
+ *                 [--country-db FILE] [--signatures FILE] [--rules N] [--brief]
  *
+ * Brief: the bare loop and the pipeline only, for many rounds on a busy machine.
  * With signatures, only the pipeline is measured: without them, with the first 10 and with all; or
  * with the first N alone.
  */
@@ -45,6 +46,7 @@ struct bench {
     const char *country_db;
     const char *signatures; /* NULL: none */
     size_t rules;           /* of them, from the first on */
+    bool brief;
     uint8_t *image;
     size_t image_bytes;
     char path[64];
@@ -423,7 +425,12 @@ static double measure_row(struct bench *b, enum row row)
     return took * 1e9 / (double)b->traffic.packets;
 }
 
-static void print_rows(double ns[ROWS][ROUNDS_MAX], unsigned rounds)
+static bool is_measured(const struct bench *b, enum row row)
+{
+    return !b->brief || row == ROW_LIBPCAP || row >= ROW_PIPELINE_FIRST;
+}
+
+static void print_rows(const struct bench *b, double ns[ROWS][ROUNDS_MAX], unsigned rounds)
 {
     printf("| stage | ns/packet, least | ratio to libpcap loop: least | median | most |\n"
            "|---|---|---|---|---|\n");
@@ -433,6 +440,8 @@ static void print_rows(double ns[ROWS][ROUNDS_MAX], unsigned rounds)
             ratio[row][round] = ns[row][round] / ns[ROW_LIBPCAP][round];
     }
     for (int row = 0; row < ROWS; row++) {
+        if (!is_measured(b, (enum row)row))
+            continue;
         double median = ds_bench_median(ratio[row], rounds);
         ds_bench_median(ns[row], rounds);
         printf("| %s | %.1f | %.2f | %.2f | %.2f |\n", row_names[row], ns[row][0], ratio[row][0],
@@ -467,11 +476,12 @@ static void run_all(struct bench *b)
     static struct speedup speedup;
     for (unsigned round = 0; round < b->rounds; round++) {
         for (int row = 0; row < ROWS; row++)
-            ns[row][round] = measure_row(b, (enum row)row);
+            if (is_measured(b, (enum row)row))
+                ns[row][round] = measure_row(b, (enum row)row);
         if (b->workers > 1)
             measure_speedup(b, &speedup, round);
     }
-    print_rows(ns, b->rounds);
+    print_rows(b, ns, b->rounds);
     printf("\n%" PRIu64 " windows, %.0f bytes a message.\n", b->windows,
            (double)b->message_bytes / (double)b->windows);
     if (b->workers == 1)
@@ -511,11 +521,17 @@ static void run_signatures(struct bench *b)
 static void parse_options(struct bench *b, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"packets", required_argument, NULL, 'p'},    {"sources", required_argument, NULL, 's'},
-        {"uniform", no_argument, NULL, 'u'},          {"window", required_argument, NULL, 'w'},
-        {"workers", required_argument, NULL, 'W'},    {"rounds", required_argument, NULL, 'r'},
-        {"country-db", required_argument, NULL, 'g'}, {"signatures", required_argument, NULL, 'S'},
-        {"rules", required_argument, NULL, 'R'},      {0},
+        {"packets", required_argument, NULL, 'p'},
+        {"sources", required_argument, NULL, 's'},
+        {"uniform", no_argument, NULL, 'u'},
+        {"window", required_argument, NULL, 'w'},
+        {"workers", required_argument, NULL, 'W'},
+        {"rounds", required_argument, NULL, 'r'},
+        {"country-db", required_argument, NULL, 'g'},
+        {"signatures", required_argument, NULL, 'S'},
+        {"rules", required_argument, NULL, 'R'},
+        {"brief", no_argument, NULL, 'b'},
+        {0},
     };
     for (int key; (key = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         unsigned long value = optarg ? strtoul(optarg, NULL, 10) : 0;
@@ -546,6 +562,9 @@ static void parse_options(struct bench *b, int argc, char **argv)
             break;
         case 'R':
             b->rules = value;
+            break;
+        case 'b':
+            b->brief = true;
             break;
         default:
             exit(2);
