@@ -23,7 +23,7 @@ struct found {
 
 /* What is to be sorted; behind it room to sort with. */
 struct list {
-    struct ds_sort_item *memory, *items;
+    struct ds_sort_item *items; /* and room for as many, to sort them */
     size_t count, room;
 };
 
@@ -49,9 +49,8 @@ void ds_attacks_finish(struct ds_attacks *a)
 
 static int make_list(struct list *l, size_t room)
 {
-    *l = (struct list){.memory = malloc((2 * room + 1) * sizeof *l->memory), .room = room};
-    l->items = l->memory;
-    return l->memory ? 0 : -1;
+    *l = (struct list){.items = malloc((2 * room + 1) * sizeof *l->items), .room = room};
+    return l->items ? 0 : -1;
 }
 
 static void add_to_list(struct list *l, uint64_t key, uint64_t value)
@@ -62,11 +61,8 @@ static void add_to_list(struct list *l, uint64_t key, uint64_t value)
 /* Keys may be twice as long as one sort takes. */
 static void sort_list(struct list *l)
 {
-    for (unsigned bit = 0; bit <= DS_SORT_BITS; bit += DS_SORT_BITS) {
-        struct ds_sort_item *other = l->memory + (l->items == l->memory ? l->room : 0);
-        ds_sort(l->items, other, l->count, bit);
-        l->items = other;
-    }
+    for (unsigned bit = 0; bit <= DS_SORT_BITS; bit += DS_SORT_BITS)
+        ds_sort(l->items, l->items + l->room, l->count, bit);
 }
 
 /* ---- what the window found ---- */
@@ -142,7 +138,7 @@ static int collect_victims(struct window *w)
         w->found[place] = start_found(v);
     }
     w->found_count = order.count;
-    free(order.memory);
+    free(order.items);
     return 0;
 }
 
@@ -169,7 +165,7 @@ static void free_window(struct window *w)
 {
     free(w->found);
     free(w->places);
-    free(w->steps.memory);
+    free(w->steps.items);
 }
 
 static int open_window(const struct ds_victims *victims, const struct ds_epoch *epoch,

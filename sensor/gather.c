@@ -302,8 +302,7 @@ static bool make_room(struct ds_gather *g, size_t count)
     return g->items;
 }
 
-/* The items stand where the cells will be until they are sorted: a large window has many of both.
- */
+/* The items are sorted by way of where the cells will be: a large window has many of both. */
 static int gather_cells(struct ds_gather *g, struct ds_set *const *sets, unsigned workers,
                         struct ds_window *w)
 {
@@ -314,10 +313,9 @@ static int gather_cells(struct ds_gather *g, struct ds_set *const *sets, unsigne
     w->cells = malloc(most * sizeof *w->cells);
     if (!w->cells || !make_room(g, most))
         return -1;
-    struct ds_sort_item *items = (void *)w->cells;
     for (unsigned i = 0; i < workers; i++)
-        count += collect_cells(&sets[i]->counts, items + count);
-    ds_sort(items, g->items, count, DS_CELL_COUNTRY_SHIFT);
+        count += collect_cells(&sets[i]->counts, g->items + count);
+    ds_sort(g->items, (void *)w->cells, count, DS_CELL_COUNTRY_SHIFT);
     merge_cells(g->items, count, w);
     return 0;
 }

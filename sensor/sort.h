@@ -17,9 +17,9 @@ struct ds_sort_item {
 /* Of a key, the bits that count: DS_SORT_BITS from this one on. */
 #define DS_SORT_BITS 36
 
-/* Sorts by the bits of the key from first_bit on, equal ones in the order they came, into sorted,
- * which has room for count items. What was in items is lost. */
-void ds_sort(struct ds_sort_item *items, struct ds_sort_item *sorted, size_t count,
+/* Sorts by the bits of the key from first_bit on, equal ones in the order they came. spare has room
+ * for count items; what was in it is lost. */
+void ds_sort(struct ds_sort_item *items, struct ds_sort_item *spare, size_t count,
              unsigned first_bit);
 
 #endif

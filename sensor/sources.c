@@ -247,7 +247,7 @@ static void count_collected(const struct ds_table *sources, const struct pair *p
 {
     for (size_t i = 0; i < count + AHEAD; i++) {
         if (i < count)
-            ds_table_prefetch(sources, pairs[i].hash, sizeof(struct ds_source));
+            ds_table_prefetch(sources, pairs[i].hash);
         if (i >= AHEAD)
             count_port(sources, &pairs[i - AHEAD], survey);
     }
@@ -326,16 +326,15 @@ static void name_marks(struct ds_window *w)
 
 static int make_records(const struct gathering *g, struct ds_window *w)
 {
-    struct ds_sort_item *sorted = g->listed + g->listed_count;
     bool moments_known = g->sets[0]->counts.moment_scale != 0;
     w->source_records = malloc((g->listed_count + 1) * sizeof *w->source_records);
     if (!w->source_records)
         return -1;
-    ds_sort(g->listed, sorted, g->listed_count, 0);
+    ds_sort(g->listed, g->listed + g->listed_count, g->listed_count, 0);
     for (size_t i = 0; i < g->listed_count; i++) {
         if (i + AHEAD < g->listed_count)
-            __builtin_prefetch(source_of(&sorted[i + AHEAD]));
-        w->source_records[i] = record_of(source_of(&sorted[i]), moments_known);
+            __builtin_prefetch(source_of(&g->listed[i + AHEAD]));
+        w->source_records[i] = record_of(source_of(&g->listed[i]), moments_known);
     }
     w->source_record_count = g->listed_count;
     return 0;

@@ -29,7 +29,7 @@ static void check(struct ds_sort_item *items, size_t count)
     memcpy(expected, items, count * sizeof *items);
     qsort(expected, count, sizeof *items, by_bits_and_place);
     ds_sort(items, scratch, count, first_bit);
-    assert_memory_equal(scratch, expected, count * sizeof *items);
+    assert_memory_equal(items, expected, count * sizeof *items);
     free(expected);
     free(scratch);
 }
