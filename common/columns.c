@@ -35,6 +35,17 @@ static uint8_t *put_keys(uint8_t *at, const struct ds_cell *cells, size_t n)
     return at;
 }
 
+/* Most cells hold one packet, and a division takes as long as all else here. */
+static uint64_t quotient(const struct ds_cell *c)
+{
+    return c->packets == 1 ? c->bytes : c->bytes / c->packets;
+}
+
+static uint64_t remainder_of(const struct ds_cell *c)
+{
+    return c->packets == 1 ? 0 : c->bytes % c->packets;
+}
+
 static uint8_t *put_column(uint8_t *at, const void *rows, size_t n, unsigned column)
 {
     const struct ds_cell *cells = rows;
@@ -47,11 +58,11 @@ static uint8_t *put_column(uint8_t *at, const void *rows, size_t n, unsigned col
         return at;
     case BYTES:
         for (size_t i = 0; i < n; i++)
-            at = ds_varint_put(at, cells[i].bytes / cells[i].packets);
+            at = ds_varint_put(at, quotient(&cells[i]));
         return at;
     case REMAINDER:
         for (size_t i = 0; i < n; i++)
-            at = ds_varint_put(at, cells[i].bytes % cells[i].packets);
+            at = ds_varint_put(at, remainder_of(&cells[i]));
         return at;
     case REPEATS:
         for (size_t i = 0; i < n; i++)
