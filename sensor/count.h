@@ -212,17 +212,17 @@ static inline uint64_t ds_count_pair_key(uint64_t source_key, uint64_t cell_key)
 
 static inline void ds_count_prefetch_source(const struct ds_hit *h)
 {
-    ds_table_prefetch(&h->counts->sources, h->source_hash, sizeof(struct ds_source));
+    ds_table_prefetch(&h->counts->sources, h->source_hash);
 }
 
 static inline void ds_count_prefetch_pair(const struct ds_hit *h)
 {
-    ds_table_prefetch(&h->counts->pairs, h->pair_hash, sizeof(struct ds_pair));
+    ds_table_prefetch(&h->counts->pairs, h->pair_hash);
 }
 
 static inline void ds_count_prefetch_cell(const struct ds_hit *h)
 {
-    ds_table_prefetch(&h->counts->cells, h->cell_hash, sizeof(struct ds_count_cell));
+    ds_table_prefetch(&h->counts->cells, h->cell_hash);
 }
 
 /* But for the related ones, which the source's record decides about. */
@@ -269,8 +269,7 @@ static inline void ds_count_source(struct ds_hit *h)
     struct ds_counts *c = h->counts;
     uint32_t service = ds_count_service(h->cell_key);
     bool is_new;
-    struct ds_source *s =
-        ds_table_upsert(&c->sources, h->source_key, h->source_hash, sizeof *s, &is_new);
+    struct ds_source *s = ds_table_upsert_half(&c->sources, h->source_key, h->source_hash, &is_new);
     if (!s) {
         c->overflow[DS_OVERFLOW_SOURCES]++;
         return;
@@ -283,7 +282,8 @@ static inline void ds_count_source(struct ds_hit *h)
     h->pair_key = known ? DS_COUNT_PAIR_KNOWN : h->pair_key;
     h->pair_hash = known ? c->known_pair_hash : h->pair_hash;
     s->service = service;
-    s->packets += s->packets != UINT32_MAX;
+    s->packets++;
+    s->packets -= s->packets == 0;
     ds_count_visit(s, h);
     s->classes |= (uint8_t)(1u << ds_count_cell_class(h->cell_key));
     s->classes |= ds_count_protocols[(uint8_t)(h->cell_key >> DS_CELL_PROTO_SHIFT)];
@@ -312,7 +312,7 @@ static inline void ds_count_origin(struct ds_hit *h)
     bool is_new, survey = ds_survey_has(h->counts->survey, (uint32_t)h->source_key);
     h->cell_key |= (uint64_t)survey << DS_CELL_SURVEY_SHIFT;
     struct ds_source *s =
-        ds_table_upsert(&h->counts->sources, h->source_key, h->source_hash, sizeof *s, &is_new);
+        ds_table_upsert_half(&h->counts->sources, h->source_key, h->source_hash, &is_new);
     if (!s)
         return;
     s->country = h->country;

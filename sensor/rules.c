@@ -52,7 +52,7 @@ void ds_rules_examine(struct ds_rule_pending *pending, struct ds_rule_counts *c,
         h->rule = matched[i];
         h->key = source_key(p, matched[i]);
         h->hash = ds_hash(c->sources.key, h->key);
-        ds_table_prefetch(&c->sources, h->hash, sizeof(struct ds_rule_source));
+        ds_table_prefetch(&c->sources, h->hash);
     }
 }
 

@@ -19,6 +19,7 @@ static size_t bytes_of(const struct ds_table *t, size_t slots)
 static void set_slots(struct ds_table *t, size_t slots)
 {
     t->mask = slots - 1;
+    t->line_mask = bytes_of(t, slots) - DS_TABLE_LINE;
     t->guard = guard_of(slots);
 }
 
@@ -139,7 +140,7 @@ static size_t bucket_of(const struct ds_table *t, size_t slot)
 static void settle(struct ds_table *t, size_t slot)
 {
     uint64_t hash = ds_hash(t->key, key_at(t, slot) & t->key_mask);
-    size_t to = bucket_of(t, hash & t->mask);
+    size_t to = (hash & t->line_mask) / t->entry_bytes;
     if (to == bucket_of(t, slot))
         return;
     uint8_t entry[DS_TABLE_LINE], *from = t->entries + bytes_of(t, slot);

@@ -29,7 +29,8 @@
 
 struct ds_table {
     uint8_t *entries;
-    size_t mask; /* slots - 1, slots a power of two */
+    size_t mask;      /* slots - 1, slots a power of two */
+    size_t line_mask; /* of a hash, which bits are the place of its bucket, in bytes */
     size_t used;
     size_t guard;                  /* at this many entries it grows or refuses */
     size_t slots_max;              /* it grows to these: what it was made for, or less */
@@ -58,10 +59,9 @@ void ds_table_release(struct ds_table *t);
 /* Makes it larger. False at its limit, without allowance or without memory. */
 bool ds_table_grow(struct ds_table *t);
 
-static inline void ds_table_prefetch(const struct ds_table *t, uint64_t hash, uint32_t entry_bytes)
+static inline void ds_table_prefetch(const struct ds_table *t, uint64_t hash)
 {
-    size_t per_line = DS_TABLE_LINE / entry_bytes;
-    __builtin_prefetch(t->entries + (hash & t->mask & ~(per_line - 1)) * entry_bytes, 1);
+    __builtin_prefetch(t->entries + (hash & t->line_mask), 1);
 }
 
 /* Which of four keys side by side are equal to a key: a bit each. */
@@ -105,21 +105,22 @@ static inline void *ds_table_upsert_masked(struct ds_table *t, uint64_t key, uin
                                            uint32_t entry_bytes, uint64_t mask, bool *is_new)
 {
     size_t per_line = DS_TABLE_LINE / entry_bytes;
-    for (size_t at = hash & t->mask & ~(per_line - 1);; at = (at + per_line) & t->mask) {
-        uint8_t *line = t->entries + at * entry_bytes;
+    for (size_t at = hash & t->line_mask;; at = (at + DS_TABLE_LINE) & t->line_mask) {
+        uint8_t *line = t->entries + at;
         /* The key's own place before the first free one: no selection, which would be a branch. */
         unsigned places = ds_table_match(line, key, entry_bytes, mask) |
                           ds_table_match(line, 0, entry_bytes, mask) << per_line;
         if (__builtin_expect(!places, 0))
             continue;
         unsigned place = (unsigned)__builtin_ctz(places);
+        size_t used = t->used + place / per_line;
         *is_new = false;
-        if (__builtin_expect(t->used + place / per_line > t->guard, 0))
+        if (__builtin_expect(used > t->guard, 0))
             return ds_table_grow(t)
                        ? ds_table_upsert_masked(t, key, hash, entry_bytes, mask, is_new)
                        : NULL;
         *is_new = place / per_line;
-        t->used += place / per_line;
+        t->used = used;
         uint8_t *entry = line + place % per_line * entry_bytes;
         *(uint64_t *)(void *)entry |= key;
         return entry;
@@ -133,13 +134,39 @@ static inline void *ds_table_upsert(struct ds_table *t, uint64_t key, uint64_t h
     return ds_table_upsert_masked(t, key, hash, entry_bytes, DS_TABLE_WHOLE_KEY, is_new);
 }
 
+/* The same for entries of half a line, most of whose keys are there: only whether one is decides a
+ * branch, not in which half. */
+static inline void *ds_table_upsert_half(struct ds_table *t, uint64_t key, uint64_t hash,
+                                         bool *is_new)
+{
+    enum { HALF = DS_TABLE_LINE / 2 };
+    for (size_t at = hash & t->line_mask;; at = (at + DS_TABLE_LINE) & t->line_mask) {
+        uint8_t *entry = t->entries + at;
+        uint64_t first = *(const uint64_t *)(const void *)entry;
+        uint64_t second = *(const uint64_t *)(const void *)(entry + HALF);
+        bool in_first = (first == key) | ((first == 0) & (second != key));
+        entry += in_first ? 0 : HALF;
+        uint64_t *found = (uint64_t *)(void *)entry;
+        *is_new = false;
+        if (__builtin_expect(*found == key, 1))
+            return entry;
+        if (*found != 0)
+            continue;
+        if (t->used + 1 > t->guard)
+            return ds_table_grow(t) ? ds_table_upsert_half(t, key, hash, is_new) : NULL;
+        *is_new = true;
+        t->used++;
+        *found = key;
+        return entry;
+    }
+}
+
 /* The entry of the key, or NULL; where the key is the whole first member. */
 static inline void *ds_table_find(const struct ds_table *t, uint64_t key, uint64_t hash,
                                   uint32_t entry_bytes)
 {
-    size_t per_line = DS_TABLE_LINE / entry_bytes;
-    for (size_t at = hash & t->mask & ~(per_line - 1);; at = (at + per_line) & t->mask) {
-        uint8_t *line = t->entries + at * entry_bytes;
+    for (size_t at = hash & t->line_mask;; at = (at + DS_TABLE_LINE) & t->line_mask) {
+        uint8_t *line = t->entries + at;
         unsigned match = ds_table_match(line, key, entry_bytes, DS_TABLE_WHOLE_KEY);
         if (match)
             return line + (unsigned)__builtin_ctz(match) * entry_bytes;

@@ -112,7 +112,7 @@ static void plan_part(struct ds_echo *e, uint32_t id, enum ds_victim_kind kind, 
     unsigned i = e->part_count++;
     e->parts[i].key = ds_victim_part_key(id, kind, value);
     e->parts[i].hash = ds_hash(t->key, e->parts[i].key);
-    ds_table_prefetch(t, e->parts[i].hash, sizeof(struct ds_victim_part));
+    ds_table_prefetch(t, e->parts[i].hash);
 }
 
 struct ds_victim *ds_victims_find(struct ds_echo *e)

@@ -102,7 +102,7 @@ void ds_victims_finish(struct ds_victims *v);
 
 static inline void ds_victims_prefetch(const struct ds_echo *e)
 {
-    ds_table_prefetch(&e->victims->victims, e->victim_hash, sizeof(struct ds_victim));
+    ds_table_prefetch(&e->victims->victims, e->victim_hash);
 }
 
 /* The first step of counting a packet: its victim; prefetches for the second. Returns the victim

@@ -30,7 +30,9 @@ static uint64_t *upsert(struct ds_table *t, uint64_t k, bool *is_new)
         return ds_table_upsert(t, k, hash, sizeof(struct entry8), is_new);
     case 16:
         return ds_table_upsert(t, k, hash, sizeof(struct entry16), is_new);
-    case 32:
+    case 32: /* two ways to the same entries, by turns */
+        if ((hash >> 40 ^ t->used) & 1)
+            return ds_table_upsert_half(t, k, hash, is_new);
         return ds_table_upsert(t, k, hash, sizeof(struct entry32), is_new);
     default:
         return ds_table_upsert(t, k, hash, sizeof(struct entry64), is_new);
@@ -82,12 +84,12 @@ static void test_against_array(void **state)
 }
 
 /* Grows to its limit, refuses new keys there, still finds all old ones, and ends every probe. */
-static void check_limit(const struct ds_hash_key *hash_key, uint64_t stride)
+static void check_limit(uint32_t entry_bytes, const struct ds_hash_key *hash_key, uint64_t stride)
 {
     struct ds_table t;
     const size_t slots_max = 4 * DS_TABLE_SLOTS_MIN, guard = slots_max / 4 * 3;
     bool is_new;
-    assert_int_equal(ds_table_init(&t, 16, slots_max + slots_max / 2, hash_key), 0);
+    assert_int_equal(ds_table_init(&t, entry_bytes, slots_max + slots_max / 2, hash_key), 0);
     assert_int_equal(t.mask + 1, DS_TABLE_SLOTS_MIN);
     for (uint64_t k = 1; k <= guard; k++)
         assert_non_null(upsert(&t, k * stride, &is_new));
@@ -108,8 +110,10 @@ static void check_limit(const struct ds_hash_key *hash_key, uint64_t stride)
 
 static void test_limit(void **state)
 {
-    check_limit(&key, 1);
-    check_limit(&key, UINT64_C(1) << 32);
+    for (uint32_t bytes = 16; bytes <= 32; bytes *= 2) {
+        check_limit(bytes, &key, 1);
+        check_limit(bytes, &key, UINT64_C(1) << 32);
+    }
 }
 
 /* A bound below the smallest table gives the smallest table. */
@@ -134,7 +138,7 @@ static void test_equal_hashes(void **state)
     for (size_t i = 0; i < COUNT(keys); i++) {
         do
             candidate++;
-        while ((ds_hash(&key, candidate) & t.mask) != 5);
+        while ((ds_hash(&key, candidate) & t.line_mask) != 5 * DS_TABLE_LINE);
         keys[i] = candidate;
         uint64_t *e = upsert(&t, keys[i], &is_new);
         assert_non_null(e);
@@ -160,8 +164,7 @@ static uint64_t key_of_hash(uint64_t hash)
     return (hash ^ hash >> 32) * inverse;
 }
 
-/* Ways to crowd a table whose size is below 2^20: the low 20 bits of a hash from a random number.
- */
+/* Ways to crowd a table of less than 2^20 slots: the place of a hash, from a random number. */
 enum crowd { CROWD_EVEN, CROWD_ONE_PLACE, CROWD_END, CROWD_END_AND_EVEN, CROWD_PARTS, CROWDS };
 
 static uint64_t crowded(enum crowd crowd, uint64_t r)
@@ -205,7 +208,8 @@ static uint64_t draw_key(const struct growth *g, enum crowd crowd, uint64_t *see
 {
     for (;;) {
         uint64_t r = draw(seed);
-        uint64_t k = key_of_hash((r & ~UINT64_C(0xfffff)) | crowded(crowd, r >> 7));
+        uint64_t place = crowded(crowd, r >> 7) * g->t.entry_bytes; /* in bytes: 26 bits */
+        uint64_t k = key_of_hash((r & ~UINT64_C(0x3ffffff)) | place);
         if (k && (!g->is_masked || (k & ~OWN_MASK) == 0))
             return k;
     }
@@ -346,7 +350,7 @@ static void test_clear_shrinks(void **state)
     ds_table_finish(&t);
 }
 
-/* The hash itself, for many keys: shares are even, and neighbours spread over the low bits. */
+/* The hash itself, for many keys: shares are even, and neighbours spread over lines. */
 static void test_hash_spread(void **state)
 {
     uint64_t seed = 1;
@@ -358,7 +362,7 @@ static void test_hash_spread(void **state)
             unsigned share = ds_hash_share(hash, COUNT(shares));
             assert_true(share < COUNT(shares));
             shares[share]++;
-            low[hash % COUNT(low)]++;
+            low[hash / DS_TABLE_LINE % COUNT(low)]++;
         }
         for (size_t i = 0; i < COUNT(shares); i++)
             assert_in_range(shares[i], 500, 2000);
@@ -377,7 +381,7 @@ static double probes_per_key(const struct ds_hash_key *k, uint64_t first, uint64
     bool taken[SLOTS] = {false};
     unsigned probes = 0;
     for (uint64_t i = 0; i < USED; i++) {
-        size_t at = ds_hash(k, first + i * stride) & (SLOTS - 1) & ~(size_t)1;
+        size_t at = ds_hash(k, first + i * stride) / DS_TABLE_LINE * 2 % SLOTS;
         for (probes++; taken[at]; probes++)
             at = (at + 1) & (SLOTS - 1);
         taken[at] = true;
