@@ -90,12 +90,13 @@ static __attribute__((noinline)) void note_echo(const struct ds_batch_view *b, s
         return;
     e->ms = s->ms;
     e->victims = &c->victims;
-    ds_victims_prefetch(e);
     b->echoes->count++;
 }
 
 static void count_echoes(struct ds_echoes *echoes, const struct ds_geo *geo)
 {
+    for (size_t i = 0; i < echoes->count; i++)
+        ds_victims_prefetch(&echoes->list[i]);
     for (size_t i = 0; i < echoes->count; i++) {
         struct ds_victim *fresh = ds_victims_find(&echoes->list[i]);
         if (fresh)
@@ -106,12 +107,21 @@ static void count_echoes(struct ds_echoes *echoes, const struct ds_geo *geo)
     echoes->count = 0;
 }
 
-/* Signatures of files, while the snap is in the cache. */
+/* Signatures of files, while the snap is in the cache. Parses it again, likewise: with them, that
+ * is little; without them, most packets stay in registers. */
+static __attribute__((noinline)) void match_rules(const struct ds_batch_view *b,
+                                                  const struct ds_snap *s, struct ds_counts *c)
+{
+    struct ds_packet p;
+    ds_parse(s->bytes, s->captured, b->key, &p);
+    ds_rules_examine(b->matches, &c->rules, &p, s->bytes, s->captured);
+}
+
 static inline void examine_rules(const struct ds_batch_view *b, const struct ds_snap *s,
-                                 struct ds_counts *c, const struct ds_packet *p)
+                                 struct ds_counts *c)
 {
     if (atomic_load_explicit(&c->rules.rules, memory_order_relaxed))
-        ds_rules_examine(b->matches, &c->rules, p, s->bytes, s->captured);
+        match_rules(b, s, c);
 }
 
 /* Any packet. False: it is counted already, as outside or malformed. */
@@ -147,7 +157,7 @@ static __attribute__((noinline)) bool examine_any(const struct ds_batch_view *b,
     if (p.is_v6)
         h->country = b->geo ? ds_geo_find6(b->geo, s->bytes + 8) : DS_GEO_UNKNOWN;
     send(b, c, &p, &v, h);
-    examine_rules(b, s, c, &p);
+    examine_rules(b, s, c);
     return true;
 }
 
@@ -173,7 +183,7 @@ static inline bool examine(const struct ds_batch_view *b, const struct ds_snap *
         }
         h->country = DS_COUNT_COUNTRY_LATER;
         send(b, c, &p, &v, h);
-        examine_rules(b, s, c, &p);
+        examine_rules(b, s, c);
     }
     h->moment = (uint8_t)(s->ms * c->moment_scale >> 40);
     c->books[DS_BOOK_LATE] += s->late;
