@@ -192,30 +192,45 @@ static bool send_snap(struct ds_dispatch *d, struct ds_ring *r, const struct ds_
     return true;
 }
 
+/* Of a frame that belongs there. Returns the worker to count it. */
+static inline unsigned make_snap(const struct ds_dispatch *d, const struct ds_frame *f,
+                                 struct ds_schedule_place place, struct ds_snap *snap)
+{
+    struct ds_network n;
+    enum ds_malformed malformed = ds_link_strip_fast(f, d->settings.tunnels, &n);
+    bool is_packet = malformed == DS_MALFORMED_COUNT;
+    snap->epoch = place.epoch;
+    snap->ms = place.ms;
+    snap->late = place.late;
+    snap->malformed = (uint8_t)malformed;
+    snap->is_packet = is_packet;
+    snap->captured = 0;
+    if (!is_packet)
+        return 0;
+    snap->bytes = n.data;
+    snap->captured = (uint16_t)(n.captured < DS_SNAP_BYTES ? n.captured : DS_SNAP_BYTES);
+    return worker_of(d, &n);
+}
+
 static void dispatch(struct ds_dispatch *d, const struct ds_frame *f)
 {
-    struct ds_network n = {0};
-    enum ds_malformed malformed = ds_link_strip_fast(f, d->settings.tunnels, &n);
-    struct ds_snap snap = {
-        .bytes = n.data,
-        .captured = (uint16_t)(n.captured < DS_SNAP_BYTES ? n.captured : DS_SNAP_BYTES),
-        .is_packet = malformed == DS_MALFORMED_COUNT,
-        .malformed = (uint8_t)malformed,
-    };
+    struct ds_snap snap;
     struct ds_schedule_place place = find_place(d, f->time_ns);
-    snap.epoch = place.epoch;
-    snap.ms = place.ms;
-    snap.late = place.late;
-    unsigned worker = snap.is_packet ? worker_of(d, &n) : 0;
-    struct ds_close *open = &d->open[snap.epoch % DS_WORKER_SETS];
-    if (!d->settings.own) {
-        bool sent = send_snap(d, d->settings.rings[worker], &snap);
-        open->received += sent;
-        open->dropped_ring += !sent;
-    } else if (worker == d->settings.share) {
-        open->received++;
-        d->own[d->own_count++] = snap;
-    }
+    unsigned worker = make_snap(d, f, place, &snap);
+    bool sent = send_snap(d, d->settings.rings[worker], &snap);
+    struct ds_close *open = &d->open[place.epoch % DS_WORKER_SETS];
+    open->received += sent;
+    open->dropped_ring += !sent;
+}
+
+/* The same where this thread counts: no copy. */
+static inline void keep_own(struct ds_dispatch *d, const struct ds_frame *f)
+{
+    struct ds_schedule_place place = find_place(d, f->time_ns); /* may count those before */
+    if (make_snap(d, f, place, &d->own[d->own_count]) != d->settings.share)
+        return;
+    d->open[place.epoch % DS_WORKER_SETS].received++;
+    d->own_count++;
 }
 
 /* As the timeline: nobody watched for so long, or another capture begins. In floating point, here
@@ -268,7 +283,10 @@ void *ds_dispatch_run(void *arg)
         for (int i = 0; i < n; i++) {
             if (d->settings.speed > 0)
                 pace(d, frames[i].time_ns);
-            dispatch(d, &frames[i]);
+            if (d->settings.own)
+                keep_own(d, &frames[i]);
+            else
+                dispatch(d, &frames[i]);
         }
         count_own(d); /* the frames are gone with the next read */
         take_news(d);

@@ -129,9 +129,10 @@ static void finish_counting(struct ds_worker *w)
 void ds_worker_count(struct ds_worker *w, const struct ds_snap *snaps, size_t n)
 {
     w->batch.view.geo = take_geo(w);
+    uint32_t epoch = w->recent ? w->recent->epoch : 0; /* none has this number */
     for (size_t i = 0; i < n; i++)
-        if (!w->recent || snaps[i].epoch != w->recent->epoch)
-            open_set(w, snaps[i].epoch);
+        if (snaps[i].epoch != epoch)
+            epoch = open_set(w, snaps[i].epoch)->epoch;
     w->count(&w->batch, snaps, n);
 }
 
