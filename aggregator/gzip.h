@@ -8,8 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define DS_GZIP_LEVEL                                                                              \
-    1 /* of the bytes of a series it leaves a tenth, in a third of level 6's time */
+/* Of 470 KB of a top table level 1 leaves 5.3 % and level 6 4.5 %; of 20 MB of a series 2.0 % and
+ * 1.7 %, and level 6 takes twice the time. */
+#define DS_GZIP_LEVEL 1
 
 struct ds_gzip;
 

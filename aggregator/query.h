@@ -43,7 +43,7 @@
 /* What one question may cost: windows that there can be in its period, once for each series of
  * them. 38 years of minutes. */
 #define DS_QUERY_COST_MAX           UINT64_C(20000000)
-/* The same where the sources of each window are read, which is a thousand times as much. */
+/* The same where all source records of each window are read; 34 days of minutes. */
 #define DS_QUERY_COST_SOURCES_MAX   UINT64_C(50000)
 
 enum ds_query_kind {
