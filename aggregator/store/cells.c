@@ -4,16 +4,8 @@
  * by port and country alone; the other kinds are summed from them here.
  */
 #include "facts.h"
-#include "merge_runs.h"
-
-#include <string.h>
 
 #define KEYS_OF_CLASS (UINT64_C(1) << 40)
-
-/* Keys that may be wanted: a stretch, or one in each class. */
-struct stretch {
-    uint64_t first, last;
-};
 
 static size_t stretches_of(const struct fact_request *ask, struct stretch out[DS_CLASS_COUNT])
 {
@@ -75,85 +67,44 @@ static const char *const of_levels[] = {
     [LEVEL_DAY] = OF_LEVEL("day"),
 };
 
-/* The walk of one stretch of keys. */
-struct walk {
-    const struct piece *piece;
-    const struct fact_request *ask;
-    struct stretch keys;
-    cell_fn *each;
-    void *arg;
-    bool sums_countries; /* of a port in a window */
-    /* The port being summed. */
-    struct ds_chunk_cell port;
-    bool has_port;
-    int64_t start_s, sensor;
-};
-
-static int finish_port(struct walk *w)
+void ds_cells_begin(struct cells *c, struct store_file *f, const struct piece *piece,
+                    const struct fact_request *ask)
 {
-    if (!w->has_port)
-        return 0;
-    w->has_port = false;
-    return w->each(w->arg, w->start_s, &w->port);
+    *c = (struct cells){.file = f, .piece = piece, .ask = ask};
+    c->stretch_count = stretches_of(ask, c->stretches);
+    c->sums_countries = piece->level == LEVEL_WINDOW && ask->fact == FACT_PORT;
 }
 
-static int add_to_port(struct walk *w, int64_t start_s, int64_t sensor,
-                       const struct ds_chunk_cell *cell)
+void ds_cells_finish(struct cells *c)
 {
-    uint64_t key = cell->key & KEY_WITHOUT_COUNTRY;
-    if (!w->has_port || w->port.key != key || w->start_s != start_s || w->sensor != sensor) {
-        int result = finish_port(w);
-        if (result != 0)
-            return result;
-        w->port = (struct ds_chunk_cell){.key = key, .windows = 1};
-        w->has_port = true;
-        w->start_s = start_s;
-        w->sensor = sensor;
-    }
-    w->port.packets += cell->packets;
-    w->port.bytes += cell->bytes;
-    w->port.survey_packets += cell->survey_packets;
-    w->port.sources_peak += cell->sources_peak;
-    w->port.is_inexact = w->port.is_inexact || cell->is_inexact;
-    return 0;
+    sqlite3_finalize(c->stmt);
+    ds_chunk_finish(&c->chunk);
+    c->stmt = NULL;
 }
 
-static int take_cell(struct walk *w, int64_t start_s, int64_t sensor, struct ds_chunk_cell *cell)
+/* 1, 0 where there is no more, -1. */
+static int begin_stretch(struct cells *c, struct ds_error *err)
 {
-    const struct ds_filter *f = w->ask->filter;
-    int64_t at_s = w->piece->level == LEVEL_HOUR ? start_s + cell->slot * HOUR_S : start_s;
-    if (at_s < w->piece->from_s || at_s >= w->piece->to_s ||
-        (f->has_proto && (uint8_t)(cell->key >> 32) != f->proto))
+    const struct piece *piece = c->piece;
+    const struct ds_range range = {piece->from_s, piece->to_s, c->ask->sensor};
+    sqlite3_finalize(c->stmt);
+    c->stmt = NULL;
+    if (c->next_stretch == c->stretch_count)
         return 0;
-    if (w->ask->fact != FACT_PORT && f->has_country && (ds_country)cell->key != f->country)
-        return 0;
-    if (w->piece->at_s >= 0)
-        at_s = w->piece->at_s;
-    if (w->sums_countries)
-        return add_to_port(w, at_s, sensor, cell);
-    if (w->ask->fact == FACT_SUMS)
-        cell->key &= KEY_WITHOUT_PORT;
-    return w->each(w->arg, at_s, cell);
-}
-
-static int take_chunk(struct walk *w, struct store_file *f, struct ds_chunk *chunk,
-                      sqlite3_stmt *stmt, struct ds_error *err)
-{
-    const char *why;
-    struct ds_chunk_cell cell;
-    const void *data = sqlite3_column_blob(stmt, 0);
-    int got = ds_chunk_open(chunk, data, (size_t)sqlite3_column_bytes(stmt, 0), &why);
-    if (got != 0)
-        return got < 0 ? ds_error(err, DS_FAILURE, "out of memory")
-                       : ds_sqlite_damaged(f, "a chunk", why, err);
-    ds_chunk_seek(chunk, w->keys.first);
-    while ((got = ds_chunk_next(chunk, &cell)) > 0 && cell.key <= w->keys.last) {
-        int result =
-            take_cell(w, sqlite3_column_int64(stmt, 1), sqlite3_column_int64(stmt, 2), &cell);
-        if (result != 0)
-            return result;
-    }
-    return got < 0 ? ds_sqlite_damaged(f, "a chunk", "its figures cannot be", err) : 0;
+    struct stretch keys = c->stretches[c->next_stretch++];
+    if (c->ask->fact == FACT_SUMS && piece->level != LEVEL_WINDOW)
+        keys.first &= KEY_WITHOUT_PORT; /* that is 0 there */
+    c->stmt = ds_sqlite_prepare(c->file, of_levels[piece->level], err);
+    if (!c->stmt)
+        return -1;
+    ds_sqlite_bind_range(c->stmt, &range);
+    ds_sqlite_bind_int(c->stmt, ":below", piece->below);
+    ds_sqlite_bind_int(c->stmt, ":open", piece->only_open);
+    ds_sqlite_bind_int(c->stmt, ":kind", ds_fact_chunks(c->ask->fact));
+    ds_sqlite_bind_int(c->stmt, ":first", (int64_t)keys.first);
+    ds_sqlite_bind_int(c->stmt, ":last", (int64_t)keys.last);
+    c->keys = keys;
+    return 1;
 }
 
 static bool is_enough(const struct store_file *f)
@@ -162,54 +113,131 @@ static bool is_enough(const struct store_file *f)
     return store->is_enough && store->is_enough(store->is_enough_arg);
 }
 
-static int walk_stretch(struct walk *w, struct store_file *f, sqlite3_stmt *stmt,
-                        struct ds_error *err)
+/* 1, 0 where there is no more, -1. */
+static int open_chunk(struct cells *c, struct ds_error *err)
 {
-    struct ds_chunk chunk = {0};
-    int result;
-    while ((result = ds_sqlite_step(f, stmt, err)) == 1) {
-        if (is_enough(f)) {
-            result =
-                ds_error(err, DS_DATABASE, "store %s: the reading was ended", f->store->directory);
-            break;
-        }
-        result = take_chunk(w, f, &chunk, stmt, err);
-        if (result != 0)
-            break;
+    const char *why;
+    int row = 0;
+    while (!c->stmt || (row = ds_sqlite_step(c->file, c->stmt, err)) == 0) {
+        int begun = begin_stretch(c, err);
+        if (begun <= 0)
+            return begun;
     }
-    ds_chunk_finish(&chunk);
-    return result == 0 ? finish_port(w) : result;
+    if (row < 0)
+        return -1;
+    if (is_enough(c->file))
+        return ds_error(err, DS_DATABASE, "store %s: the reading was ended",
+                        c->file->store->directory);
+    const void *data = sqlite3_column_blob(c->stmt, 0);
+    int opened = ds_chunk_open(&c->chunk, data, (size_t)sqlite3_column_bytes(c->stmt, 0), &why);
+    if (opened != 0)
+        return opened < 0 ? ds_error(err, DS_FAILURE, "out of memory")
+                          : ds_sqlite_damaged(c->file, "a chunk", why, err);
+    c->start_s = sqlite3_column_int64(c->stmt, 1);
+    c->sensor = sqlite3_column_int64(c->stmt, 2);
+    ds_chunk_seek(&c->chunk, c->keys.first);
+    return 1;
+}
+
+static bool is_wanted(const struct cells *c, const struct cell_at *cell)
+{
+    const struct ds_filter *f = c->ask->filter;
+    if (cell->at_s < c->piece->from_s || cell->at_s >= c->piece->to_s)
+        return false;
+    if (f->has_proto && (uint8_t)(cell->cell.key >> 32) != f->proto)
+        return false;
+    return c->ask->fact == FACT_PORT || !f->has_country || (ds_country)cell->cell.key == f->country;
+}
+
+/* The next as it is stored: 1, 0, -1. */
+static int next_stored(struct cells *c, struct cell_at *out, struct ds_error *err)
+{
+    for (;;) {
+        int got = ds_chunk_next(&c->chunk, &out->cell);
+        if (got < 0)
+            return ds_sqlite_damaged(c->file, "a chunk", "its figures cannot be", err);
+        if (got == 0 || out->cell.key > c->keys.last) {
+            got = open_chunk(c, err);
+            if (got <= 0)
+                return got;
+            continue;
+        }
+        out->sensor = c->sensor;
+        out->at_s = c->start_s;
+        if (c->piece->level == LEVEL_HOUR)
+            out->at_s += out->cell.slot * HOUR_S;
+        if (!is_wanted(c, out))
+            continue;
+        if (c->piece->at_s >= 0)
+            out->at_s = c->piece->at_s;
+        return 1;
+    }
+}
+
+static bool is_same_port(const struct cell_at *port, const struct cell_at *cell)
+{
+    return port->at_s == cell->at_s && port->sensor == cell->sensor &&
+           port->cell.key == (cell->cell.key & KEY_WITHOUT_COUNTRY);
+}
+
+static void add_country(struct cell_at *port, const struct ds_chunk_cell *cell)
+{
+    port->cell.packets += cell->packets;
+    port->cell.bytes += cell->bytes;
+    port->cell.survey_packets += cell->survey_packets;
+    port->cell.sources_peak += cell->sources_peak;
+    port->cell.is_inexact = port->cell.is_inexact || cell->is_inexact;
+}
+
+/* The next port, when the cell of another one comes. */
+static int next_port(struct cells *c, struct cell_at *out, struct ds_error *err)
+{
+    struct cell_at cell;
+    int got;
+    while ((got = next_stored(c, &cell, err)) > 0) {
+        if (c->has_port && is_same_port(&c->port, &cell)) {
+            add_country(&c->port, &cell.cell);
+            continue;
+        }
+        struct cell_at done = c->port;
+        bool had_port = c->has_port;
+        c->port = cell;
+        c->port.cell.key &= KEY_WITHOUT_COUNTRY;
+        c->has_port = true;
+        if (had_port) {
+            *out = done;
+            return 1;
+        }
+    }
+    if (got < 0 || !c->has_port)
+        return got;
+    c->has_port = false;
+    *out = c->port;
+    return 1;
+}
+
+int ds_cells_next(struct cells *c, struct cell_at *out, struct ds_error *err)
+{
+    if (c->sums_countries)
+        return next_port(c, out, err);
+    int got = next_stored(c, out, err);
+    if (got > 0 && c->ask->fact == FACT_SUMS)
+        out->cell.key &= KEY_WITHOUT_PORT;
+    return got;
 }
 
 int ds_cells_walk(struct store_file *f, const struct piece *piece, const struct fact_request *ask,
                   cell_fn *each, void *arg, struct ds_error *err)
 {
-    struct stretch stretches[DS_CLASS_COUNT];
-    size_t count = stretches_of(ask, stretches);
-    const struct ds_range range = {piece->from_s, piece->to_s, ask->sensor};
-    bool is_window = piece->level == LEVEL_WINDOW;
-    int result = 0;
-    for (size_t i = 0; i < count && result == 0; i++) {
-        sqlite3_stmt *stmt = ds_sqlite_prepare(f, of_levels[piece->level], err);
-        if (!stmt)
-            return -1;
-        struct walk w = {.piece = piece,
-                         .ask = ask,
-                         .keys = stretches[i],
-                         .each = each,
-                         .arg = arg,
-                         .sums_countries = is_window && ask->fact == FACT_PORT};
-        if (ask->fact == FACT_SUMS && !is_window) { /* their port is 0 */
-            w.keys.first &= KEY_WITHOUT_PORT;
-        }
-        ds_sqlite_bind_range(stmt, &range);
-        ds_sqlite_bind_int(stmt, ":below", piece->below);
-        ds_sqlite_bind_int(stmt, ":open", piece->only_open);
-        ds_sqlite_bind_int(stmt, ":kind", ds_fact_chunks(ask->fact));
-        ds_sqlite_bind_int(stmt, ":first", (int64_t)w.keys.first);
-        ds_sqlite_bind_int(stmt, ":last", (int64_t)w.keys.last);
-        result = walk_stretch(&w, f, stmt, err);
-        sqlite3_finalize(stmt);
+    struct cells c;
+    struct cell_at cell;
+    int result;
+    ds_cells_begin(&c, f, piece, ask);
+    while ((result = ds_cells_next(&c, &cell, err)) > 0) {
+        result = each(arg, cell.at_s, &cell.cell);
+        if (result != 0)
+            break;
     }
+    ds_cells_finish(&c);
     return result;
 }

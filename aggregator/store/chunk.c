@@ -72,43 +72,52 @@ static uint8_t *put_slot_counts(uint8_t *to, const struct ds_chunk_cell *cells, 
     return to;
 }
 
-static uint64_t value_of(const struct ds_chunk_cell *cells, size_t i, uint32_t windows_max,
-                         enum ds_chunk_column column)
-{
-    const struct ds_chunk_cell *c = &cells[i];
-    switch (column) {
-    case DS_CHUNK_SLOT:
-        return is_new_key(cells, i) ? c->slot : c->slot - c[-1].slot - 1;
-    case DS_CHUNK_PACKETS:
-        return c->packets - 1;
-    case DS_CHUNK_BYTES:
-        return c->bytes / c->packets;
-    case DS_CHUNK_REMAINDER:
-        return c->bytes % c->packets;
-    case DS_CHUNK_WINDOWS:
-        return lesser(c->packets, windows_max) - c->windows;
-    case DS_CHUNK_REPEATS:
-        return c->packets - c->windows + 1 - c->sources_peak;
-    case DS_CHUNK_SURVEY:
-        return c->survey_packets;
-    case DS_CHUNK_INEXACT:
-        return c->is_inexact;
-    case DS_CHUNK_FIRST:
-        return c->first;
-    default:
-        return c->last - c->first;
-    }
-}
+/* Of each cell the value, in one loop: this is most of the work of taking a window in. */
+#define PUT_EACH(value)                                                                            \
+    for (const struct ds_chunk_cell *c = cells; c < cells + count; c++)                            \
+    to = put_varint(to, (value))
 
 static uint8_t *put_column(uint8_t *to, const struct ds_chunk_cell *cells, size_t count,
                            uint32_t windows_max, enum ds_chunk_column column)
 {
-    if (column == DS_CHUNK_KEY)
+    switch (column) {
+    case DS_CHUNK_KEY:
         return put_keys(to, cells, count);
-    if (column == DS_CHUNK_SLOTS)
+    case DS_CHUNK_SLOTS:
         return put_slot_counts(to, cells, count);
-    for (size_t i = 0; i < count; i++)
-        to = put_varint(to, value_of(cells, i, windows_max, column));
+    case DS_CHUNK_SLOT:
+        PUT_EACH(is_new_key(cells, (size_t)(c - cells)) ? c->slot : c->slot - c[-1].slot - 1);
+        return to;
+    case DS_CHUNK_PACKETS:
+        PUT_EACH(c->packets - 1);
+        return to;
+    case DS_CHUNK_BYTES:
+        PUT_EACH(c->packets == 1 ? c->bytes : c->bytes / c->packets);
+        return to;
+    case DS_CHUNK_REMAINDER:
+        PUT_EACH(c->packets == 1 ? 0 : c->bytes % c->packets);
+        return to;
+    case DS_CHUNK_WINDOWS:
+        PUT_EACH(lesser(c->packets, windows_max) - c->windows);
+        return to;
+    case DS_CHUNK_REPEATS:
+        PUT_EACH(c->packets - c->windows + 1 - c->sources_peak);
+        return to;
+    case DS_CHUNK_SURVEY:
+        PUT_EACH(c->survey_packets);
+        return to;
+    case DS_CHUNK_INEXACT:
+        PUT_EACH(c->is_inexact);
+        return to;
+    case DS_CHUNK_FIRST:
+        PUT_EACH(c->first);
+        return to;
+    case DS_CHUNK_LAST:
+        PUT_EACH(c->last - c->first);
+        return to;
+    case DS_CHUNK_COLUMNS:
+        break;
+    }
     return to;
 }
 
@@ -347,7 +356,10 @@ static bool next_key(struct ds_chunk *c)
         return false;
     uint64_t above = take(&c->at[DS_CHUNK_KEY]), slots = take(&c->at[DS_CHUNK_SLOTS]);
     uint64_t key = above + c->key + !c->is_first_key;
+    ds_country country = (ds_country)key;
     if (above >= KEY_MAX || key >= KEY_MAX || slots >= DS_CHUNK_SLOTS_MAX || slots >= c->cells_left)
+        return false;
+    if (country != 0 && !ds_country_valid(country)) /* it will be printed */
         return false;
     c->is_first_key = false;
     c->keys_left--;

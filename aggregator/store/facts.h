@@ -57,7 +57,43 @@ struct fact_request {
 int ds_facts_walk(struct store_file *f, const struct piece *piece, const struct fact_request *ask,
                   fact_fn *each, void *arg, struct ds_error *err);
 
-/* cells.c: walks cells, of whatever level. at_s: the start of the window, hour or day. */
+/* ---- cells.c ---- */
+
+/* Keys that may be wanted: a stretch, or one in each class. */
+struct stretch {
+    uint64_t first, last;
+};
+
+/* A cell, and when: the start of its window, hour or day. */
+struct cell_at {
+    int64_t at_s, sensor;
+    struct ds_chunk_cell cell;
+};
+
+/* The cells of a piece, one after the other. Private to cells.c, but for finishing. */
+struct cells {
+    struct store_file *file;
+    const struct piece *piece;
+    const struct fact_request *ask;
+    struct stretch stretches[DS_CLASS_COUNT];
+    size_t stretch_count, next_stretch;
+    sqlite3_stmt *stmt; /* gives chunks of the stretch */
+    struct ds_chunk chunk;
+    struct stretch keys;     /* that are being read */
+    int64_t start_s, sensor; /* of the chunk */
+    bool sums_countries;     /* of a port in a window */
+    bool has_port;
+    struct cell_at port; /* being summed */
+};
+
+/* piece and ask stay as they are until ds_cells_finish. */
+void ds_cells_begin(struct cells *c, struct store_file *f, const struct piece *piece,
+                    const struct fact_request *ask);
+/* 1 and *out, 0 at the end, or -1. */
+int ds_cells_next(struct cells *c, struct cell_at *out, struct ds_error *err);
+void ds_cells_finish(struct cells *c);
+
+/* All of them. */
 typedef int cell_fn(void *arg, int64_t at_s, const struct ds_chunk_cell *cell);
 int ds_cells_walk(struct store_file *f, const struct piece *piece, const struct fact_request *ask,
                   cell_fn *each, void *arg, struct ds_error *err);

@@ -275,8 +275,9 @@ static int set_up_writer(struct store_file *f, struct ds_error *err)
     return 0;
 }
 
-/* The version is checked before any pragma that writes, so that a foreign file stays as it is. */
-static int open_file(struct store_file *f, const char *path, int64_t generation,
+/* The version is checked before any pragma that writes, so that a foreign file stays as it is. An
+ * empty one is none: who died before its tables were committed left it. */
+static int open_file(struct store_file *f, const char *path, bool make, int64_t generation,
                      struct ds_error *err)
 {
     if (connect_to(f, path, err) < 0)
@@ -284,16 +285,15 @@ static int open_file(struct store_file *f, const char *path, int64_t generation,
     int empty = ds_schema_check(f, err);
     if (empty < 0)
         return -1;
-    if (f->store->mode == DS_STORE_WRITE) {
-        if (set_up_writer(f, err) < 0)
-            return -1;
-        return empty ? ds_schema_create(f, generation, err) : 0;
-    }
-    return empty ? 1 : 0;
+    if (empty && !make)
+        return 1;
+    if (f->store->mode == DS_STORE_WRITE && set_up_writer(f, err) < 0)
+        return -1;
+    return empty ? ds_schema_create(f, generation, err) : 0;
 }
 
 static int open_slot(struct sqlite_store *s, enum store_kind kind, int64_t from_s, const char *path,
-                     int64_t generation, struct ds_error *err)
+                     bool make, int64_t generation, struct ds_error *err)
 {
     size_t slot = free_slot(s);
     struct store_file *f = calloc(1, sizeof *f);
@@ -302,7 +302,7 @@ static int open_slot(struct sqlite_store *s, enum store_kind kind, int64_t from_
     *f = (struct store_file){.store = s, .kind = kind, .from_s = from_s};
     ds_file_name(kind, from_s, f->name);
     s->files[slot] = f;
-    int result = open_file(f, path, generation, err);
+    int result = open_file(f, path, make, generation, err);
     if (result == 0)
         return (int)slot;
     close_slot(s, slot);
@@ -330,7 +330,7 @@ static int find_or_open(struct sqlite_store *s, enum store_kind kind, int64_t fr
     }
     if (!exists && !make)
         return STORE_OPEN_MAX;
-    return open_slot(s, kind, from_s, path, generation, err);
+    return open_slot(s, kind, from_s, path, make, generation, err);
 }
 
 int ds_file_use(struct sqlite_store *s, enum store_kind kind, int64_t from_s,

@@ -37,26 +37,31 @@ void ds_run_finish(struct run *r)
 
 /* ---- a heap of runs, the one with the smallest next cell on top ---- */
 
+struct heap_run {
+    uint64_t order; /* key, then number: compared without a look at the run */
+    struct run *run;
+};
+
 struct heap {
-    struct run **runs;
+    struct heap_run *runs;
     size_t count;
 };
 
-static bool is_before(const struct run *a, const struct run *b)
+/* A key has 48 bits, the number of a window in an hour 12. */
+static uint64_t order_of(const struct run *r)
 {
-    return a->cell.key != b->cell.key ? a->cell.key < b->cell.key : a->number < b->number;
+    return r->cell.key << 12 | r->number;
 }
 
 static void sift_down(struct heap *h, size_t at)
 {
-    struct run *moved = h->runs[at];
+    const struct heap_run moved = h->runs[at];
     for (;;) {
         size_t child = 2 * at + 1;
         if (child >= h->count)
             break;
-        if (child + 1 < h->count && is_before(h->runs[child + 1], h->runs[child]))
-            child++;
-        if (!is_before(h->runs[child], moved))
+        child += child + 1 < h->count && h->runs[child + 1].order < h->runs[child].order;
+        if (h->runs[child].order >= moved.order)
             break;
         h->runs[at] = h->runs[child];
         at = child;
@@ -67,11 +72,13 @@ static void sift_down(struct heap *h, size_t at)
 /* 0 or -1. */
 static int advance_top(struct heap *h, struct ds_error *err)
 {
-    int got = ds_run_next(h->runs[0], err);
+    int got = ds_run_next(h->runs[0].run, err);
     if (got < 0)
         return -1;
     if (got == 0)
         h->runs[0] = h->runs[--h->count];
+    else
+        h->runs[0].order = order_of(h->runs[0].run);
     if (h->count > 0)
         sift_down(h, 0);
     return 0;
@@ -84,7 +91,7 @@ static int fill_heap(struct heap *h, struct run *runs, size_t count, struct ds_e
         if (got < 0)
             return -1;
         if (got > 0)
-            h->runs[h->count++] = &runs[i];
+            h->runs[h->count++] = (struct heap_run){order_of(&runs[i]), &runs[i]};
     }
     for (size_t i = h->count / 2; i-- > 0;)
         sift_down(h, i);
@@ -97,13 +104,14 @@ static int merge(struct heap *h, struct run_cell *cells, run_fn *each, void *arg
 {
     const size_t most = h->count;
     while (h->count > 0) {
-        uint64_t key = h->runs[0]->cell.key;
+        uint64_t key = h->runs[0].run->cell.key;
         size_t count = 0;
-        while (h->count > 0 && h->runs[0]->cell.key == key) {
+        while (h->count > 0 && h->runs[0].run->cell.key == key) {
+            const struct run *r = h->runs[0].run;
             if (count == most)
-                return ds_sqlite_damaged(h->runs[0]->file, "a chunk", "a key comes twice", err);
-            cells[count].number = h->runs[0]->number;
-            cells[count++].cell = h->runs[0]->cell;
+                return ds_sqlite_damaged(r->file, "a chunk", "a key comes twice", err);
+            cells[count].number = r->number;
+            cells[count++].cell = r->cell;
             if (advance_top(h, err) < 0)
                 return -1;
         }

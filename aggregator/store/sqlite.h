@@ -13,8 +13,10 @@
  *   builder.c  cells into rows of chunks              load.c      one whole window
  *   merge_runs.c  many sorted runs of cells into one  sources.c   the listed sources of a window
  *   roll*.c    minutes to hours to days               attacks.c   the list of attacks
- *   tidy.c     what is to be done, and retention      seen.c      when things were first seen
- *   verify.c   whether all of it is sound
+ *   tidy.c     what is to be done                     seen.c      when things were first seen
+ *   prune.c    retention                              piece.c     statements about a piece of time
+ *   repack.c   months in order of port                info.c      what there is
+ *   verify.c   whether all of it is sound             totals.c    sums
  */
 #ifndef DARKSCOPE_STORE_SQLITE_H
 #define DARKSCOPE_STORE_SQLITE_H

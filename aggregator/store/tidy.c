@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tidy.h"
 
+#include "care.h"
 #include "roll.h"
 
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #define QUIET_DAY     60
 /* Or nothing of the day came for so long. */
 #define QUIET_S       900
+#define LONG_AGO_S    1
 #define PRUNE_EVERY_S 60
 #define HOURS         24
 
@@ -138,11 +140,14 @@ static int load_file(struct tidy *t, struct store_file *f, struct ds_error *err)
             n->start_s = start_s;
         if (is_packed)
             continue;
-        if (!n || !note_window(t, f->from_s, sensor, start_s))
+        if (!n || !note_window(t, f->from_s, sensor, start_s)) {
             row = ds_error(err, DS_FAILURE, "out of memory");
-        else if (is_rolled)
-            find_day(t, f->from_s, sensor)->hours &=
-                ~(UINT32_C(1) << (start_s - f->from_s) / HOUR_S % HOURS);
+            break;
+        }
+        struct open_day *d = find_day(t, f->from_s, sensor);
+        d->touched_s = LONG_AGO_S;
+        if (is_rolled)
+            d->hours &= ~(UINT32_C(1) << (start_s - f->from_s) / HOUR_S % HOURS);
     }
     sqlite3_finalize(stmt);
     return row;
@@ -251,10 +256,12 @@ int ds_sqlite_tidy(struct ds_store *store, const struct ds_retention *keep, int6
     }
     if (now_s - t->pruned_s < PRUNE_EVERY_S && now_s >= t->pruned_s)
         return 0;
-    int pruned = ds_prune_one(s, keep, now_s, err);
-    if (pruned <= 0)
+    int done = ds_prune_one(s, keep, now_s, err);
+    if (done == 0)
+        done = ds_store_repack(store, now_s, true, err);
+    if (done <= 0)
         t->pruned_s = now_s;
-    if (pruned > 0)
+    if (done > 0)
         t->is_loaded = false;
-    return pruned;
+    return done;
 }

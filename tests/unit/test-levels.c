@@ -5,6 +5,8 @@
  */
 #include "world.h"
 
+#include "store/care.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -495,6 +497,12 @@ static void ask_seen(struct world *world)
         assert_true(c.rows > 0);
 }
 
+static int print_fault(void *arg, const char *name, const char *what)
+{
+    print_message("# %s: %s\n", name, what);
+    return 0;
+}
+
 static void ask(struct world *world)
 {
     struct ds_error err = {0};
@@ -511,6 +519,10 @@ static void ask(struct world *world)
     }
     if (store->ops->sensors(store, each_sensor, world, &err) != 0)
         fail_msg("sensors: %s", err.text);
+    uint64_t faults = 0;
+    if (ds_store_check(store, print_fault, NULL, &faults, &err) != 0)
+        fail_msg("check: %s", err.text);
+    assert_int_equal(faults, 0);
 }
 
 static void live(uint64_t seed)

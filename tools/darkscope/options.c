@@ -15,7 +15,7 @@
 static const struct command *const commands[] = {
     &command_query,   &command_top,        &command_summary, &command_sensors,
     &command_windows, &command_window,     &command_sources, &command_attacks,
-    &command_seen,    &command_signatures, &command_keygen,
+    &command_seen,    &command_signatures, &command_keygen,  &command_store,
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
