@@ -4,7 +4,7 @@
 TAP on standard output.
 
 usage: test-install.py SOURCE BUILD VERSION CC PREFIX BINDIR MANDIR INCLUDEDIR DATADIR EXAMPLES
-           NAME.SECTION...
+           EXTENSIONS NAME.SECTION...
        folders are absolute; NAME.SECTION is a program with the section of its man page
 """
 import os
@@ -38,7 +38,7 @@ def installed(folder):
 
 def main():
     (source, build, version, cc, prefix, bindir, mandir, includedir, datadir, examples,
-     *pages) = sys.argv[1:]
+     extensions, *pages) = sys.argv[1:]
     with tempfile.TemporaryDirectory() as root:
         status, output = run("meson", "install", "-C", build, "--no-rebuild", "--destdir", root)
         check(status == 0, "meson install", output)
@@ -64,8 +64,8 @@ def main():
                                  "-fsyntax-only", "-x", "c", "-I", root + includedir, path)
             check(status == 0, f"{header} can be included alone", output)
         for example in sorted(os.listdir(os.path.join(source, "docs", "examples"))):
-            if example.endswith(".yaml"):
-                take(examples, example)
+            take(examples, example)
+        take(extensions, "darkscope_chunks.so")
         docs = os.path.dirname(examples)
         for text in sorted(os.listdir(os.path.join(source, "docs"))):
             if text.endswith(".md"):

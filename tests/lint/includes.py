@@ -73,6 +73,7 @@ KNOWS = {
         "query": {"calendar", "store"},
         # Network thread and store thread.
         "config": {"store"},
+        "extension": {"store"},
         "ingest": {"session", "store"},
         "receive": {"ingest", "observe", "zap"},
         "observe": {"session"},

@@ -1,0 +1,103 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the packed cells of a file of darkscope's store (docs/storage.md) and prints them as CSV:
+start, sensor, class, proto, port, country, packets, bytes, windows, sources_peak.
+
+usage: read-chunks.py FILE.sqlite TABLE [KIND]
+       TABLE is minute_chunk, hour_chunk or day_chunk; KIND 0, 1 or 2 (not of minute_chunk)
+
+Needs the zstd program, and nothing that darkscope installs.
+"""
+import sqlite3
+import subprocess
+import sys
+
+VERSION = 1
+COLUMNS = ("key", "slots", "slot", "packets", "bytes", "remainder", "windows", "repeats", "survey",
+           "inexact", "first", "last")
+CRC32C = []
+for value in range(256):
+    for _ in range(8):
+        value = value >> 1 ^ (0x82f63b78 if value & 1 else 0)
+    CRC32C.append(value)
+
+
+def crc32c(data):
+    value = 0xffffffff
+    for byte in data:
+        value = value >> 8 ^ CRC32C[(value ^ byte) & 255]
+    return value ^ 0xffffffff
+
+
+def numbers(data):
+    """7 bits a byte, lowest first; the high bit says that more follow."""
+    value = shift = 0
+    for byte in data:
+        value |= (byte & 0x7f) << shift
+        shift += 7
+        if byte < 0x80:
+            yield value
+            value = shift = 0
+
+
+def columns(data):
+    """The columns of a chunk by name, and what stands before them."""
+    if data[0] != VERSION or crc32c(data[5:]) != int.from_bytes(data[1:5], "little"):
+        raise ValueError("a chunk is damaged, or of another version")
+    head_size, ends = 5, 0
+    while ends < 4 + 2 * len(COLUMNS):
+        ends += data[head_size] < 0x80
+        head_size += 1
+    keys, cells, windows_max, count, *sizes = numbers(data[5:head_size])
+    assert count == len(COLUMNS)
+    at, plain, frames = head_size, {}, b""
+    for name, size, packed in zip(COLUMNS, sizes[::2], sizes[1::2]):
+        if packed == size:
+            plain[name] = data[at:at + packed]
+        else:
+            frames += data[at:at + packed]
+        at += packed
+    unpacked = subprocess.run(["zstd", "-dc"], input=frames, capture_output=True,
+                              check=True).stdout if frames else b""
+    for name, size, packed in zip(COLUMNS, sizes[::2], sizes[1::2]):
+        if packed != size:
+            plain[name], unpacked = unpacked[:size], unpacked[size:]
+    values = {}
+    for name in COLUMNS:
+        rows = keys if name in ("key", "slots") else cells
+        values[name] = list(numbers(plain[name])) if plain[name] else [0] * rows
+    return values, windows_max
+
+
+def cells_of(data):
+    """Key, slot, packets, bytes, windows, sources_peak of each cell."""
+    column, windows_max = columns(data)
+    key, row = -1, 0
+    for above, slots in zip(column["key"], column["slots"]):
+        key, slot = key + 1 + above, -1
+        for _ in range(slots + 1):
+            slot += 1 + column["slot"][row]
+            packets = column["packets"][row] + 1
+            windows = min(packets, windows_max) - column["windows"][row]
+            yield (key, slot, packets, column["bytes"][row] * packets + column["remainder"][row],
+                   windows, packets - windows + 1 - column["repeats"][row])
+            row += 1
+
+
+def main():
+    path, table, kind = sys.argv[1], sys.argv[2], sys.argv[3:] or ["1"]
+    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    names = dict(db.execute("SELECT id, name FROM sensor"))
+    classes = dict(db.execute("SELECT id, name FROM class"))
+    where = "" if table == "minute_chunk" else f" WHERE kind = {int(kind[0])}"
+    print("start,sensor,class,proto,port,country,packets,bytes,windows,sources_peak")
+    for start, sensor, data in db.execute(f"SELECT start, sensor, data FROM {table}{where} "
+                                          "ORDER BY start, sensor, first_key"):
+        for key, slot, *figures in cells_of(data):
+            country = chr(key >> 8 & 255) + chr(key & 255) if key & 0xffff else ""
+            print(start + slot * 3600, names[sensor], classes[key >> 40], key >> 32 & 255,
+                  key >> 16 & 65535, country, *figures, sep=",")
+
+
+if __name__ == "__main__":
+    main()

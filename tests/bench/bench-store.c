@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the store costs: minutes of a /16 taken in with all upkeep, bytes a cell on each level, and
+ * questions to a year. The year is one day, packed by the store, written again and again with
+ * other dates: what is read has the true size, but every day the same figures.
+ *
+ *   bench-store [--minutes N] [--packets N] [--directory DIR] [--days N]
+ */
+#include "measure.h"
+#include "sample.h"
+#include "store.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define START  INT64_C(1767225600) /* 2026-01-01 */
+#define DAY    INT64_C(86400)
+#define ROUNDS 5
+
+struct bench {
+    char directory[200];
+    size_t minutes, packets, days;
+    struct ds_store *store;
+};
+
+static void check(int failed, const char *what, const char *why)
+{
+    if (!failed)
+        return;
+    fprintf(stderr, "bench-store: %s: %s\n", what, why);
+    exit(1);
+}
+
+static double now_s(void)
+{
+    return ds_bench_clock_s(CLOCK_MONOTONIC);
+}
+
+/* ---- taking in ---- */
+
+static void make_window(const struct bench *b, size_t minute, struct ds_window *w)
+{
+    sample_traffic(w, minute + 1, b->packets);
+    w->start_s = START + (int64_t)minute * 60;
+    w->sources = w->cell_count / 4;
+    w->addresses_known = true;
+    w->addresses = 65536;
+}
+
+static void take_in(struct bench *b)
+{
+    const struct ds_retention keep = {DS_KEEP_MINUTES_S, DS_KEEP_HOURS_S, DS_KEEP_FOR_EVER};
+    struct ds_error err = {0};
+    double longest_put = 0, longest_tidy = 0, put_sum = 0, tidy_sum = 0, cpu = 0;
+    size_t cells = 0;
+    for (size_t i = 0; i < b->minutes; i++) {
+        struct ds_window w;
+        make_window(b, i, &w);
+        cells += w.cell_count;
+        struct ds_store_put put = {
+            .sensor = "bench", .boot = 1, .sequence = i, .received_s = w.start_s, .window = &w};
+        double c = ds_bench_clock_s(CLOCK_THREAD_CPUTIME_ID), t = now_s();
+        check(b->store->ops->put(b->store, &put, &err) != 0, "put", err.text);
+        double put_s = now_s() - t;
+        t = now_s();
+        int result = b->store->ops->tidy(b->store, &keep, w.start_s, &err);
+        check(result < 0, "tidy", err.text);
+        double tidy_s = now_s() - t;
+        longest_put = put_s > longest_put ? put_s : longest_put;
+        longest_tidy = tidy_s > longest_tidy ? tidy_s : longest_tidy;
+        tidy_sum += tidy_s;
+        put_sum += put_s;
+        cpu += ds_bench_clock_s(CLOCK_THREAD_CPUTIME_ID) - c;
+        ds_window_finish(&w);
+    }
+    double wall = put_sum + tidy_sum;
+    printf("a minute: %zu packets, %zu cells by port and country\n", b->packets,
+           cells / b->minutes);
+    printf("taken in: %.0f minutes/s (%.0f by CPU time); longest put %.0f ms, longest upkeep %.0f "
+           "ms, upkeep %.0f %% of all\n",
+           (double)b->minutes / wall, (double)b->minutes / cpu, longest_put * 1e3,
+           longest_tidy * 1e3, 100 * tidy_sum / wall);
+    int64_t late_s = START + (int64_t)b->minutes * 60 + 2 * DAY;
+    double t = now_s();
+    int result = 1;
+    for (int i = 0; i < 1000 && result == 1; i++)
+        result = b->store->ops->tidy(b->store, &keep, late_s, &err);
+    if (result == 0)
+        for (int i = 0; i < 2; i++, late_s += 3600)
+            while ((result = b->store->ops->tidy(b->store, &keep, late_s, &err)) == 1)
+                ;
+    check(result < 0, "tidy", err.text);
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    printf("the last upkeep: %.1f s; memory at most %ld MB\n", now_s() - t, usage.ru_maxrss / 1024);
+}
+
+/* ---- sizes ---- */
+
+static sqlite3 *open_file(const struct bench *b, const char *name)
+{
+    char path[300];
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/%s", b->directory, name);
+    check(sqlite3_open(path, &db) != SQLITE_OK, path, "cannot be opened");
+    return db;
+}
+
+static void print_sizes(const struct bench *b, const char *name, const char *table, bool has_kind)
+{
+    static const char *const kinds[] = {"by port", "by port and country", "by country"};
+    char sql[200];
+    sqlite3 *db = open_file(b, name);
+    sqlite3_stmt *stmt;
+    snprintf(sql, sizeof sql,
+             "SELECT %s, count(*), sum(cells), sum(length(data)) FROM %s GROUP BY 1",
+             has_kind ? "kind" : "1", table);
+    check(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK, name, sqlite3_errmsg(db));
+    while (sqlite3_step(stmt) == SQLITE_ROW)
+        printf("%-26s %-12s %-20s %9lld cells, %5lld chunks, %.2f B a cell, %.1f MB\n", name, table,
+               kinds[sqlite3_column_int(stmt, 0)], sqlite3_column_int64(stmt, 2),
+               sqlite3_column_int64(stmt, 1),
+               (double)sqlite3_column_int64(stmt, 3) / (double)sqlite3_column_int64(stmt, 2),
+               (double)sqlite3_column_int64(stmt, 3) / 1e6);
+    sqlite3_finalize(stmt);
+    check(sqlite3_prepare_v2(db,
+                             "SELECT sum(s.page_count * p.page_size) FROM pragma_page_count AS s,"
+                             " pragma_page_size AS p",
+                             -1, &stmt, NULL) != SQLITE_OK,
+          name, sqlite3_errmsg(db));
+    sqlite3_step(stmt);
+    printf("%-26s whole file %.1f MB\n", name, (double)sqlite3_column_int64(stmt, 0) / 1e6);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+}
+
+/* ---- a year ---- */
+
+static void run_sql(sqlite3 *db, const char *sql)
+{
+    char *why = NULL;
+    if (sqlite3_exec(db, sql, NULL, NULL, &why) != SQLITE_OK)
+        check(1, sql, why);
+}
+
+/* The tables of the first day into the file of a month, a day later each time. */
+static void write_month(struct bench *b, const char *kind, const char *level, int month,
+                        size_t *day)
+{
+    static const char *const tables[] = {
+        "",           "_type",     "_protocol",       "_class",     "_country", "_device",
+        "_malformed", "_database", "_device_country", "_signature", "_chunks"};
+    static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    char name[64], sql[1000];
+    snprintf(name, sizeof name, "%s-2026-%02d.sqlite", kind, month + 1);
+    if (month > 0) { /* a copy has the tables, and rows that go */
+        char command[600];
+        snprintf(command, sizeof command, "cp %s/%s-2026-01.sqlite %s/%s", b->directory, kind,
+                 b->directory, name);
+        check(system(command) != 0, command, "failed");
+    }
+    sqlite3 *db = open_file(b, name);
+    snprintf(sql, sizeof sql, "PRAGMA synchronous = OFF; ATTACH '%s/%s-first.sqlite' AS f; BEGIN",
+             b->directory, kind);
+    run_sql(db, sql);
+    for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++) {
+        snprintf(sql, sizeof sql, "DELETE FROM main.%s%s", level, tables[t]);
+        run_sql(db, sql);
+    }
+    snprintf(sql, sizeof sql,
+             "DELETE FROM main.%s_chunk; UPDATE store SET value = strftime('%%s',"
+             " '2026-%02d-01') + 0 WHERE key = 'start'",
+             level, month + 1);
+    run_sql(db, sql);
+    for (int d = 0; d < lengths[month] && *day < b->days; d++, (*day)++) {
+        for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++) {
+            snprintf(
+                sql, sizeof sql,
+                "CREATE TEMP TABLE t AS SELECT * FROM f.%s%s; UPDATE t SET start = start + %lld;"
+                "INSERT INTO main.%s%s SELECT * FROM t; DROP TABLE t",
+                level, tables[t], (long long)*day * 86400, level, tables[t]);
+            run_sql(db, sql);
+        }
+        snprintf(sql, sizeof sql,
+                 "INSERT INTO main.%s_chunk SELECT NULL, kind, start + %lld, sensor, generation,"
+                 " first_key, last_key, cells, data FROM f.%s_chunk WHERE kind <> 1",
+                 level, (long long)*day * 86400, level);
+        run_sql(db, sql);
+    }
+    if (strcmp(level, "hour") == 0) /* the times in the rows themselves */
+        run_sql(db, "UPDATE hour SET first_start = start, last_start = start + 3540,"
+                    " last_end = start + 3600");
+    else
+        run_sql(db, "UPDATE day SET first_start = start, last_start = start + 86340,"
+                    " last_end = start + 86400");
+    run_sql(db, "COMMIT");
+    sqlite3_close(db);
+}
+
+static void make_year(struct bench *b)
+{
+    static const char *const kinds[] = {"hours", "days"}, *const levels[] = {"hour", "day"};
+    char command[700];
+    for (size_t k = 0; k < 2; k++) {
+        size_t day = 0;
+        snprintf(command, sizeof command,
+                 "cp %s/%s-2026-01.sqlite %s/%s-first.sqlite && rm -f %s/minutes-*", b->directory,
+                 kinds[k], b->directory, kinds[k], b->directory);
+        check(system(command) != 0, command, "failed");
+        for (int month = 0; month < 12 && day < b->days; month++)
+            write_month(b, kinds[k], levels[k], month, &day);
+    }
+}
+
+static int count_point(void *arg, const struct ds_point *point)
+{
+    *(uint64_t *)arg += point->figures.packets;
+    return 0;
+}
+
+static int count_row(void *arg, const struct ds_top_row *row)
+{
+    *(uint64_t *)arg += row->figures.packets;
+    return 0;
+}
+
+typedef void ask_fn(struct bench *b, uint64_t *packets);
+
+static void ask_port(struct bench *b, uint64_t *packets)
+{
+    struct ds_error err = {0};
+    size_t hours = b->days * 24;
+    int64_t *edges_s = malloc((hours + 1) * sizeof *edges_s);
+    check(!edges_s, "series", "out of memory");
+    for (size_t i = 0; i <= hours; i++)
+        edges_s[i] = START + (int64_t)i * 3600;
+    const struct ds_buckets buckets = {edges_s, hours, NULL};
+    const struct ds_filter filter = {
+        .has_class = true, .has_proto = true, .has_port = true, .proto = DS_PROTO_TCP, .port = 23};
+    check(b->store->ops->series(b->store, &buckets, &filter, count_point, packets, &err) != 0,
+          "series", err.text);
+    free(edges_s);
+}
+
+static void ask_top(struct bench *b, int64_t from_s, int64_t to_s, uint64_t limit,
+                    uint64_t *packets)
+{
+    struct ds_error err = {0};
+    const struct ds_filter filter = {0};
+    struct ds_figures total;
+    const struct ds_top top = {.range = {from_s, to_s, NULL}, .filter = &filter, .limit = limit};
+    check(b->store->ops->top(b->store, &top, count_row, packets, &total, &err) != 0, "top",
+          err.text);
+}
+
+static void ask_top_year(struct bench *b, uint64_t *packets)
+{
+    ask_top(b, START, START + (int64_t)b->days * DAY, 20, packets);
+}
+
+static void ask_top_tokyo(struct bench *b, uint64_t *packets)
+{
+    ask_top(b, START + 15 * 3600, START + 15 * 3600 + DAY, 20, packets);
+}
+
+static void ask_totals(struct bench *b, uint64_t *packets)
+{
+    struct ds_error err = {0};
+    struct ds_totals totals;
+    const struct ds_range range = {START, START + (int64_t)b->days * DAY, NULL};
+    check(b->store->ops->totals(b->store, &range, &totals, &err) != 0, "totals", err.text);
+    *packets += totals.sum.books[DS_BOOK_COUNTED];
+}
+
+/* Every hour's ports: hours that no day can answer for, since each is a bucket of its own. */
+static void ask_all_hours(struct bench *b, uint64_t *packets)
+{
+    for (size_t d = 0; d < b->days; d++) {
+        int64_t day_s = START + (int64_t)d * DAY;
+        ask_top(b, day_s, day_s + DAY / 2, 20, packets);
+        ask_top(b, day_s + DAY / 2, day_s + DAY, 20, packets);
+    }
+}
+
+static void time_question(struct bench *b, const char *what, ask_fn *ask, size_t rounds)
+{
+    double times[ROUNDS];
+    uint64_t packets = 0;
+    ask(b, &packets); /* warm */
+    for (size_t i = 0; i < rounds; i++) {
+        packets = 0;
+        double t = now_s();
+        ask(b, &packets);
+        times[i] = now_s() - t;
+    }
+    printf("%-44s %8.1f ms (%" PRIu64 " packets)\n", what, ds_bench_median(times, rounds) * 1e3,
+           packets);
+}
+
+static void read_options(struct bench *b, int argc, char **argv)
+{
+    static const struct option options[] = {{"minutes", 1, 0, 'm'},
+                                            {"packets", 1, 0, 'p'},
+                                            {"directory", 1, 0, 'd'},
+                                            {"days", 1, 0, 'y'},
+                                            {0}};
+    int option;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
+        switch (option) {
+        case 'm':
+            b->minutes = strtoul(optarg, NULL, 10);
+            break;
+        case 'p':
+            b->packets = strtoul(optarg, NULL, 10);
+            break;
+        case 'y':
+            b->days = strtoul(optarg, NULL, 10);
+            break;
+        case 'd':
+            snprintf(b->directory, sizeof b->directory, "%s", optarg);
+            break;
+        default:
+            exit(2);
+        }
+}
+
+int main(int argc, char **argv)
+{
+    struct bench *b = calloc(1, sizeof *b);
+    struct ds_error err = {0};
+    check(!b, "start", "out of memory");
+    b->minutes = 1440;
+    b->packets = 300000;
+    b->days = 365;
+    strcpy(b->directory, "/tmp/bench-store-XXXXXX");
+    read_options(b, argc, argv);
+    check(strstr(b->directory, "XXXXXX") && !mkdtemp(b->directory), b->directory, "cannot be made");
+    check(ds_store_open(b->directory, DS_STORE_WRITE, &b->store, &err) < 0, "open", err.text);
+    take_in(b);
+    ds_store_destroy(b->store);
+    print_sizes(b, "minutes-2026-01-01.sqlite", "minute_chunk", false);
+    print_sizes(b, "minutes-2026-01-01.sqlite", "hour_chunk", true);
+    print_sizes(b, "hours-2026-01.sqlite", "hour_chunk", true);
+    print_sizes(b, "days-2026-01.sqlite", "day_chunk", true);
+    make_year(b);
+    print_sizes(b, "hours-2026-03.sqlite", "hour_chunk", true);
+    check(ds_store_open(b->directory, DS_STORE_READ, &b->store, &err) < 0, "open", err.text);
+    printf("%zu days, warm:\n", b->days);
+    time_question(b, "one port, by hour", ask_port, ROUNDS);
+    time_question(b, "20 ports with most packets", ask_top_year, ROUNDS);
+    time_question(b, "20 ports of a day in Tokyo", ask_top_tokyo, ROUNDS);
+    time_question(b, "sums of everything", ask_totals, ROUNDS);
+    time_question(b, "all ports of every hour, scanned", ask_all_hours, 1);
+    ds_store_destroy(b->store);
+    printf("left in %s\n", b->directory);
+    return 0;
+}
