@@ -62,6 +62,20 @@ static json_t *describe_clocks(const struct aggregator *a, int64_t now_ns)
     return clocks;
 }
 
+static void add_backlog(void *arg, const char *sensor, uint64_t waiting, uint64_t lost)
+{
+    json_array_append_new(arg, json_pack("{s:s, s:I, s:I}", "sensor", sensor, "windows_waiting",
+                                         (json_int_t)waiting, "windows_lost", (json_int_t)lost));
+}
+
+/* What the connected sensors have that is not here. */
+static json_t *describe_backlogs(const struct aggregator *a, int64_t now_ns)
+{
+    json_t *backlogs = json_array();
+    ds_receive_each_backlog(a->receive, now_ns, add_backlog, backlogs);
+    return backlogs;
+}
+
 static json_t *health(void *arg, bool *is_well)
 {
     const struct aggregator *a = arg;
@@ -73,13 +87,14 @@ static json_t *health(void *arg, bool *is_well)
     if (h.last_commit_s)
         ds_time_print(h.last_commit_s, commit);
     return json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:s?, s:{s:I, s:I}, s:{s:I, s:I, s:I, s:I}}", "status",
-        h.is_failing ? "degraded" : "ok", "store", h.is_failing ? "failing" : "ok", "version",
-        DARKSCOPE_VERSION, "uptime_s", (json_int_t)((now_ns - a->started_ns) / DS_NS_PER_S),
-        "sensors_connected", (json_int_t)ds_receive_count_sensors(a->receive, now_ns), "network",
-        describe_network(a), "clocks", describe_clocks(a, now_ns), "last_commit",
-        h.last_commit_s ? commit : NULL, "queue", "depth", (json_int_t)h.depth, "limit",
-        (json_int_t)DS_INGEST_QUEUE_MAX, "windows", "committed", (json_int_t)h.committed,
+        "{s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:s?, s:{s:I, s:I}, s:{s:I, s:I, s:I, s:I}}",
+        "status", h.is_failing ? "degraded" : "ok", "store", h.is_failing ? "failing" : "ok",
+        "version", DARKSCOPE_VERSION, "uptime_s",
+        (json_int_t)((now_ns - a->started_ns) / DS_NS_PER_S), "sensors_connected",
+        (json_int_t)ds_receive_count_sensors(a->receive, now_ns), "network", describe_network(a),
+        "clocks", describe_clocks(a, now_ns), "backlogs", describe_backlogs(a, now_ns),
+        "last_commit", h.last_commit_s ? commit : NULL, "queue", "depth", (json_int_t)h.depth,
+        "limit", (json_int_t)DS_INGEST_QUEUE_MAX, "windows", "committed", (json_int_t)h.committed,
         "duplicates", (json_int_t)h.duplicates, "refused", (json_int_t)h.refused, "failures",
         (json_int_t)h.failures);
 }

@@ -430,6 +430,12 @@ struct ds_observe *ds_receive_observe(const struct ds_receive *r)
     return r->observe;
 }
 
+void ds_receive_each_backlog(const struct ds_receive *r, int64_t now_ns,
+                             ds_sessions_backlog_fn *each, void *arg)
+{
+    ds_sessions_each_backlog(r->sessions, now_ns, each, arg);
+}
+
 size_t ds_receive_count_sensors(const struct ds_receive *r, int64_t now_ns)
 {
     return ds_sessions_count_live(r->sessions, now_ns);

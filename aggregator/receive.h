@@ -65,6 +65,9 @@ void ds_receive_each_live(const struct ds_receive *r, int64_t now_ns, ds_session
                           void *arg);
 /* What they delivered; also for ds_observe_know. */
 struct ds_observe *ds_receive_observe(const struct ds_receive *r);
+/* What sensors have and have lost, as ds_sessions_each_backlog. */
+void ds_receive_each_backlog(const struct ds_receive *r, int64_t now_ns,
+                             ds_sessions_backlog_fn *each, void *arg);
 size_t ds_receive_count_sensors(const struct ds_receive *r, int64_t now_ns);
 void ds_receive_read_stats(const struct ds_receive *r, struct ds_receive_stats *out);
 

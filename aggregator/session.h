@@ -86,6 +86,11 @@ enum ds_step ds_sessions_settle(struct ds_sessions *s, const struct ds_ticket *t
                                 enum ds_outcome outcome, const char *why, struct ds_peer *to,
                                 struct ds_message *answer);
 
+/* What the live sensors say of windows that are not here. */
+typedef void ds_sessions_backlog_fn(void *arg, const char *sensor, uint64_t waiting, uint64_t lost);
+void ds_sessions_each_backlog(const struct ds_sessions *s, int64_t now_ns,
+                              ds_sessions_backlog_fn *each, void *arg);
+
 /* How far the clock of a welcomed sensor is ahead of ours; negative: behind. */
 void ds_sessions_note_clock(struct ds_sessions *s, const struct ds_peer *from, int64_t ahead_ns);
 

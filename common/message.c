@@ -88,6 +88,17 @@ static const struct ds_field hello_fields[] = {
      .limit = UINT64_MAX},
     {.key = "clock_ns", .codec = &ds_codec_i64, AT(hello.clock_ns)},
     {.key = "software", .codec = &ds_codec_text, AT(hello.software), .limit = DS_NAME_MAX},
+    /* 1.1 */
+    {.key = "windows_waiting",
+     .codec = &ds_codec_count,
+     AT(hello.windows_waiting),
+     .limit = DS_COUNT_MAX,
+     .may_be_missing = true},
+    {.key = "windows_lost",
+     .codec = &ds_codec_count,
+     AT(hello.windows_lost),
+     .limit = DS_COUNT_MAX,
+     .may_be_missing = true},
 };
 static const struct ds_field welcome_fields[] = {
     {.key = "clock_ns", .codec = &ds_codec_i64, AT(clock_ns)},

@@ -188,6 +188,8 @@ static bool transmit_hello(struct ds_uplink *u, int64_t now_ns)
 {
     struct ds_message m = {.kind = DS_MESSAGE_HELLO, .hello = u->hello};
     m.hello.clock_ns = ds_clock_utc_ns();
+    m.hello.windows_waiting = u->backlog.count;
+    m.hello.windows_lost = u->stats.dropped + u->backlog.lost;
     if (!transmit_message(u, &m))
         return false;
     u->asked_ns = now_ns;

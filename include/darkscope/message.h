@@ -44,6 +44,8 @@ struct ds_hello {
                                   deployment's key: a change is visible, the set is not */
     int64_t clock_ns;          /* sensor's clock when sent, UTC */
     char software[DS_NAME_MAX + 1]; /* "darkscope-sensor 0.1.0" */
+    uint64_t windows_waiting;       /* closed and not acknowledged; since 1.1, as the next */
+    uint64_t windows_lost;          /* in this run, before they could be delivered */
 };
 
 /* Pieces of one message follow each other, without gaps and without other messages between. */

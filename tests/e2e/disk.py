@@ -135,6 +135,7 @@ def test_store(fault):
                     wait_for(lambda: "cannot store windows now" in sensor.err(), "refusals")
                     status, body = health(aggregator)
                     check(status == 503 and body["windows"]["committed"] == 0, f"{status} {body}")
+                    check([b["windows_lost"] for b in body["backlogs"]] == [0], f"{body}")
                     disk.be(NONE)
                     result = sensor.ended()
                 check_stored(aggregator, result)

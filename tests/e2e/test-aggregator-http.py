@@ -54,7 +54,7 @@ class Http(unittest.TestCase):
         self.assertEqual(reply.status, 200)
         self.assertEqual(health["status"], "ok")
         self.assertEqual(health["sensors_connected"], 0)
-        self.assertEqual(health["clocks"], [])
+        self.assertEqual((health["clocks"], health["backlogs"]), ([], []))
         self.assertEqual(set(health["network"]), {"messages", "handshakes"})
         self.assertIsNone(health["last_commit"])
         self.assertEqual(health["queue"]["depth"], 0)

@@ -39,9 +39,13 @@ static void carries_hello(void **state)
                                           .boot = UINT64_MAX,
                                           .monitored_digest = 0x0123456789abcdef,
                                           .clock_ns = INT64_MIN,
-                                          .software = "darkscope-sensor 0.1.0"},
+                                          .software = "darkscope-sensor 0.1.0",
+                                          .windows_waiting = 7,
+                                          .windows_lost = DS_COUNT_MAX},
                             };
     round_trip(&m, &back);
+    assert_int_equal(back.hello.windows_waiting, 7);
+    assert_true(back.hello.windows_lost == DS_COUNT_MAX);
     assert_string_equal(back.hello.sensor, "tokyo-1");
     assert_true(back.hello.boot == UINT64_MAX);
     assert_true(back.hello.monitored_digest == 0x0123456789abcdef);
@@ -55,6 +59,21 @@ static void carries_hello(void **state)
     assert_string_equal(back.hello.sensor, m.hello.sensor);
     assert_string_equal(back.hello.software, m.hello.software);
     ds_message_finish(&back);
+}
+
+/* What version 1.0 said: later keys are missing. */
+static void reads_an_older_hello(void **state)
+{
+    static const char older[] = "\x88\xa5major\x01\xa5minor\x00\xa4kind\xa5hello\xa6sensor\xa5tokyo"
+                                "\xa4"
+                                "boot\x09\xb0monitored_digest\x00\xa8"
+                                "clock_ns\x01\xa8software\xa1s";
+    struct ds_message m;
+    assert_int_equal(ds_message_decode(&m, older, sizeof older - 1, NULL), DS_DECODE_OK);
+    assert_int_equal(m.hello.minor, 0);
+    assert_int_equal(m.hello.boot, 9);
+    assert_int_equal(m.hello.windows_waiting, 0);
+    ds_message_finish(&m);
 }
 
 static void carries_the_short_ones(void **state)
@@ -213,6 +232,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(carries_hello),
+        cmocka_unit_test(reads_an_older_hello),
         cmocka_unit_test(carries_the_short_ones),
         cmocka_unit_test(carries_a_window_with_every_field),
         cmocka_unit_test(carries_an_empty_window),

@@ -66,6 +66,8 @@ static void shows_a_hello(void **state)
     assert_true(m.hello.monitored_digest == 0xcafe);
     assert_true(m.hello.clock_ns == 1767225600250000000);
     assert_string_equal(m.hello.software, "darkscope-sensor 0.1.0");
+    assert_int_equal(m.hello.windows_waiting, 2);
+    assert_int_equal(m.hello.windows_lost, 0);
 
     unsigned char *bytes;
     size_t encoded;

@@ -495,6 +495,40 @@ static void clocks_that_are_off_are_shown_while_their_sensor_lives(void **state)
     assert_true(ds_clock_is_skewed(INT64_MAX));
 }
 
+struct backlogs {
+    unsigned count;
+    uint64_t waiting, lost;
+};
+
+static void take_backlog(void *arg, const char *sensor, uint64_t waiting, uint64_t lost)
+{
+    struct backlogs *b = arg;
+    assert_string_equal(sensor, "tokyo");
+    *b = (struct backlogs){b->count + 1, waiting, lost};
+}
+
+static void what_a_sensor_has_not_delivered_is_shown(void **state)
+{
+    struct fixture *f = *state;
+    struct backlogs b = {0};
+    struct ds_message m = {.kind = DS_MESSAGE_HELLO,
+                           .hello = {.major = DS_PROTOCOL_MAJOR,
+                                     .sensor = "tokyo",
+                                     .boot = 7,
+                                     .windows_waiting = 400,
+                                     .windows_lost = 3}};
+    give(f, "p1", &m);
+    m.hello.windows_waiting = 10; /* with the next heartbeat */
+    give(f, "p1", &m);
+    ds_sessions_each_backlog(f->sessions, f->now_ns, take_backlog, &b);
+    assert_int_equal(b.count, 1);
+    assert_int_equal(b.waiting, 10);
+    assert_int_equal(b.lost, 3);
+    ds_sessions_each_backlog(f->sessions, f->now_ns + (DS_SILENCE_S + 1) * SECOND, take_backlog,
+                             &b);
+    assert_int_equal(b.count, 1);
+}
+
 static void sequence_zero_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -547,6 +581,7 @@ int main(void)
         TEST(one_sensor_does_not_hold_all),
         TEST(key_decides_and_not_the_routing_id),
         TEST(clocks_that_are_off_are_shown_while_their_sensor_lives),
+        TEST(what_a_sensor_has_not_delivered_is_shown),
         TEST(sequence_zero_is_refused),
         TEST(sessions_are_bounded_and_the_silent_make_room),
     };

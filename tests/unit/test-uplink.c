@@ -31,14 +31,23 @@ struct fixture {
     zmq_msg_t peer;                     /* of the last message */
 };
 
-static void connect_to(struct fixture *f, const struct ds_uplink_timing *timing)
+static void connect_with_queue(struct fixture *f, const struct ds_uplink_timing *timing,
+                               size_t queue_bytes)
 {
     char endpoint[64];
     size_t bytes = sizeof endpoint;
     zmq_getsockopt(f->router, ZMQ_LAST_ENDPOINT, endpoint, &bytes);
-    const struct ds_uplink_settings settings = {
-        .endpoint = endpoint, .sensor = "tokyo", .monitored_digest = 99, .timing = timing};
+    const struct ds_uplink_settings settings = {.endpoint = endpoint,
+                                                .sensor = "tokyo",
+                                                .monitored_digest = 99,
+                                                .timing = timing,
+                                                .queue_bytes = queue_bytes};
     assert_int_equal(ds_uplink_create(&settings, &f->uplink, NULL), 0);
+}
+
+static void connect_to(struct fixture *f, const struct ds_uplink_timing *timing)
+{
+    connect_with_queue(f, timing, 0);
 }
 
 static int setup(void **state)
@@ -361,6 +370,19 @@ static void refusal_is_remembered(void **state)
     assert_false(ds_uplink_finish(f->uplink, 1) == 0);
 }
 
+/* The operator of the aggregator sees it. */
+static void what_waits_and_what_is_lost_is_told(void **state)
+{
+    struct fixture *f = *state;
+    ds_uplink_destroy(f->uplink);
+    connect_with_queue(f, &quick, 1); /* room for one window, and never for two */
+    queue_windows(f, 3);
+    struct ds_message m = hear(f, DS_MESSAGE_HELLO);
+    assert_int_equal(m.hello.windows_waiting, 1);
+    assert_int_equal(m.hello.windows_lost, 2);
+    ds_message_finish(&m);
+}
+
 /* ---- with a spool ---- */
 
 static void connect_with_spool(struct fixture *f)
@@ -500,6 +522,7 @@ int main(void)
         TEST(slow_aggregator_is_waited_for),
         TEST(name_in_use_is_waited_for),
         TEST(refusal_is_remembered),
+        TEST(what_waits_and_what_is_lost_is_told),
         TEST(windows_left_go_first_by_their_own_names),
         TEST(boot_changes_only_by_greeting),
         TEST(name_of_the_dead_run_is_taken_over),
