@@ -79,12 +79,26 @@ def answers(url, store, start):
                                                 store).out
 
 
+def spooled(where, capture, secret):
+    """The files of a spool that nobody took anything from, and the log."""
+    spool = os.path.join(where, "spool")
+    with Program("sh", "-c", 'exec "$@" <"$0"', capture, SENSOR, "--read", "-", *MONITOR, *secret,
+                 "--json", "--aggregator", "ipc://" + where + "/nobody", "--spool", spool,
+                 where=where, name="spooling") as sensor:
+        wait_for(lambda: len(sensor.windows()) >= 3, "windows in the spool")
+    yield "the log of the sensor with a spool", sensor.err().encode()
+    yield from files_below(spool)
+
+
 def full_run(where):
     """(name, bytes) of everything that leaves, and how many packets were counted."""
     capture, kept = os.path.join(where, "capture"), os.path.join(where, "kept")
     os.mkdir(kept)
     run(GEN, "--output", capture, "--country-db", COUNTRY_DB, "--prefix", str(PREFIX4), "--prefix",
         str(PREFIX6), "--rate", "400", "--duration", "3m", "--seed", "5")
+
+    run(DARKSCOPE, "keygen", "--deployment", os.path.join(where, "japan"))
+    secret = ["--deployment-key", os.path.join(where, "japan.deployment")]
 
     def listens():
         check(aggregator.runs(), f"the aggregator ended: {aggregator.err()}")
@@ -94,7 +108,7 @@ def full_run(where):
                  os.path.join(kept, "store"), where=where, name="aggregator") as aggregator:
         port, url = wait_for(listens, "aggregator listens").groups()
         with Cable(int(port)) as cable:
-            ended = run(SENSOR, "--read", capture, *MONITOR, "--exclude", str(EXCLUDED), "--json",
+            ended = run(SENSOR, "--read", capture, *MONITOR, *secret, "--exclude", str(EXCLUDED), "--json",
                         "--sources", "1000", "--country-db", COUNTRY_DB, "--name", "secret",
                         "--survey-ports", "3", "--survey-packets", "0.01", "--survey-state",
                         os.path.join(kept, "survey.state"), "--aggregator",
@@ -106,6 +120,9 @@ def full_run(where):
         aggregator.stop(number=signal.SIGTERM)
         out.append(("the aggregator's log", aggregator.err().encode()))
     out += files_below(kept)
+    held = list(spooled(where, capture, secret))
+    check(sum(len(data) for _, data in held) > 10000, "the spool is empty")
+    out += held
     return out, sum(w["packets"]["counted"] for w in windows), capture
 
 
