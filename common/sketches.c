@@ -53,7 +53,7 @@ bool ds_sketch_key_valid(const struct ds_sketch_key *key)
     case DS_SKETCH_PROTOCOL_SURVEY:
         only.proto = key->proto;
         return (key->proto == DS_PROTO_TCP || key->proto == DS_PROTO_UDP ||
-                key->proto == DS_PROTO_ICMP) &&
+                key->proto == DS_PROTO_ICMP || key->proto == DS_PROTO_ICMP6) &&
                ds_sketch_key_compare(key, &only) == 0;
     case DS_SKETCH_SIGNATURE:
     case DS_SKETCH_SIGNATURE_CONFIRMED:
@@ -222,12 +222,12 @@ static void drop_marked(struct ds_sketches *s)
     s->count = kept;
 }
 
-void ds_sketches_trim(struct ds_sketches *s)
+void ds_sketches_keep(struct ds_sketches *s, size_t ports)
 {
     const struct ds_sketch_key first = {.kind = DS_SKETCH_PORT},
                                last = {.kind = DS_SKETCH_PORT + 1};
     size_t begin = place_of(s, &first), count = place_of(s, &last) - begin;
-    if (count <= DS_SKETCH_PORTS_MAX)
+    if (count <= ports)
         return;
     struct rank *ranks = malloc(count * sizeof *ranks);
     for (size_t i = 0; ranks && i < count; i++) {
@@ -239,8 +239,8 @@ void ds_sketches_trim(struct ds_sketches *s)
     if (!ranks)
         return; /* they stay */
     qsort(ranks, count, sizeof *ranks, by_sources);
-    uint64_t floor = (uint64_t)(ranks[DS_SKETCH_PORTS_MAX].sources + 1);
-    for (size_t i = DS_SKETCH_PORTS_MAX; i < count; i++)
+    uint64_t floor = (uint64_t)(ranks[ports].sources + 1);
+    for (size_t i = ports; i < count; i++)
         s->rows[ranks[i].row].key.kind = DS_SKETCH_KIND_COUNT;
     free(ranks);
     drop_marked(s);

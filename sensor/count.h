@@ -60,8 +60,9 @@ _Static_assert(DS_SIGNATURE_COUNT <= 16, "a bit each");
 #define DS_SOURCE_TCP            (1u << DS_SOURCE_PROTOCOL_SHIFT)
 #define DS_SOURCE_UDP            (2u << DS_SOURCE_PROTOCOL_SHIFT)
 #define DS_SOURCE_ICMP           (4u << DS_SOURCE_PROTOCOL_SHIFT)
+#define DS_SOURCE_ICMP6          (8u << DS_SOURCE_PROTOCOL_SHIFT)
 #define DS_SOURCE_CLASSES        ((1u << DS_CLASS_COUNT) - 1)
-_Static_assert(DS_SOURCE_PROTOCOL_SHIFT + 3 <= DS_SOURCE_SURVEY_SHIFT,
+_Static_assert(DS_SOURCE_PROTOCOL_SHIFT + 4 <= DS_SOURCE_SURVEY_SHIFT,
                "all have bits of their own");
 struct ds_pair {
     uint64_t key; /* source and service */
@@ -248,7 +249,7 @@ static const uint8_t ds_count_protocols[256] = {
     [DS_PROTO_TCP] = DS_SOURCE_TCP,
     [DS_PROTO_UDP] = DS_SOURCE_UDP,
     [DS_PROTO_ICMP] = DS_SOURCE_ICMP,
-    [DS_PROTO_ICMP6] = DS_SOURCE_ICMP,
+    [DS_PROTO_ICMP6] = DS_SOURCE_ICMP6,
 };
 
 /* Packets that are none, and when it was seen first and last: nothing of it branches. */

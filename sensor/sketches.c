@@ -55,7 +55,7 @@ static inline void bank_add(struct bank *b, size_t i, uint64_t hash)
 enum {
     CLASSES = 0,
     PROTOCOLS = CLASSES + DS_CLASS_COUNT,
-    PROTOCOL_COUNT = 3,
+    PROTOCOL_COUNT = 4,
     PROTOCOLS_SURVEY = PROTOCOLS + PROTOCOL_COUNT,
     SEEN = PROTOCOLS_SURVEY + PROTOCOL_COUNT,
     CONFIRMED = SEEN + DS_SIGNATURE_COUNT,
@@ -69,7 +69,8 @@ enum {
 _Static_assert(FLAGS <= 64, "a bit each");
 _Static_assert(DS_SOURCE_PROTOCOL_SHIFT == DS_CLASS_COUNT, "protocols behind classes in a record");
 
-static const uint8_t protocols[PROTOCOL_COUNT] = {DS_PROTO_TCP, DS_PROTO_UDP, DS_PROTO_ICMP};
+static const uint8_t protocols[PROTOCOL_COUNT] = {DS_PROTO_TCP, DS_PROTO_UDP, DS_PROTO_ICMP,
+                                                  DS_PROTO_ICMP6};
 
 /* Hashes of sources, for asking whether one is there. */
 struct hash_set {

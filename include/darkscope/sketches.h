@@ -16,7 +16,7 @@ enum ds_sketch_kind {
     DS_SKETCH_COUNTRY,        /* country: all sources, each in one of them */
     DS_SKETCH_COUNTRY_SURVEY, /* of these, survey scanners */
     DS_SKETCH_CLASS,          /* cls */
-    DS_SKETCH_PROTOCOL,       /* proto of the service: TCP, UDP, ICMP (also v6) */
+    DS_SKETCH_PROTOCOL,       /* proto of the service: TCP, UDP, ICMP, ICMPv6 */
     DS_SKETCH_PROTOCOL_SURVEY,
     DS_SKETCH_SIGNATURE,           /* signature: in at least one packet */
     DS_SKETCH_SIGNATURE_CONFIRMED, /* in two of one window */
@@ -73,9 +73,13 @@ int ds_sketches_copy(const struct ds_sketches *from, struct ds_sketches *out);
  * not known. */
 int ds_sketches_merge(struct ds_sketches *into, const struct ds_sketches *from);
 
-/* Keeps the DS_SKETCH_PORTS_MAX ports with most sources, and of the others the most that one had as
+/* Keeps the ports with most sources, so many, and of the others the most that one had as
  * port_floor. */
-void ds_sketches_trim(struct ds_sketches *s);
+void ds_sketches_keep(struct ds_sketches *s, size_t ports);
+static inline void ds_sketches_trim(struct ds_sketches *s)
+{
+    ds_sketches_keep(s, DS_SKETCH_PORTS_MAX);
+}
 
 /* Unites all rows of a kind into a finished or fresh sketch: all sources of DS_SKETCH_COUNTRY, the
  * infected of the world. 0, or -1 without memory. */

@@ -62,7 +62,7 @@ static struct ds_sketch_key signature(unsigned kind, const char *id)
 static struct ds_sketch_key draw_key(uint64_t *random)
 {
     static const char *const ids[] = {"a", "b", "mirai", "mirai2", "zmap"};
-    static const uint8_t protos[] = {DS_PROTO_ICMP, DS_PROTO_TCP, DS_PROTO_UDP};
+    static const uint8_t protos[] = {DS_PROTO_ICMP, DS_PROTO_TCP, DS_PROTO_UDP, DS_PROTO_ICMP6};
     uint64_t dice = sample_random(random);
     struct ds_sketch_key key = {.kind = (uint8_t)(dice % DS_SKETCH_KIND_COUNT)};
     dice >>= 8;

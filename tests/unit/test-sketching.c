@@ -99,13 +99,12 @@ static void expect_all(struct fixture *f, const struct sent *p, bool survey, uin
 {
     const uint32_t malware = 1u << DS_SIGNATURE_MIRAI | 1u << DS_SIGNATURE_HAJIME;
     ds_country country = ds_geo_country(p->country);
-    uint8_t proto = p->proto == DS_PROTO_ICMP6 ? DS_PROTO_ICMP : p->proto;
     struct ds_sketch_key port = {
         .kind = DS_SKETCH_PORT, .cls = p->cls, .proto = p->proto, .port = p->port};
     expect(f, (struct ds_sketch_key){.kind = DS_SKETCH_COUNTRY, .country = country}, p);
     expect(f, (struct ds_sketch_key){.kind = DS_SKETCH_CLASS, .cls = p->cls}, p);
-    if (proto != 47)
-        expect(f, (struct ds_sketch_key){.kind = DS_SKETCH_PROTOCOL, .proto = proto}, p);
+    if (p->proto != 47)
+        expect(f, (struct ds_sketch_key){.kind = DS_SKETCH_PROTOCOL, .proto = p->proto}, p);
     expect(f, port, p);
     expect_signatures(f, p, p->signatures, DS_SKETCH_SIGNATURE);
     expect_signatures(f, p, confirmed, DS_SKETCH_SIGNATURE_CONFIRMED);
@@ -118,8 +117,8 @@ static void expect_all(struct fixture *f, const struct sent *p, bool survey, uin
         return;
     port.kind = DS_SKETCH_PORT_SURVEY;
     expect(f, (struct ds_sketch_key){.kind = DS_SKETCH_COUNTRY_SURVEY, .country = country}, p);
-    if (proto != 47)
-        expect(f, (struct ds_sketch_key){.kind = DS_SKETCH_PROTOCOL_SURVEY, .proto = proto}, p);
+    if (p->proto != 47)
+        expect(f, (struct ds_sketch_key){.kind = DS_SKETCH_PROTOCOL_SURVEY, .proto = p->proto}, p);
     expect(f, port, p);
 }
 
