@@ -82,15 +82,18 @@ struct ds_figures {
     uint64_t packets;
     uint64_t bytes;
     uint64_t survey_packets;
-    uint64_t sources;      /* unique sources, where sources_exact or sources_estimated */
-    uint64_t sources_peak; /* the largest count in one window, sensor (and class of a port) */
-    double sources_error;  /* relative standard error of the estimate */
-    bool has_bytes;        /* false: not kept for this kind (types, protocols, signatures) */
-    bool has_survey;       /* only for figures that come from cells */
-    bool has_sources;      /* false: unique sources are not kept for this combination, ever */
-    bool is_floor;         /* packets and bytes are at least so many: hours and days do not keep all
-                              cells of a port and country (docs/storage.md) */
-    bool sources_exact;    /* they came in one window of one sensor, whose tables sufficed */
+    uint64_t sources;         /* unique sources, where sources_exact or sources_estimated */
+    uint64_t sources_peak;    /* the largest count in one window, sensor (and class of a port) */
+    double sources_error;     /* relative standard error of the estimate */
+    uint64_t sources_missing; /* so many more, at most, of a port that was not always among those
+                                 with most sources: then the estimate is a lower bound */
+    bool has_bytes;           /* false: not kept for this kind (types, protocols, signatures) */
+    bool has_survey;          /* only for figures that come from cells */
+    bool has_sources;         /* false: not counted for this combination in any window; they may be
+                                 estimated         all the same */
+    bool is_floor;      /* packets and bytes are at least so many: hours and days do not keep all
+                           cells of a port and country (docs/storage.md) */
+    bool sources_exact; /* they came in one window of one sensor, whose tables sufficed */
     bool sources_estimated; /* from sketches; never together with sources_exact */
 };
 
@@ -139,13 +142,15 @@ struct ds_top_row {
 
 /* Sums over a range. */
 struct ds_totals {
-    uint64_t windows;     /* window rows: windows of each sensor */
-    uint64_t sensors;     /* with a window in the range */
-    int64_t first_s;      /* start of the first window */
-    int64_t end_s;        /* end of the last */
-    uint64_t observed_ns; /* summed over sensors */
-    uint64_t split;       /* windows that came in several parts */
-    bool sources_exact;   /* one window of one sensor: sum.sources and the classes' are exact */
+    uint64_t windows;       /* window rows: windows of each sensor */
+    uint64_t sensors;       /* with a window in the range */
+    int64_t first_s;        /* start of the first window */
+    int64_t end_s;          /* end of the last */
+    uint64_t observed_ns;   /* summed over sensors */
+    uint64_t split;         /* windows that came in several parts */
+    bool sources_exact;     /* one window of one sensor: sum.sources and the classes' are exact */
+    bool sources_estimated; /* then the next two are known */
+    struct ds_estimate sources, classes[DS_CLASS_COUNT];
     struct ds_window sum; /* no cells, countries, devices, signatures. All of it adds but: sources
                              are peaks; addresses are the largest of each sensor, summed over
                              sensors; active_addresses and destinations are not set */

@@ -93,3 +93,31 @@ static void read_sketches(struct ds_cursor *c, void *value, const struct ds_fiel
 }
 
 const struct ds_codec ds_codec_sketches = {.pack = pack_sketches, .read = read_sketches};
+
+int ds_sketches_pack(const struct ds_sketches *s, unsigned char **out, size_t *out_bytes)
+{
+    struct ds_output to;
+    ds_output_init(&to);
+    pack_sketches(&to.packer, s, NULL);
+    *out_bytes = to.buffer.size;
+    *out = (unsigned char *)msgpack_sbuffer_release(&to.buffer);
+    if (!to.failed)
+        return 0;
+    free(*out);
+    *out = NULL;
+    return -1;
+}
+
+enum ds_decode ds_sketches_unpack(const void *packed, size_t size, struct ds_sketches *s,
+                                  const char **why)
+{
+    struct ds_cursor c;
+    ds_cursor_init(&c, packed, size);
+    read_sketches(&c, s, NULL);
+    if (!c.failed && (!s->known || c.at != c.end))
+        ds_cursor_fail(&c, "sketches: no such value");
+    if (!c.failed)
+        return DS_DECODE_OK;
+    *why = c.why ? c.why : "sketches: no such value";
+    return c.no_memory ? DS_DECODE_NO_MEMORY : DS_DECODE_MALFORMED;
+}

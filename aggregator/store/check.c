@@ -136,6 +136,17 @@ static const char *bad_sources(const struct ds_window *w)
     return NULL;
 }
 
+/* Their columns were read within their limits. */
+static const char *bad_sketches(const struct ds_window *w)
+{
+    const struct ds_sketches *s = &w->sketches;
+    for (size_t i = 0; i < s->count; i++)
+        if (!ds_sketch_key_valid(&s->rows[i].key) ||
+            (i > 0 && ds_sketch_key_compare(&s->rows[i - 1].key, &s->rows[i].key) >= 0))
+            return "the sketches are not of known keys in order";
+    return s->port_floor > DS_STORE_FIGURE_MAX ? "a sketch's figure is larger than 2^48" : NULL;
+}
+
 static const char *bad_attacks(const struct ds_window *w)
 {
     for (size_t i = 0; i < w->attack_count; i++) {
@@ -165,6 +176,7 @@ const char *ds_sqlite_bad_put(const struct ds_store_put *put)
     why = why ? why : bad_countries(w);
     why = why ? why : bad_devices(w);
     why = why ? why : bad_sources(w);
+    why = why ? why : bad_sketches(w);
     why = why ? why : bad_attacks(w);
     return why ? why : bad_signatures(w);
 }

@@ -6,6 +6,7 @@
  */
 #include "merge.h"
 #include "merge_runs.h"
+#include "sketches.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -230,6 +231,21 @@ static int read_source_records(struct store_file *f, int64_t start_s, int64_t se
     return result;
 }
 
+static int read_sketches(struct store_file *f, int64_t start_s, int64_t sensor_id,
+                         struct ds_window *w, struct ds_error *err)
+{
+    sqlite3_stmt *stmt = ds_sqlite_prepare(f, "SELECT sketches FROM window_sketch " OF_ONE, err);
+    if (!stmt)
+        return -1;
+    sqlite3_bind_int64(stmt, 1, start_s);
+    sqlite3_bind_int64(stmt, 2, sensor_id);
+    int result = ds_sqlite_step(f, stmt, err);
+    if (result == 1)
+        result = ds_sketches_column(f, stmt, 0, &w->sketches, err);
+    sqlite3_finalize(stmt);
+    return result;
+}
+
 /* In the order that struct ds_window wants. */
 static int read_cells(struct store_file *f, int64_t start_s, int64_t sensor_id, struct ds_window *w,
                       struct ds_error *err)
@@ -281,6 +297,8 @@ int ds_sqlite_load_one(struct store_file *f, int64_t start_s, int64_t sensor_id,
     if (row <= 0)
         return row < 0 ? -1 : 1;
     int result = read_source_records(f, start_s, sensor_id, &w, err);
+    if (result == 0)
+        result = read_sketches(f, start_s, sensor_id, &w, err);
     for (size_t t = 0; result == 0 && t < sizeof window_tables / sizeof window_tables[0]; t++)
         result = read_table(f, t, start_s, sensor_id, &w, err);
     if (result == 0)

@@ -5,6 +5,7 @@
  * window first: only peaks of windows may be compared.
  */
 #include "roll.h"
+#include "sketches.h"
 
 #include <stddef.h>
 
@@ -95,10 +96,14 @@ static const char *const day_sums[] = {
 };
 
 /* The tables of a level, by what follows its name. */
-static const char *const level_tables[] = {
-    "",         "_database", "_malformed",      "_type",      "_protocol", "_class",
-    "_country", "_device",   "_device_country", "_signature", "_attack",   "_sketch",
+static const char
+    *const level_tables[] =
+        {
+            "",        "_database", "_malformed", "_type",           "_protocol",
+            "_class",  "_country",  "_device",    "_device_country", "_signature",
+            "_attack", "_sketch",   "_sketches", /* which are not copied as they are */
 };
+#define COPIED_TABLES (COUNT(level_tables) - 2)
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -145,7 +150,9 @@ int ds_roll_tables_hour(struct store_file *f, int64_t start_s, int64_t sensor, s
     if (find_grid(f, "SELECT DISTINCT seconds FROM window WHERE " OF_HOUR, values, &values[3],
                   err) < 0)
         return -1;
-    return run_all(f, hour_sums, COUNT(hour_sums), values, err);
+    return run_all(f, hour_sums, COUNT(hour_sums), values, err) < 0
+               ? -1
+               : ds_roll_sketches_hour(f, start_s, sensor, err);
 }
 
 int ds_roll_tables_day(struct store_file *days, int64_t day_s, int64_t sensor, int64_t generation,
@@ -155,14 +162,16 @@ int ds_roll_tables_day(struct store_file *days, int64_t day_s, int64_t sensor, i
     if (find_grid(days, "SELECT DISTINCT grid_seconds FROM minutes.hour WHERE " OF_DAY, values,
                   &values[3], err) < 0)
         return -1;
-    return run_all(days, day_sums, COUNT(day_sums), values, err);
+    return run_all(days, day_sums, COUNT(day_sums), values, err) < 0
+               ? -1
+               : ds_roll_sketches_day(days, day_s, sensor, generation, err);
 }
 
 int ds_roll_tables_copy(struct store_file *hours, int64_t day_s, int64_t sensor, int64_t generation,
                         struct ds_error *err)
 {
     const int64_t values[] = {day_s, day_s + DAY_S, sensor, generation};
-    for (size_t i = 0; i < COUNT(level_tables); i++) {
+    for (size_t i = 0; i < COPIED_TABLES; i++) {
         char *sql = sqlite3_mprintf("INSERT INTO hour%s SELECT * FROM minutes.hour%s WHERE"
                                     " start >= ?1 AND start < ?2 AND sensor = ?3 AND"
                                     " generation = ?4",
@@ -173,7 +182,7 @@ int ds_roll_tables_copy(struct store_file *hours, int64_t day_s, int64_t sensor,
         if (result < 0)
             return -1;
     }
-    return 0;
+    return ds_roll_sketches_copy(hours, day_s, sensor, generation, err);
 }
 
 static int delete_from(struct store_file *f, const char *level, const char *table,

@@ -101,6 +101,12 @@ static const char window_sources[] =
     "  records BLOB NOT NULL, -- the columns of docs/protocol.md\n"
     "  PRIMARY KEY (start, sensor),\n" OF_WINDOW;
 
+static const char window_sketches[] =
+    "CREATE TABLE window_sketch ( -- of unique sources, to be united over time\n"
+    "  start INTEGER, sensor INTEGER,\n"
+    "  sketches BLOB NOT NULL, -- the value of docs/protocol.md\n"
+    "  PRIMARY KEY (start, sensor),\n" OF_WINDOW;
+
 static const char window_attacks[] =
     "CREATE TABLE window_attack ( -- an attack again and again, a row for each window it is in\n"
     "  start INTEGER, sensor INTEGER,\n"
@@ -130,18 +136,16 @@ static const char window_attacks[] =
 
 char *ds_schema_minutes(void)
 {
-    return sqlite3_mprintf("%s%s%s%s%s%s", messages, chunks, windows, window_parts, window_sources,
-                           window_attacks);
+    return sqlite3_mprintf("%s%s%s%s%s%s%s", messages, chunks, windows, window_parts,
+                           window_sources, window_sketches, window_attacks);
 }
 
 /* ---- hours and days ---- */
 
 /* Peaks: the most in one window. windows: with such a packet; inexact: in one of them the unique
  * sources are a lower bound. Where windows = 1 and inexact = 0, the peak is the exact number. */
-#define OF_LEVEL "start INTEGER, sensor INTEGER, generation INTEGER,"
 #define SOURCES                                                                                    \
     " windows INTEGER NOT NULL, sources_peak INTEGER NOT NULL, inexact INTEGER NOT NULL,"
-#define KEYED(by) " PRIMARY KEY (start, sensor, generation, " by ")) WITHOUT ROWID;"
 
 /* @ is the level. */
 static const char level[] =
@@ -171,159 +175,57 @@ static const char level[] =
     "  overflow_signatures INTEGER NOT NULL, overflow_attacks INTEGER NOT NULL,\n"
     "  PRIMARY KEY (start, sensor, generation)) WITHOUT ROWID;";
 
-static const char level_parts[] =
-    "CREATE TABLE @_database ( -- country databases in use\n"
-    "  " OF_LEVEL " name TEXT," KEYED(
-        "name") "CREATE TABLE @_malformed (" OF_LEVEL
-                " reason TEXT, packets INTEGER NOT NULL," KEYED(
-                    "reason") "CREATE TABLE @_type (" OF_LEVEL
-                              " type TEXT, packets INTEGER NOT NULL," KEYED(
-                                  "type") "CREATE TABLE @_protocol (" OF_LEVEL
-                                          " proto INTEGER, packets INTEGER NOT NULL," KEYED(
-                                              "proto") "CREATE TABLE @_class (" OF_LEVEL
-                                                       " class INTEGER, packets INTEGER NOT NULL,"
-                                                       " bytes INTEGER NOT NULL," SOURCES KEYED(
-                                                           "class") "CREATE TABLE @_country "
-                                                                    "(" OF_LEVEL
-                                                                    " country TEXT, packets "
-                                                                    "INTEGER NOT NULL,"
-                                                                    " bytes INTEGER NOT "
-                                                                    "NULL," SOURCES KEYED("country") "CREATE TABLE @_device (" OF_LEVEL " device INTEGER, packets INTEGER NOT NULL," SOURCES
-                                                                        KEYED(
-                                                                            "device") "CREATE "
-                                                                                      "TABLE "
-                                                                                      "@_device_"
-                                                                                      "country "
-                                                                                      "(" OF_LEVEL
-                                                                                      " country "
-                                                                                      "TEXT, "
-                                                                                      "device "
-                                                                                      "INTEGER,"
-                                                                                      " packets "
-                                                                                      "INTEGER "
-                                                                                      "NOT "
-                                                                                      "NULL"
-                                                                                      "," SOURCES KEYED(
-                                                                                          "countr"
-                                                                                          "y, "
-                                                                                          "devic"
-                                                                                          "e") "C"
-                                                                                               "R"
-                                                                                               "E"
-                                                                                               "A"
-                                                                                               "T"
-                                                                                               "E"
-                                                                                               " "
-                                                                                               "T"
-                                                                                               "A"
-                                                                                               "B"
-                                                                                               "L"
-                                                                                               "E"
-                                                                                               " "
-                                                                                               "@"
-                                                                                               "_"
-                                                                                               "s"
-                                                                                               "i"
-                                                                                               "g"
-                                                                                               "n"
-                                                                                               "a"
-                                                                                               "t"
-                                                                                               "u"
-                                                                                               "r"
-                                                                                               "e"
-                                                                                               " "
-                                                                                               "(" OF_LEVEL
-                                                                                               " "
-                                                                                               "i"
-                                                                                               "d"
-                                                                                               " "
-                                                                                               "T"
-                                                                                               "E"
-                                                                                               "X"
-                                                                                               "T"
-                                                                                               ","
-                                                                                               " "
-                                                                                               "p"
-                                                                                               "a"
-                                                                                               "c"
-                                                                                               "k"
-                                                                                               "e"
-                                                                                               "t"
-                                                                                               "s"
-                                                                                               " "
-                                                                                               "I"
-                                                                                               "N"
-                                                                                               "T"
-                                                                                               "E"
-                                                                                               "G"
-                                                                                               "E"
-                                                                                               "R"
-                                                                                               " "
-                                                                                               "N"
-                                                                                               "O"
-                                                                                               "T"
-                                                                                               " "
-                                                                                               "N"
-                                                                                               "U"
-                                                                                               "L"
-                                                                                               "L"
-                                                                                               ","
-                                                                                               " "
-                                                                                               "c"
-                                                                                               "o"
-                                                                                               "n"
-                                                                                               "f"
-                                                                                               "i"
-                                                                                               "r"
-                                                                                               "m"
-                                                                                               "e"
-                                                                                               "d"
-                                                                                               "_"
-                                                                                               "p"
-                                                                                               "e"
-                                                                                               "a"
-                                                                                               "k"
-                                                                                               " "
-                                                                                               "I"
-                                                                                               "N"
-                                                                                               "T"
-                                                                                               "E"
-                                                                                               "G"
-                                                                                               "E"
-                                                                                               "R"
-                                                                                               " "
-                                                                                               "N"
-                                                                                               "O"
-                                                                                               "T"
-                                                                                               " "
-                                                                                               "N"
-                                                                                               "U"
-                                                                                               "L"
-                                                                                               "L"
-                                                                                               "," SOURCES KEYED(
-                                                                                                   "id") "CREATE TABLE @_attack ( -- of a victim, and attacked port\n"
-                                                                                                         "  " OF_LEVEL
-                                                                                                         " victim INTEGER, proto INTEGER, start_ms INTEGER, port INTEGER,\n"
-                                                                                                         "  country TEXT NOT NULL, ports INTEGER NOT NULL, attack_ports INTEGER NOT NULL,\n"
-                                                                                                         "  addresses INTEGER NOT NULL, window_packets INTEGER NOT NULL,\n"
-                                                                                                         "  window_bytes INTEGER NOT NULL, last_ms INTEGER NOT NULL, packets INTEGER NOT NULL,\n"
-                                                                                                         "  bytes INTEGER NOT NULL, mismatches INTEGER NOT NULL, max_ppm INTEGER NOT NULL,\n"
-                                                                                                         "  windows INTEGER NOT NULL," KEYED(
-                                                                                                             "victim, proto, start_ms, port") "CREATE TABLE @_sketch ( -- of unique sources, to be merged over time\n"
-                                                                                                                                              "  " OF_LEVEL
-                                                                                                                                              " kind TEXT, key TEXT, sketch BLOB NOT NULL," KEYED(
-                                                                                                                                                  "kind, key") "CREATE TABLE @_chunks ( -- of which stretches there are chunks\n"
-                                                                                                                                                               "  " OF_LEVEL
-                                                                                                                                                               " seconds INTEGER NOT NULL,\n"
-                                                                                                                                                               "  PRIMARY KEY (start, sensor, generation)) WITHOUT ROWID;"
-                                                                                                                                                               "CREATE TABLE @_chunk ( -- cells, packed; docs/storage.md\n"
-                                                                                                                                                               "  id INTEGER PRIMARY KEY,\n"
-                                                                                                                                                               "  kind INTEGER NOT NULL, -- 0 by port, 1 by port and country, 2 by country, of all ports\n"
-                                                                                                                                                               "  start INTEGER NOT NULL, sensor INTEGER NOT NULL, generation INTEGER NOT NULL,\n"
-                                                                                                                                                               "  first_key INTEGER NOT NULL, last_key INTEGER NOT NULL,\n"
-                                                                                                                                                               "  cells INTEGER NOT NULL, data BLOB NOT NULL);"
-                                                                                                                                                               "CREATE UNIQUE INDEX @_chunk_key ON @_chunk"
-                                                                                                                                                               " (kind, start, sensor, generation, first_key, last_key);";
+/* Tables that are alike: of start, sensor and generation, and of a key of their own. A comment may
+ * stand in front of the columns. */
+static const struct level_table {
+    const char *name, *columns, *key;
+} level_tables[] = {
+    {"database", "name TEXT, -- of a country database in use\n ", "name"},
+    {"malformed", "reason TEXT, packets INTEGER NOT NULL,", "reason"},
+    {"type", "type TEXT, packets INTEGER NOT NULL,", "type"},
+    {"protocol", "proto INTEGER, packets INTEGER NOT NULL,", "proto"},
+    {"class", "class INTEGER, packets INTEGER NOT NULL, bytes INTEGER NOT NULL," SOURCES, "class"},
+    {"country", "country TEXT, packets INTEGER NOT NULL, bytes INTEGER NOT NULL," SOURCES,
+     "country"},
+    {"device", "device INTEGER, packets INTEGER NOT NULL," SOURCES, "device"},
+    {"device_country", "country TEXT, device INTEGER, packets INTEGER NOT NULL," SOURCES,
+     "country, device"},
+    {"signature", "id TEXT, packets INTEGER NOT NULL, confirmed_peak INTEGER NOT NULL," SOURCES,
+     "id"},
+    {"attack",
+     "-- of a victim, and attacked port\n"
+     "  victim INTEGER, proto INTEGER, start_ms INTEGER, port INTEGER,\n"
+     "  country TEXT NOT NULL, ports INTEGER NOT NULL, attack_ports INTEGER NOT NULL,\n"
+     "  addresses INTEGER NOT NULL, window_packets INTEGER NOT NULL,\n"
+     "  window_bytes INTEGER NOT NULL, last_ms INTEGER NOT NULL, packets INTEGER NOT NULL,\n"
+     "  bytes INTEGER NOT NULL, mismatches INTEGER NOT NULL, max_ppm INTEGER NOT NULL,\n"
+     "  windows INTEGER NOT NULL,",
+     "victim, proto, start_ms, port"},
+    {"sketch",
+     "-- of unique sources, to be united over time\n"
+     "  kind TEXT, key TEXT, -- '': all countries\n"
+     "  missing INTEGER NOT NULL, -- of a port: sources that may be missing, at most\n"
+     "  sketch BLOB NOT NULL, -- docs/storage.md\n ",
+     "kind, key"},
+};
+
+static const char level_rest[] =
+    "CREATE TABLE @_sketches ( -- of which times there are sketches\n"
+    "  start INTEGER, sensor INTEGER, generation INTEGER,\n"
+    "  secret INTEGER NOT NULL, -- name of that of the hashes: only those of one unite\n"
+    "  port_floor INTEGER NOT NULL, -- most sources of a port that has none\n"
+    "  PRIMARY KEY (start, sensor, generation)) WITHOUT ROWID;"
+    "CREATE TABLE @_chunks ( -- of which stretches there are chunks\n"
+    "  start INTEGER, sensor INTEGER, generation INTEGER, seconds INTEGER NOT NULL,\n"
+    "  PRIMARY KEY (start, sensor, generation)) WITHOUT ROWID;"
+    "CREATE TABLE @_chunk ( -- cells, packed; docs/storage.md\n"
+    "  id INTEGER PRIMARY KEY,\n"
+    "  kind INTEGER NOT NULL, -- 0 by port, 1 by port and country, 2 by country, of all ports\n"
+    "  start INTEGER NOT NULL, sensor INTEGER NOT NULL, generation INTEGER NOT NULL,\n"
+    "  first_key INTEGER NOT NULL, last_key INTEGER NOT NULL,\n"
+    "  cells INTEGER NOT NULL, data BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX @_chunk_key ON @_chunk"
+    " (kind, start, sensor, generation, first_key, last_key);";
 
 /* NULL without memory; frees text. */
 static char *append_level(char *text, const char *template, const char *name)
@@ -340,5 +242,11 @@ static char *append_level(char *text, const char *template, const char *name)
 char *ds_schema_level(const char *name)
 {
     char *text = append_level(sqlite3_mprintf("%s", ""), level, name);
-    return append_level(text, level_parts, name);
+    for (size_t i = 0; i < sizeof level_tables / sizeof level_tables[0] && text; i++)
+        text = sqlite3_mprintf("%zCREATE TABLE %s_%s (\n"
+                               "  start INTEGER, sensor INTEGER, generation INTEGER, %s"
+                               " PRIMARY KEY (start, sensor, generation, %s)) WITHOUT ROWID;",
+                               text, name, level_tables[i].name, level_tables[i].columns,
+                               level_tables[i].key);
+    return append_level(text, level_rest, name);
 }

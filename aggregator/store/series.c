@@ -2,6 +2,7 @@
  *
  * Series: all buckets are filled side by side, piece by piece.
  */
+#include "estimates.h"
 #include "facts.h"
 
 #include <stdlib.h>
@@ -15,6 +16,7 @@ struct series {
     const struct ds_buckets *buckets;
     struct fact_request ask;
     struct bucket *all;
+    struct estimate *estimates;
 };
 
 static struct bucket *bucket_at(struct series *s, int64_t at_s)
@@ -95,11 +97,12 @@ static int report(const struct series *s, ds_point_fn *each, void *arg, struct d
             continue;
         if (ds_group_check(&b->group, err) < 0)
             return -1;
-        const struct ds_point point = {.bucket = i,
-                                       .start_s = s->buckets->edges_s[i],
-                                       .windows = b->windows,
-                                       .observed_ns = b->observed_ns,
-                                       .figures = ds_group_figures(&b->group, kept)};
+        struct ds_point point = {.bucket = i,
+                                 .start_s = s->buckets->edges_s[i],
+                                 .windows = b->windows,
+                                 .observed_ns = b->observed_ns,
+                                 .figures = ds_group_figures(&b->group, kept)};
+        ds_estimate_tell(&s->estimates[i * WANTED_PARTS], s->ask.filter->survey, &point.figures);
         int result = each(arg, &point);
         if (result != 0)
             return result;
@@ -119,13 +122,18 @@ int ds_sqlite_series(struct ds_store *store, const struct ds_buckets *buckets,
                                     .by_time = true}};
     const struct plan plan = {.buckets = buckets,
                               .wants_all_cells = series.ask.fact == FACT_PORT_COUNTRY};
+    struct wanted wanted[WANTED_PARTS];
+    ds_wanted_of_filter(filter, wanted);
     series.all = calloc(buckets->count, sizeof *series.all);
-    if (!series.all)
-        return ds_error(err, DS_FAILURE, "out of memory");
-    int result = ds_plan_walk(s, &plan, each_piece, &series, err);
+    series.estimates = calloc(buckets->count, WANTED_PARTS * sizeof *series.estimates);
+    int result = series.all && series.estimates ? ds_plan_walk(s, &plan, each_piece, &series, err)
+                                                : ds_error(err, DS_FAILURE, "out of memory");
+    if (result == 0)
+        result = ds_estimates_make(s, buckets, wanted, WANTED_PARTS, series.estimates, err);
     ds_files_release(s);
     if (result == 0)
         result = report(&series, each, arg, err);
     free(series.all);
+    free(series.estimates);
     return result;
 }

@@ -2,6 +2,7 @@
  *
  * Top tables: figures by key are added up in memory, piece by piece, then sorted.
  */
+#include "estimates.h"
 #include "facts.h"
 
 #include <stdlib.h>
@@ -243,24 +244,61 @@ static int add_rest(struct tally *t)
     return rest.packets > 0 ? add(t, DS_COUNTRY_REST, &rest) : 0;
 }
 
-static int report(struct tally *t, ds_top_fn *each, void *arg, struct ds_error *err)
+/* Sources are estimated of so many rows: each is looked up in every hour or day. */
+#define ESTIMATED_ROWS 256u
+
+/* Of the first rows. The caller frees *out. 0 or -1. */
+static int estimate(struct sqlite_store *s, const struct tally *t, const struct entry *entries,
+                    size_t rows, struct estimate **out, struct ds_error *err)
+{
+    const int64_t edges_s[] = {t->top->range.from_s, t->top->range.to_s};
+    const struct ds_buckets whole = {edges_s, 1, t->top->range.sensor};
+    struct wanted *wanted = calloc(rows * WANTED_PARTS + 1, sizeof *wanted);
+    *out = calloc(rows * WANTED_PARTS + 1, sizeof **out);
+    for (size_t i = 0; wanted && i < rows; i++) {
+        struct ds_top_row row = {0};
+        write_key(t, entries[i].key, &row);
+        ds_wanted_of_row(t->top->by, t->top->filter, &row, &wanted[i * WANTED_PARTS]);
+    }
+    int result = wanted && *out
+                     ? ds_estimates_make(s, &whole, wanted, rows * WANTED_PARTS, *out, err)
+                     : ds_error(err, DS_FAILURE, "out of memory");
+    free(wanted);
+    return result;
+}
+
+static size_t fewest(uint64_t a, uint64_t b)
+{
+    return (size_t)(a < b ? a : b);
+}
+
+static int report(struct sqlite_store *s, struct tally *t, ds_top_fn *each, void *arg,
+                  struct ds_error *err)
 {
     struct entry *entries = malloc((t->block_count * BLOCK_KEYS + 1) * sizeof *entries);
+    struct estimate *estimates = NULL;
     if (!entries)
         return ds_error(err, DS_FAILURE, "out of memory");
     size_t count = list_entries(t, entries);
+    size_t estimated = fewest(fewest(count, t->top->limit), ESTIMATED_ROWS);
     const struct ds_figures kept = ds_fact_kept(t->ask.fact, t->top->filter, t->per_port);
     if (t->top->by == DS_BY_SIGNATURE)
         qsort_r(entries, count, sizeof *entries, compare_signatures, t);
     else
         qsort(entries, count, sizeof *entries, compare_entries);
     int result = ds_group_check(&t->whole, err);
+    if (result == 0)
+        result = estimate(s, t, entries, estimated, &estimates, err);
+    ds_files_release(s);
     for (size_t i = 0; i < count && i < t->top->limit && result == 0; i++) {
         struct ds_top_row row = {.figures = ds_group_figures(entries[i].group, kept)};
         write_key(t, entries[i].key, &row);
+        if (i < estimated)
+            ds_estimate_tell(&estimates[i * WANTED_PARTS], t->top->filter->survey, &row.figures);
         result = each(arg, &row);
     }
     free(entries);
+    free(estimates);
     return result;
 }
 
@@ -299,7 +337,6 @@ static int tally_up(struct sqlite_store *s, struct tally *t, struct ds_error *er
     const struct plan plan = {.buckets = &whole,
                               .wants_all_cells = t->ask.fact == FACT_PORT_COUNTRY};
     int result = ds_plan_walk(s, &plan, each_piece, t, err);
-    ds_files_release(s);
     if (result == 0)
         result = add_rest(t);
     if (t->no_memory)
@@ -324,7 +361,8 @@ int ds_sqlite_top(struct ds_store *store, const struct ds_top *top, ds_top_fn *e
                      (t->ask.fact == FACT_PORT_COUNTRY && !(f->has_port && f->has_country));
     int result = tally_up(sqlite_of(store), t, err);
     if (result == 0)
-        result = report(t, each, arg, err);
+        result = report(sqlite_of(store), t, each, arg, err);
+    ds_files_release(sqlite_of(store));
     if (result == 0) {
         struct ds_figures kept = ds_fact_kept(t->ask.fact, f, t->per_port);
         kept.has_sources = false;

@@ -2,7 +2,7 @@
  *
  * Sums over a range: the same statements on every piece of it.
  */
-#include "plan.h"
+#include "estimates.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -181,6 +181,25 @@ static void finish(struct sums *s)
         t->windows == 1 && t->split == 0 && t->sum.overflow[DS_OVERFLOW_SOURCES] == 0;
 }
 
+/* Of all packets and of each class. */
+static int estimate(struct sqlite_store *s, const struct ds_buckets *whole, struct ds_totals *t,
+                    struct ds_error *err)
+{
+    struct wanted wanted[1 + DS_CLASS_COUNT][WANTED_PARTS];
+    struct estimate estimates[1 + DS_CLASS_COUNT][WANTED_PARTS];
+    ds_wanted_of_filter(&(struct ds_filter){0}, wanted[0]);
+    for (uint8_t cls = 0; cls < DS_CLASS_COUNT; cls++)
+        ds_wanted_of_filter(&(struct ds_filter){.has_class = true, .cls = cls}, wanted[1 + cls]);
+    if (ds_estimates_make(s, whole, wanted[0], (1 + DS_CLASS_COUNT) * WANTED_PARTS, estimates[0],
+                          err) < 0)
+        return -1;
+    t->sources_estimated = !t->sources_exact && t->windows > 0 && estimates[0][0].is_known;
+    t->sources = estimates[0][0].sources;
+    for (unsigned cls = 0; cls < DS_CLASS_COUNT; cls++)
+        t->classes[cls] = estimates[1 + cls][0].sources;
+    return 0;
+}
+
 int ds_sqlite_totals(struct ds_store *store, const struct ds_range *range, struct ds_totals *out,
                      struct ds_error *err)
 {
@@ -190,8 +209,10 @@ int ds_sqlite_totals(struct ds_store *store, const struct ds_range *range, struc
     const struct plan plan = {.buckets = &whole};
     struct sums sums = {.sensor = range->sensor};
     int result = ds_plan_walk(s, &plan, each_piece, &sums, err);
-    ds_files_release(s);
     finish(&sums);
+    if (result == 0)
+        result = estimate(s, &whole, &sums.totals, err);
+    ds_files_release(s);
     free(sums.addresses);
     if (result == 0 && sums.no_memory)
         result = ds_error(err, DS_FAILURE, "out of memory");

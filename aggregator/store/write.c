@@ -5,6 +5,7 @@
 #include "builder.h"
 #include "merge.h"
 #include "roll.h"
+#include "sketches.h"
 #include "source_columns.h"
 #include "tidy.h"
 
@@ -293,7 +294,7 @@ static int insert_window(struct store_file *f, int64_t sensor, const struct ds_w
         insert_protocols(f, sensor, w, err) < 0 || insert_classes(f, sensor, w, err) < 0 ||
         insert_countries(f, sensor, w, err) < 0 || insert_devices(f, sensor, w, err) < 0 ||
         insert_signatures(f, sensor, w, err) < 0 || insert_sources(f, sensor, w, err) < 0 ||
-        insert_attacks(f, sensor, w, err) < 0)
+        ds_sketches_insert(f, sensor, w, err) < 0 || insert_attacks(f, sensor, w, err) < 0)
         return -1;
     return insert_cells(f, sensor, w, parts, err);
 }

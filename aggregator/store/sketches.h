@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Sketches of unique sources in the store: of a window as they came, of an hour and a day united, a
+ * row for each. docs/storage.md says what is kept.
+ */
+#ifndef DARKSCOPE_STORE_SKETCHES_H
+#define DARKSCOPE_STORE_SKETCHES_H
+
+#include "sqlite.h"
+
+/* Hours in their own files: less precise, and of fewer ports. */
+#define ROLL_SKETCH_PRECISION      12u
+#define ROLL_SKETCH_PRECISION_PORT 10u
+#define ROLL_SKETCH_PORTS          256u
+
+/* A key as text: "JP", "scan", "tcp", "mirai", "scan/tcp/23". */
+#define STORE_SKETCH_KEY_BYTES 64
+const char *ds_sketch_kind_name(unsigned kind);
+void ds_sketch_key_text(const struct ds_sketch_key *key, char out[static STORE_SKETCH_KEY_BYTES]);
+
+/* In the transaction of the window, which has been inserted. 0 or -1. */
+int ds_sketches_insert(struct store_file *f, int64_t sensor, const struct ds_window *w,
+                       struct ds_error *err);
+/* A column of window_sketch into *out, zeroed and the caller's to finish in any case. NULL: nothing
+ * is known. 0 or -1. */
+int ds_sketches_column(struct store_file *f, sqlite3_stmt *stmt, int column,
+                       struct ds_sketches *out, struct ds_error *err);
+/* One of hour_sketch or day_sketch, likewise. */
+int ds_sketch_column(struct store_file *f, sqlite3_stmt *stmt, int column, struct ds_sketch *out,
+                     struct ds_error *err);
+
+/* In a transaction, as those of roll.h: the hour of its windows; and of the attached minutes' hours
+ * the day, and the hours of their own file. */
+int ds_roll_sketches_hour(struct store_file *minutes, int64_t start_s, int64_t sensor,
+                          struct ds_error *err);
+int ds_roll_sketches_day(struct store_file *days, int64_t day_s, int64_t sensor, int64_t generation,
+                         struct ds_error *err);
+int ds_roll_sketches_copy(struct store_file *hours, int64_t day_s, int64_t sensor,
+                          int64_t generation, struct ds_error *err);
+
+#endif
