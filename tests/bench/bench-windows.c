@@ -25,11 +25,11 @@ struct row {
 };
 
 static const struct row rows[] = {
-    {"a minute of a /16", 60, 300, 5200, 25000, false},
-    {"a minute of a /16, with its truth", 60, 300, 5200, 25000, true},
+    {"a minute of a /16", 60, 300, 5200, 10000, false},
+    {"a minute of a /16, with its truth", 60, 300, 5200, 10000, true},
     {"a minute of a /16, no source records", 60, 300, 5200, 0, false},
-    {"an hour of a /16", 3600, 24, 5200, 25000, true},
-    {"an hour at a thousandth of it", 3600, 1000, 5.2, 25000, true},
+    {"an hour of a /16", 3600, 24, 5200, 10000, true},
+    {"an hour at a thousandth of it", 3600, 1000, 5.2, 10000, true},
 };
 
 struct counting_sink {

@@ -45,6 +45,8 @@ static const struct ds_gen_plan small = {
 
 struct counter {
     struct ds_gen_sink sink;
+    const struct ds_sketch_secret *secret;
+    struct ds_sketches day; /* united: those of the first day */
     uint64_t digest, messages, repeated, unordered;
     int64_t last_start_s;
     struct ds_gen_set known;          /* (boot, sequence) */
@@ -112,6 +114,99 @@ static void check_cells(const struct ds_window *w)
     assert_int_equal(in_cells, of_sources);
 }
 
+/* The sketch that the window has is the one that its listed sources make. */
+static void
+check_sketch(const struct counter *c, const struct ds_window *w, const struct ds_sketch_key *key,
+             bool (*is_in)(const struct ds_source_record *, const struct ds_sketch_key *))
+{
+    struct ds_sketch expected;
+    ds_sketch_init(&expected, DS_SKETCH_FINE);
+    for (size_t i = 0; i < w->source_record_count; i++)
+        if (is_in(&w->source_records[i], key))
+            ds_sketch_add(&expected, ds_sketch_hash(c->secret, w->source_records[i].address));
+    const struct ds_sketch_row *row = ds_sketches_find(&w->sketches, key);
+    if (row)
+        assert_true(ds_sketch_equal(&row->sketch, &expected));
+    else
+        assert_int_equal(expected.count, 0);
+    ds_sketch_finish(&expected);
+}
+
+static bool is_of_country(const struct ds_source_record *r, const struct ds_sketch_key *key)
+{
+    return r->country == key->country;
+}
+
+static bool is_survey_of_country(const struct ds_source_record *r, const struct ds_sketch_key *key)
+{
+    return r->country == key->country && r->survey == DS_SURVEY_YES;
+}
+
+static bool is_of_class(const struct ds_source_record *r, const struct ds_sketch_key *key)
+{
+    return r->classes & 1u << key->cls;
+}
+
+/* Signatures by their bit, which the key has no place for but the port's. */
+static bool is_seen(const struct ds_source_record *r, const struct ds_sketch_key *key)
+{
+    return r->seen & 1;
+}
+
+static bool is_confirmed_abroad(const struct ds_source_record *r, const struct ds_sketch_key *key)
+{
+    return r->country == key->country && r->confirmed & 4; /* mirai is the third by name */
+}
+
+/* Ports cannot be told from records: their number of sources is that of the cells, about. */
+static void check_port_sketches(const struct ds_window *w)
+{
+    size_t ports = 0;
+    for (size_t i = 0; i < w->sketches.count; i++) {
+        const struct ds_sketch_row *row = &w->sketches.rows[i];
+        uint64_t sources = 0;
+        if (row->key.kind != DS_SKETCH_PORT)
+            continue;
+        ports++;
+        for (size_t k = 0; k < w->cell_count; k++)
+            if (w->cells[k].cls == row->key.cls && w->cells[k].proto == row->key.proto &&
+                w->cells[k].port == row->key.port)
+                sources += w->cells[k].sources;
+        double estimate = ds_sketch_estimate(&row->sketch).count;
+        assert_true(estimate <= 1.08 * (double)sources + 1 &&
+                    estimate >= 0.92 * (double)sources - 1);
+    }
+    assert_true(ports > 0 && ports <= DS_SKETCH_PORTS_MAX);
+}
+
+static void check_sketches(struct counter *c, const struct ds_window *w)
+{
+    assert_string_equal(w->marks[2], "mirai");
+    for (uint8_t cls = 0; cls < DS_CLASS_COUNT; cls++)
+        check_sketch(c, w, &(struct ds_sketch_key){.kind = DS_SKETCH_CLASS, .cls = cls},
+                     is_of_class);
+    static const ds_country countries[] = {DS_COUNTRY('C', 'N'), DS_COUNTRY('U', 'S'),
+                                           DS_COUNTRY('J', 'P'), DS_COUNTRY('X', 'X')};
+    for (size_t i = 0; i < sizeof countries / sizeof countries[0]; i++) {
+        struct ds_sketch_key key = {.kind = DS_SKETCH_COUNTRY, .country = countries[i]};
+        check_sketch(c, w, &key, is_of_country);
+        key.kind = DS_SKETCH_COUNTRY_SURVEY;
+        check_sketch(c, w, &key, is_survey_of_country);
+        key.kind = DS_SKETCH_INFECTED_CONFIRMED;
+        check_sketch(c, w, &key, is_confirmed_abroad);
+    }
+    struct ds_sketch_key key = {.kind = DS_SKETCH_SIGNATURE};
+    strcpy(key.signature, w->marks[0]);
+    check_sketch(c, w, &key, is_seen);
+    check_port_sketches(w);
+    if (w->start_s >= START_S + DAY_S)
+        return;
+    if (c->day.known)
+        assert_int_equal(ds_sketches_merge(&c->day, &w->sketches), 0);
+    else
+        assert_int_equal(ds_sketches_copy(&w->sketches, &c->day), 0);
+}
+
 static void count_window(struct counter *c, const struct ds_gen_message *m)
 {
     const struct ds_window *w = m->window;
@@ -148,7 +243,9 @@ static int receive(struct ds_gen_sink *sink, const struct ds_gen_message *m, str
     size_t size;
     const char *why = NULL;
     bool is_new;
-    assert_null(ds_window_imbalance(m->window));
+    const char *imbalance = ds_window_imbalance(m->window);
+    if (imbalance)
+        fail_msg("the books do not balance: %s", imbalance);
     assert_int_equal(ds_message_encode(&message, &bytes, &size), 0);
     if (ds_message_decode(&decoded, bytes, size, &why) != DS_DECODE_OK)
         fail_msg("window %lld is refused: %s", (long long)m->window->start_s, why);
@@ -164,6 +261,8 @@ static int receive(struct ds_gen_sink *sink, const struct ds_gen_message *m, str
     c->repeated += !is_new;
     check_sources(m->window);
     check_cells(m->window);
+    if (m->window->source_record_count == m->window->sources)
+        check_sketches(c, m->window);
     if (is_new)
         count_window(c, m);
     return 0;
@@ -178,8 +277,10 @@ static struct counter *make(const struct ds_gen_plan *plan, json_t **truth)
     struct counter *c = calloc(1, sizeof *c);
     assert_non_null(c);
     c->sink.ops = &counter_ops;
-    if (ds_gen_run_init(&run, plan, truth != NULL, &err) < 0 ||
-        ds_gen_run_send(&run, &c->sink, NULL, &err) < 0)
+    if (ds_gen_run_init(&run, plan, truth != NULL, &err) < 0)
+        fail_msg("%s", err.text);
+    c->secret = &run.maker.sketcher.secret;
+    if (ds_gen_run_send(&run, &c->sink, NULL, &err) < 0)
         fail_msg("%s", err.text);
     if (truth) {
         FILE *f = tmpfile();
@@ -198,6 +299,7 @@ static struct counter *make(const struct ds_gen_plan *plan, json_t **truth)
 
 static void drop(struct counter *c)
 {
+    ds_sketches_finish(&c->day);
     ds_gen_set_finish(&c->known);
     ds_gen_set_finish(&c->hosts);
     for (int i = 0; i < DAYS_MAX; i++)
@@ -304,6 +406,10 @@ static void unique_hosts_are_those_of_the_windows(void **state)
         by_day += c->days[i].count;
     }
     assert_int_equal(number(all, "sources"), c->hosts.count);
+    struct ds_sketch world;
+    assert_int_equal(ds_sketches_unite(&c->day, DS_SKETCH_COUNTRY, &world), 0);
+    assert_float_equal(ds_sketch_estimate(&world).count / (double)c->days[0].count, 1, 0.025);
+    ds_sketch_finish(&world);
     assert_true(c->hosts.count < by_day);                   /* hosts stay for days, */
     assert_true(c->hosts.count > c->days[0].count * 3 / 2); /* and others come */
     json_array_foreach(json_object_get(all, "countries"), i, row) by_country +=

@@ -42,7 +42,12 @@ static int order_places(struct ds_gen_maker *m)
             m->places_by_code[at] = m->places_by_code[at - 1];
         m->places_by_code[at] = i;
     }
-    return m->places_by_code ? 0 : -1;
+    m->rank_of_place = calloc(ds_gen_place_count, sizeof *m->rank_of_place);
+    if (!m->places_by_code || !m->rank_of_place)
+        return -1;
+    for (uint16_t i = 0; i < ds_gen_place_count; i++)
+        m->rank_of_place[m->places_by_code[i]] = i;
+    return 0;
 }
 
 /* ---- tracked ports: those with most packets ---- */
@@ -96,8 +101,8 @@ static int make_flow_room(struct ds_gen_maker *m)
     m->heads.list = malloc((m->model->head_count + 1) * sizeof *m->heads.list);
     m->tails.list = malloc((tail + 1) * sizeof *m->tails.list);
     m->answers.list = malloc((m->attacks.count + 1u) * sizeof *m->answers.list);
-    size_t cells = m->model->head_count + tail + m->attacks.count;
-    m->window.cells = malloc(cells * sizeof *m->window.cells);
+    m->cell_room = m->model->head_count + tail + m->attacks.count;
+    m->window.cells = malloc(m->cell_room * sizeof *m->window.cells);
     return m->heads.list && m->tails.list && m->answers.list && m->window.cells ? 0 : -1;
 }
 
@@ -133,17 +138,18 @@ int ds_gen_maker_init(struct ds_gen_maker *m, struct ds_gen_model *model,
                       const struct ds_gen_pace *pace)
 {
     *m = (struct ds_gen_maker){.model = model, .pace = pace, .address_day = -1};
+    list_marks(m);
     if (ds_gen_attacks_init(&m->attacks, model) < 0 || order_places(m) < 0 ||
         choose_tracks(m) < 0 || make_flow_room(m) < 0 || make_host_room(m) < 0 ||
-        make_table_room(m) < 0)
+        make_table_room(m) < 0 || ds_gen_maker_sketches_init(m, m->cell_room) < 0)
         return -1;
-    list_marks(m);
     strcpy(m->window.country_db, COUNTRY_DB);
     return 0;
 }
 
 void ds_gen_maker_finish(struct ds_gen_maker *m)
 {
+    ds_gen_maker_sketches_finish(m);
     m->window.source_records = m->sorted;
     ds_window_finish(&m->window);
     ds_gen_attacks_finish(&m->attacks);
@@ -156,6 +162,7 @@ void ds_gen_maker_finish(struct ds_gen_maker *m)
     free(m->tracks);
     free(m->arcs);
     free(m->places_by_code);
+    free(m->rank_of_place);
     free(m->addresses);
     free(m->order);
     free(m->spare);
@@ -174,6 +181,19 @@ static void clear(struct ds_window *w)
     w->bytes = w->sources = 0;
 }
 
+/* Addresses of all slots, where the day is another one. */
+static void begin_day(struct ds_gen_maker *m, int64_t day)
+{
+    const struct ds_gen_hosts *h = &m->model->hosts;
+    uint32_t of_run = (uint32_t)(day - ds_gen_plan_day(m->model->plan, m->model->plan->start_s));
+    if (m->address_day == day)
+        return;
+    for (uint32_t slot = 0; slot < h->slots; slot++)
+        m->addresses[slot] = ds_gen_host_address(h, ds_gen_host_of(h, slot, of_run));
+    ds_gen_maker_hash_day(m);
+    m->address_day = day;
+}
+
 const struct ds_window *ds_gen_maker_make(struct ds_gen_maker *m, const struct ds_gen_piece *piece)
 {
     struct ds_window *w = &m->window;
@@ -182,9 +202,11 @@ const struct ds_window *ds_gen_maker_make(struct ds_gen_maker *m, const struct d
     w->seconds = m->model->plan->window_s;
     w->observed_ns = (piece->to_ms - piece->from_ms) * UINT64_C(1000000);
     ds_gen_maker_draw(m, piece);
+    begin_day(m, ds_gen_plan_day(m->model->plan, piece->start_s));
     ds_gen_maker_cells(m);
     ds_gen_maker_tables(m, piece);
     ds_gen_maker_records(m, piece);
+    ds_gen_maker_sketches(m);
     ds_gen_maker_books(m, piece);
     return w;
 }

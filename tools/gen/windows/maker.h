@@ -10,9 +10,11 @@
 #define DARKSCOPE_GEN_MAKER_H
 
 #include "attacks.h"
+#include "sketcher.h"
 
 #define DS_GEN_TRACKS_MAX 16 /* ports whose unique hosts are followed */
 #define DS_GEN_MARKS_MAX  16 /* signatures of all groups */
+#define DS_GEN_NO_PARTY   UINT32_MAX
 
 /* A party in the window that is made. */
 struct ds_gen_act {
@@ -37,6 +39,7 @@ struct ds_gen_host_sum {
 struct ds_gen_flow {
     uint64_t key, bytes;
     uint32_t packets, sources;
+    uint32_t party, cursor; /* whose hosts from where; of an answer: DS_GEN_NO_PARTY, the attack */
     bool survey;
 };
 
@@ -68,13 +71,16 @@ struct ds_gen_maker {
     size_t arc_count, arc_room;
 
     uint16_t *places_by_code;       /* indices of places, in the order of their codes */
+    uint16_t *rank_of_place;        /* where they are in there */
     int8_t marks[DS_GEN_MARKS_MAX]; /* signatures in order of their names */
     unsigned mark_count;
 
     uint32_t *addresses; /* by slot, of address_day */
     int64_t address_day;
+    struct ds_gen_sketcher sketcher;
     uint64_t *order, *spare; /* for sorting records */
     struct ds_source_record *records, *sorted;
+    size_t cell_room;
     struct ds_window window; /* its tables have room for all there can be */
 };
 
@@ -99,6 +105,13 @@ void ds_gen_maker_draw(struct ds_gen_maker *m, const struct ds_gen_piece *piece)
 void ds_gen_maker_cells(struct ds_gen_maker *m);
 void ds_gen_maker_tables(struct ds_gen_maker *m, const struct ds_gen_piece *piece);
 void ds_gen_maker_records(struct ds_gen_maker *m, const struct ds_gen_piece *piece);
+void ds_gen_maker_sketches(struct ds_gen_maker *m);
 void ds_gen_maker_books(struct ds_gen_maker *m, const struct ds_gen_piece *piece);
+
+/* Of sketches: when addresses are those of a new day, and both ends of it all. cells: that a window
+ * has at most. */
+void ds_gen_maker_hash_day(struct ds_gen_maker *m);
+int ds_gen_maker_sketches_init(struct ds_gen_maker *m, size_t cells);
+void ds_gen_maker_sketches_finish(struct ds_gen_maker *m);
 
 #endif

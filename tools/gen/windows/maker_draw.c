@@ -51,6 +51,7 @@ static inline void take(struct ds_gen_maker *m, struct ds_gen_flow *flow, uint64
         share_out(hosts, a->hosts, a->cursor, rest, 1, 0);
     if (key >> 32 == DS_PROTO_TCP && m->tracks[key >> 16 & 0xffff])
         track(m, m->tracks[key >> 16 & 0xffff], party, sources);
+    flow->cursor = a->cursor;
     a->cursor += sources;
     if (a->cursor >= a->hosts)
         a->cursor -= a->hosts;
@@ -64,6 +65,7 @@ static inline void take(struct ds_gen_maker *m, struct ds_gen_flow *flow, uint64
     flow->bytes = bytes;
     flow->packets = packets;
     flow->sources = sources;
+    flow->party = party;
     flow->survey = a->survey;
 }
 
@@ -169,7 +171,9 @@ static void draw_answers(struct ds_gen_maker *m, const struct ds_gen_piece *piec
                 (struct ds_gen_flow){.key = m->attacks.list[i].key,
                                      .packets = sights[i].now,
                                      .bytes = sights[i].now_bytes,
-                                     .sources = 1};
+                                     .sources = 1,
+                                     .party = DS_GEN_NO_PARTY,
+                                     .cursor = i};
 }
 
 void ds_gen_maker_draw(struct ds_gen_maker *m, const struct ds_gen_piece *piece)

@@ -10,18 +10,6 @@
 #define DIGIT_BITS 11
 #define DIGITS     (1u << DIGIT_BITS)
 
-/* Addresses of all slots on the piece's day. */
-static void look_up_addresses(struct ds_gen_maker *m, int64_t day)
-{
-    const struct ds_gen_hosts *h = &m->model->hosts;
-    uint32_t of_run = (uint32_t)(day - ds_gen_plan_day(m->model->plan, m->model->plan->start_s));
-    if (m->address_day == day)
-        return;
-    for (uint32_t slot = 0; slot < h->slots; slot++)
-        m->addresses[slot] = ds_gen_host_address(h, ds_gen_host_of(h, slot, of_run));
-    m->address_day = day;
-}
-
 static unsigned step_of(uint64_t packets)
 {
     return packets < STEPS ? (unsigned)packets : STEPS - 1;
@@ -167,7 +155,6 @@ void ds_gen_maker_records(struct ds_gen_maker *m, const struct ds_gen_piece *pie
     w->source_record_count = 0;
     if (plan->listed == 0)
         return;
-    look_up_addresses(m, ds_gen_plan_day(plan, piece->start_s));
     struct choice choice = {.moments = watched(piece, plan->window_s)};
     choice.step = find_step(m, plan->listed, &choice.more);
     for (size_t i = 0; i < m->model->party_count; i++)

@@ -12,7 +12,7 @@
 #define DEFAULT_START_S   INT64_C(1767225600) /* 2026 */
 #define DEFAULT_RATE      5200                /* packets/s of a /16 in 2025 */
 #define DEFAULT_ADDRESSES 65536
-#define DEFAULT_LISTED    25000 /* as sensors do */
+#define DEFAULT_LISTED    10000 /* as sensors do */
 #define UTC_OFFSET_MAX_S  (14 * 3600)
 
 enum key {
@@ -41,7 +41,7 @@ static const struct argp_option option_table[] = {
     {"sensors", KEY_SENSORS, "N", 0, "Sensors, each with --rate (1)", 0},
     {"addresses", KEY_ADDRESSES, "N[-M]", 0,
      "Monitored addresses of a sensor, growing from N to M (65536)", 0},
-    {"listed", KEY_LISTED, "N", 0, "Source records of a window, at most (25000)", 0},
+    {"listed", KEY_LISTED, "N", 0, "Source records of a window, at most (10000)", 0},
     {"surges", KEY_SURGES, "N", 0, "Ports that many hosts go for all at once (1 in 10 days)", 0},
     {"gaps", KEY_GAPS, "N", 0, "Times that each sensor is down (0)", 0},
     {"late", KEY_LATE, "N", 0, "Messages of 1,000 that come later (0)", 0},

@@ -51,7 +51,7 @@ static bool copy_window(struct ds_window *to, const struct ds_window *from)
     to->source_records = copy_rows(from->source_records, from->source_record_count,
                                    sizeof *to->source_records, &failed);
     to->attacks = copy_rows(from->attacks, from->attack_count, sizeof *to->attacks, &failed);
-    return !failed;
+    return ds_sketches_copy(&from->sketches, &to->sketches) == 0 && !failed;
 }
 
 static int hold(struct sending *s, const struct ds_gen_message *m, uint64_t due,
