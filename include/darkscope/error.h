@@ -29,7 +29,8 @@ struct ds_error {
     char text[DS_ERROR_TEXT];
 };
 
-/* Fills err (which may be NULL) and returns -1, so that callers can `return ds_error(...)`. */
+/* Fills err (which may be NULL) and returns -1, so that callers can `return ds_error(...)`. What a
+ * terminal would act upon becomes '?' (ds_text_clean): names and values come from outside. */
 int ds_error(struct ds_error *err, enum ds_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -74,6 +74,13 @@ static void nonsense_is_refused(void **state)
     }
 }
 
+static void errors_are_fit_for_a_terminal(void **state)
+{
+    struct ds_error err = {0};
+    assert_int_equal(ds_endpoint_check("listen", "tcp://\x1b[31m\n\xff", false, &err), -1);
+    assert_non_null(strstr(err.text, "listen: tcp://?[31m?? is no address"));
+}
+
 static void http_addresses(void **state)
 {
     struct sockaddr_storage out;
@@ -96,9 +103,8 @@ static void http_addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(local_endpoints_pass),
-        cmocka_unit_test(other_machines_need_keys),
-        cmocka_unit_test(nonsense_is_refused),
+        cmocka_unit_test(local_endpoints_pass), cmocka_unit_test(other_machines_need_keys),
+        cmocka_unit_test(nonsense_is_refused),  cmocka_unit_test(errors_are_fit_for_a_terminal),
         cmocka_unit_test(http_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
