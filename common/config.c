@@ -39,17 +39,16 @@ int ds_config_read(const char *path, unsigned char **out, size_t *out_size, stru
     return 0;
 }
 
-int ds_config_load_text(const char *path, const void *text, size_t size,
-                        const struct cyaml_schema_value *schema, const struct ds_config_rule *rules,
-                        void **out, struct ds_error *err)
+int ds_config_load_text(const struct ds_config_text *t, const struct cyaml_schema_value *schema,
+                        const struct ds_config_rule *rules, void **out, struct ds_error *err)
 {
-    if (ds_config_check(path, text, size, schema, rules, err))
+    if (ds_config_check(t, schema, rules, err))
         return -1;
     /* What passed the check can only fail here where the two disagree or memory runs out. */
-    cyaml_err_t failed = cyaml_load_data(text, size, &yaml_settings, schema, out, NULL);
+    cyaml_err_t failed = cyaml_load_data(t->text, t->size, &yaml_settings, schema, out, NULL);
     if (failed == CYAML_ERR_OOM)
-        return ds_error(err, DS_FAILURE, "%s: no memory", path);
-    return failed ? ds_error(err, DS_CONFIG, "%s: %s", path, cyaml_strerror(failed)) : 0;
+        return ds_error(err, DS_FAILURE, "%s: no memory", t->path);
+    return failed ? ds_error(err, DS_CONFIG, "%s: %s", t->path, cyaml_strerror(failed)) : 0;
 }
 
 int ds_config_load(const char *path, const struct cyaml_schema_value *schema,
@@ -59,7 +58,8 @@ int ds_config_load(const char *path, const struct cyaml_schema_value *schema,
     size_t size;
     if (ds_config_read(path, &text, &size, err))
         return -1;
-    int rc = ds_config_load_text(path, text, size, schema, rules, out, err);
+    const struct ds_config_text t = {.path = path, .text = text, .size = size};
+    int rc = ds_config_load_text(&t, schema, rules, out, err);
     free(text);
     return rc;
 }

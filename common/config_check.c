@@ -20,7 +20,7 @@
 #define SHOWN_MAX  60  /* bytes of a value or key that errors repeat */
 
 struct check {
-    const char *path;
+    const struct ds_config_text *text;
     const struct ds_config_rule *rules;
     struct ds_error *err;
     yaml_parser_t parser;
@@ -39,8 +39,8 @@ __attribute__((format(printf, 3, 4))) static int fault_at(struct check *k, yaml_
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    return ds_error(k->err, DS_CONFIG, "%s:%zu:%zu: %s", k->path, mark.line + 1, mark.column + 1,
-                    text);
+    return ds_error(k->err, DS_CONFIG, "%s:%zu:%zu: %s", k->text->path,
+                    k->text->lines_before + mark.line + 1, mark.column + 1, text);
 }
 
 /* The same for the current value: "... key 'x': text" */
@@ -67,6 +67,19 @@ static const char *shown(const struct check *k, char out[static SHOWN_MAX + 4])
     return out;
 }
 
+/* libyaml knows the byte, and no line where it has looked ahead. */
+static int unreadable(struct check *k)
+{
+    size_t offset = k->parser.problem_offset;
+    const char *text = k->text->text;
+    const char *end = text + (offset < k->text->size ? offset : k->text->size);
+    yaml_mark_t mark = {0};
+    for (const char *newline; (newline = memchr(text, '\n', (size_t)(end - text))); mark.line++)
+        text = newline + 1;
+    mark.column = (size_t)(end - text);
+    return fault_at(k, mark, "%s; it must be YAML in UTF-8", k->parser.problem);
+}
+
 /* Moves to the next event. libyaml says what is wrong with a text that is no YAML. */
 static int next(struct check *k)
 {
@@ -74,10 +87,9 @@ static int next(struct check *k)
     const yaml_parser_t *p = &k->parser;
     if (!yaml_parser_parse(&k->parser, &k->event)) {
         if (p->error == YAML_MEMORY_ERROR)
-            return ds_error(k->err, DS_FAILURE, "%s: no memory", k->path);
+            return ds_error(k->err, DS_FAILURE, "%s: no memory", k->text->path);
         if (p->error == YAML_READER_ERROR)
-            return ds_error(k->err, DS_CONFIG, "%s: byte %zu: %s; it must be YAML in UTF-8",
-                            k->path, p->problem_offset, p->problem);
+            return unreadable(k);
         return fault_at(k, p->problem_mark, "not YAML: %s", p->problem);
     }
     const unsigned char *anchor = NULL;
@@ -337,7 +349,7 @@ static int check_stream(struct check *k, const struct cyaml_schema_value *schema
         return -1;
     if (k->event.type == YAML_STREAM_END_EVENT)
         return ds_error(k->err, DS_CONFIG, "%s: the file is empty; write at least one key",
-                        k->path);
+                        k->text->path);
     if (next(k) || check_value(k, schema))
         return -1;
     if (next(k) || next(k)) /* end of the document; of the stream, if it is the last */
@@ -347,14 +359,13 @@ static int check_stream(struct check *k, const struct cyaml_schema_value *schema
     return 0;
 }
 
-int ds_config_check(const char *path, const void *text, size_t size,
-                    const struct cyaml_schema_value *schema, const struct ds_config_rule *rules,
-                    struct ds_error *err)
+int ds_config_check(const struct ds_config_text *text, const struct cyaml_schema_value *schema,
+                    const struct ds_config_rule *rules, struct ds_error *err)
 {
-    struct check k = {.path = path, .rules = rules, .err = err};
+    struct check k = {.text = text, .rules = rules, .err = err};
     if (!yaml_parser_initialize(&k.parser))
-        return ds_error(err, DS_FAILURE, "%s: no memory", path);
-    yaml_parser_set_input_string(&k.parser, text, size);
+        return ds_error(err, DS_FAILURE, "%s: no memory", text->path);
+    yaml_parser_set_input_string(&k.parser, text->text, text->size);
     int rc = check_stream(&k, schema);
     yaml_event_delete(&k.event);
     yaml_parser_delete(&k.parser);

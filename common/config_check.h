@@ -7,11 +7,8 @@
 
 #include "darkscope/config.h"
 
-#include <stddef.h>
-
-/* path is for the text of the error. 0, or -1 with err at the first fault. */
-int ds_config_check(const char *path, const void *text, size_t size,
-                    const struct cyaml_schema_value *schema, const struct ds_config_rule *rules,
-                    struct ds_error *err);
+/* 0, or -1 with err at the first fault. */
+int ds_config_check(const struct ds_config_text *text, const struct cyaml_schema_value *schema,
+                    const struct ds_config_rule *rules, struct ds_error *err);
 
 #endif

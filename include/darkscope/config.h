@@ -34,10 +34,15 @@ int ds_config_load(const char *path, const struct cyaml_schema_value *schema,
 /* The same in two steps. The whole file, at most DS_CONFIG_BYTES_MAX, in memory that the caller
  * frees. */
 int ds_config_read(const char *path, unsigned char **text, size_t *size, struct ds_error *err);
-/* A text; path is what errors call it. */
-int ds_config_load_text(const char *path, const void *text, size_t size,
-                        const struct cyaml_schema_value *schema, const struct ds_config_rule *rules,
-                        void **out, struct ds_error *err);
+/* A text, all of a file or some lines of it. */
+struct ds_config_text {
+    const char *path; /* what errors call it */
+    const void *text;
+    size_t size;
+    unsigned lines_before; /* in the file */
+};
+int ds_config_load_text(const struct ds_config_text *text, const struct cyaml_schema_value *schema,
+                        const struct ds_config_rule *rules, void **out, struct ds_error *err);
 
 /* Accepts NULL. */
 void ds_config_free(const struct cyaml_schema_value *schema, void *config);

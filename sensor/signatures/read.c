@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * From files to definitions. A file is a YAML list of which every item begins with "- " at the
- * start of a line: there it is cut, and each item is read as a file of its own that begins with
- * empty lines, so that a fault in one, even in its YAML, ends there and is told with its line.
+ * start of a line: there it is cut, and each item is read as a text of its own, so that a fault in
+ * one, even in its YAML, ends there and is told with its line.
  */
 #include "darkscope/config.h"
 #include "darkscope/text.h"
@@ -167,7 +167,8 @@ struct reading {
     struct ds_signature_faults *faults;
     struct ds_signature_list *list;
     const char *file; /* owned by the list */
-    bool is_full;     /* DS_RULES_MAX were read */
+    unsigned items;   /* that were read, good or bad */
+    bool is_full;     /* they were DS_RULES_MAX, and there are more */
 };
 
 /* A signature in the text of its file: whole lines. */
@@ -258,18 +259,14 @@ static void add_entry(struct reading *r, const struct item *item, struct ds_sign
     ds_config_free(&definition_schema, d);
 }
 
-/* The item as a file of its own, its lines where they were: empty lines before it, a blank in place
- * of its dash. NULL without memory. */
-static char *isolate(const struct item *item, size_t *size)
+/* The item's text with a blank in place of its dash. NULL without memory. */
+static char *isolate(const struct item *item)
 {
-    size_t before = item->line - 1;
-    char *text = malloc(before + item->size);
+    char *text = malloc(item->size);
     if (!text)
         return NULL;
-    memset(text, '\n', before);
-    memcpy(text + before, item->text, item->size);
-    text[before] = ' ';
-    *size = before + item->size;
+    memcpy(text, item->text, item->size);
+    text[0] = ' ';
     return text;
 }
 
@@ -278,19 +275,19 @@ static int read_item(struct reading *r, const struct item *item, struct ds_error
 {
     struct ds_error fault;
     void *definition;
-    size_t size;
-    if (r->list->count == DS_RULES_MAX) {
+    if (r->items++ == DS_RULES_MAX) {
         r->is_full = true;
         fault_at(r, item->line,
                  "%d signatures in all files are the most; this one and all behind it are left out",
                  DS_RULES_MAX);
         return 0;
     }
-    char *text = isolate(item, &size);
+    char *text = isolate(item);
     if (!text)
         return ds_error(err, DS_FAILURE, "%s: no memory", r->file);
-    int failed = ds_config_load_text(r->file, text, size, &definition_schema, definition_rules,
-                                     &definition, &fault);
+    const struct ds_config_text t = {
+        .path = r->file, .text = text, .size = item->size, .lines_before = item->line - 1};
+    int failed = ds_config_load_text(&t, &definition_schema, definition_rules, &definition, &fault);
     free(text);
     if (!failed) {
         add_entry(r, item, definition);

@@ -245,10 +245,11 @@ static const struct {
      "uplink, monitored, window"},
     {"monitored: &a [x, x]\n", ":1:12: key 'monitored': anchors and aliases are not "
                                "accepted; write the value out"},
-    {"name: \"\xff\"\n", ": byte 7: invalid leading UTF-8 octet; it must be YAML in UTF-8"},
+    {"name: \"\xff\"\n", ":1:8: invalid leading UTF-8 octet; it must be YAML in UTF-8"},
+    {"name: abc\nworkers: \xfe\n", ":2:10: invalid leading UTF-8 octet; it must be YAML in UTF-8"},
     {"\x7f"
      "ELF\x02\x01",
-     ": byte 0: control characters are not allowed; it must be YAML in UTF-8"},
+     ":1:1: control characters are not allowed; it must be YAML in UTF-8"},
     {"source: \"\\e[2J\"\n", ":1:9: key 'source': '?[2J' is not one of: live, file"},
     {"source: 0123456789012345678901234567890123456789012345678901234567890123\n",
      ":1:9: key 'source': "

@@ -141,6 +141,11 @@ static void test_too_many(void **state)
     assert_int_equal(told.faults.count, 1);
     assert_non_null(strstr(told.text, ":1001: 1000 signatures in all files are the most"));
     ds_rules_destroy(rules);
+    /* Bad ones count as well: each may cost a line. */
+    for (int i = 0; i < WRITTEN; i++)
+        memcpy(text + i * 4, "- x\n", 5);
+    assert_null(load_signatures(text, &told));
+    assert_int_equal(told.faults.count, DS_RULES_MAX + 1);
     free(text);
 }
 
