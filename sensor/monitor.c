@@ -28,16 +28,37 @@ static bool overlap(const struct ds_prefix *a, const struct ds_prefix *b)
     return a->bits <= b->bits ? prefix_has(a, b->address) : prefix_has(b, a->address);
 }
 
+/* A prefix comes directly before those that it holds. */
+static int by_place(const void *a, const void *b)
+{
+    const struct ds_prefix *x = *(const struct ds_prefix *const *)a;
+    const struct ds_prefix *y = *(const struct ds_prefix *const *)b;
+    int order = (x->is_v6 > y->is_v6) - (x->is_v6 < y->is_v6);
+    if (order == 0)
+        order = memcmp(x->address, y->address, x->is_v6 ? 16 : 4);
+    return order ? order : (x->bits > y->bits) - (x->bits < y->bits);
+}
+
+/* In that order, if any two overlap, then two neighbours do. */
 static int refuse_overlap(const struct ds_prefix *list, size_t count, const char *what,
                           struct ds_error *err)
 {
+    const struct ds_prefix **sorted = malloc((count + 1) * sizeof *sorted);
+    int failed = 0;
+    if (!sorted)
+        return ds_error(err, DS_FAILURE, "no memory for %zu prefixes", count);
     for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < i; j++)
-            if (overlap(&list[i], &list[j]))
-                return ds_error(err, DS_CONFIG,
-                                "%s: entry %zu overlaps entry %zu; list every address once", what,
-                                i + 1, j + 1);
-    return 0;
+        sorted[i] = &list[i];
+    qsort(sorted, count, sizeof *sorted, by_place);
+    for (size_t i = 1; i < count && !failed; i++) {
+        const struct ds_prefix *a = sorted[i - 1], *b = sorted[i];
+        if (overlap(a, b))
+            failed = ds_error(err, DS_CONFIG,
+                              "%s: entry %td overlaps entry %td; list every address once", what,
+                              (a > b ? a : b) - list + 1, (a > b ? b : a) - list + 1);
+    }
+    free(sorted);
+    return failed;
 }
 
 static int by_first(const void *a, const void *b)

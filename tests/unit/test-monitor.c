@@ -3,6 +3,7 @@
  * The monitored set against a bitmap, over random prefixes of a /20 that lies across the border of
  * two /16; and its edges.
  */
+#include "bytes.h"
 #include "monitor.h"
 #include "packets.h"
 
@@ -172,6 +173,32 @@ static void test_refusals(void **state)
     ds_monitor_destroy(create(families, 2, NULL, 0));
 }
 
+/* Any two that overlap are found, wherever they stand, as by comparing each with each. */
+static void test_overlaps_are_found(void **state)
+{
+    uint64_t seed = 7;
+    unsigned refused = 0;
+    for (unsigned round = 0; round < 500; round++) {
+        struct ds_prefix list[LIST_MAX];
+        struct ds_monitor *m = NULL;
+        bool overlap = false;
+        for (size_t i = 0; i < LIST_MAX; i++) {
+            uint8_t bits = (uint8_t)(12 + draw_below(&seed, 21));
+            uint32_t size = UINT32_C(1) << (32 - bits),
+                     first = (uint32_t)draw_below(&seed, 4096) << 20 & ~(size - 1);
+            list[i] = prefix4(first, bits);
+            for (size_t k = 0; k < i; k++) {
+                unsigned shorter = list[k].bits < bits ? list[k].bits : bits;
+                overlap |= (ds_load32_be(list[k].address) ^ first) >> (32 - shorter) == 0;
+            }
+        }
+        assert_int_equal(ds_monitor_create(list, LIST_MAX, NULL, 0, &m, NULL), overlap ? -1 : 0);
+        ds_monitor_destroy(m);
+        refused += overlap;
+    }
+    assert_in_range(refused, 50, 450); /* both have happened */
+}
+
 static bool has6(const struct ds_monitor *m, const char *address)
 {
     struct ds_prefix p = prefix(address);
@@ -211,7 +238,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_sets), cmocka_unit_test(test_edges),
         cmocka_unit_test(test_everything),  cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_ip6),
+        cmocka_unit_test(test_ip6),         cmocka_unit_test(test_overlaps_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
