@@ -67,17 +67,29 @@ static struct bpf_insn *copy_program(const struct bpf_program *program)
 int ds_filter_compile(struct ds_filter *f, const char *text, struct ds_rule *rule,
                       char why[static DS_FILTER_TEXT])
 {
+    enum { SHOWN = 40 };
     pcap_t *pcap = (pcap_t *)f;
     struct bpf_program program;
+    size_t bytes;
+    const char *name = ds_filter_name(text, &bytes);
+    if (name) {
+        snprintf(
+            why, DS_FILTER_TEXT,
+            "'%.*s' is neither a number nor a word of pcap-filter(7) for IP packets; names are "
+            "not looked up: write the number",
+            bytes < SHOWN ? (int)bytes : SHOWN, name);
+        hide_addresses(why);
+        return -1;
+    }
     if (pcap_compile(pcap, &program, text, 1, PCAP_NETMASK_UNKNOWN)) {
         snprintf(why, DS_FILTER_TEXT, "libpcap says: %s", pcap_geterr(pcap));
         hide_addresses(why);
         return -1;
     }
-    uint32_t bytes = most_bytes(&program);
-    if (bytes > DS_SNAP_BYTES) {
+    uint32_t needed = most_bytes(&program);
+    if (needed > DS_SNAP_BYTES) {
         snprintf(why, DS_FILTER_TEXT, "needs %u bytes of a packet; only the first %d are kept",
-                 bytes, DS_SNAP_BYTES);
+                 needed, DS_SNAP_BYTES);
     } else {
         rule->program = copy_program(&program);
         if (rule->program)

@@ -20,6 +20,10 @@ void ds_filter_destroy(struct ds_filter *f); /* accepts NULL */
 int ds_filter_compile(struct ds_filter *f, const char *text, struct ds_rule *rule,
                       char why[static DS_FILTER_TEXT]);
 
+/* The first word of a condition that is neither a number nor one of those that raw IP packets have:
+ * libpcap would look it up as a name. *bytes long; NULL where there is none. */
+const char *ds_filter_name(const char *text, size_t *bytes);
+
 struct bpf_program;
 
 /* The program as tests of ordinary packets (rules.h) of this protocol (-1: of any), from malloc,
