@@ -280,7 +280,9 @@ int ds_request_begin(struct ds_request *q, struct lws *wsi,
         route(q, path, settings);
     else
         reply_problem(q, 400, DS_USAGE, "the address cannot be read");
-    return 0;
+    /* At once and with the end of the connection: libwebsockets 4.1 turns for ever around the body
+     * of a request that came in one piece with the one before it. */
+    return q->is_last ? ds_request_write(q) : 0;
 }
 
 /* ---- answers ---- */

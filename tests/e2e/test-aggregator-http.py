@@ -123,6 +123,17 @@ class Http(unittest.TestCase):
                 b"\r\nConnection: close\r\n\r\nhello")
             self.assertTrue(reply.startswith(b"HTTP/1.1 413 "), (length, reply))
 
+    def test_body_behind_another_request_ends_the_connection(self):
+        first = b"GET /%s HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        for path in (b"nothing", b"api/v1/sensors"):
+            for method in (b"GET", b"HEAD", b"POST"):
+                for body in (b"", b"hel", b"hello", b"hello and more"):
+                    reply = self.aggregator.exchange(
+                        first % path + method + b" / HTTP/1.1\r\nHost: localhost\r\n"
+                        b"Content-Length: 5\r\n\r\n" + body)
+                    self.assertLessEqual(reply.count(b"HTTP/1.1 "), 2, reply)
+                    self.assert_well()
+
     def test_long_addresses_are_414_and_longer_ones_are_cut_off(self):
         self.assert_problem(*self.request("/" + "a" * 2100), 414)
         self.assert_problem(*self.request("/healthz?" + "a" * 2100), 414)
