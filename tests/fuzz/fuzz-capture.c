@@ -4,20 +4,7 @@
  * that a view beyond the buffer is seen, and the end has to be an end.
  */
 #include "capture.h"
-
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
+#include "fuzz.h"
 
 static void read_all(struct ds_capture *c)
 {
@@ -41,18 +28,16 @@ static void read_all(struct ds_capture *c)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    int fd = memfd_create("capture", MFD_CLOEXEC);
-    char path[32];
+    struct input_file file;
     struct ds_capture *c;
     struct ds_error err;
-    check(fd >= 0 && write(fd, data, size) == (ssize_t)size);
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    if (ds_capture_open_file(path, &c, &err) == 0) {
+    input_file_make(&file, data, size);
+    if (ds_capture_open_file(file.path, &c, &err) == 0) {
         read_all(c);
         c->ops->destroy(c);
     } else {
         check(err.status == DS_INPUT);
     }
-    close(fd);
+    input_file_remove(&file);
     return 0;
 }

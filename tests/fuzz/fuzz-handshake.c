@@ -6,9 +6,9 @@
  * The input is a script of steps: who speaks, what, and the bytes of it.
  */
 #include "darkscope/clock.h"
+#include "fuzz.h"
 #include "session.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define SPEAKERS    4
@@ -29,14 +29,6 @@ struct play {
     struct ds_ticket tickets[TICKETS_MAX];
     size_t ticket_count;
 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 /* Two speak by each routing id, with keys of their own. */
 static struct ds_peer speaker(uint8_t who)

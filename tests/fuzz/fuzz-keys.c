@@ -3,21 +3,10 @@
  * A list of keys: what is taken is whole and unique, and what is refused is told with its place.
  */
 #include "darkscope/key.h"
-
 #include "darkscope/text.h"
+#include "fuzz.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

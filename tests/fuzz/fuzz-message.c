@@ -3,17 +3,9 @@
  * Whatever is decoded must keep the promises of message.h and survive being sent on.
  */
 #include "darkscope/message.h"
+#include "fuzz.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void check_window(const struct ds_window *w)
 {

@@ -5,23 +5,15 @@
  */
 #include "classify/classify.h"
 #include "classify/p0f.h"
+#include "fuzz.h"
 #include "link.h"
 #include "parse.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define CHOICES 3
 
 static const struct ds_hash_key key = {UINT64_C(0x1234567890abcdef), UINT64_C(0x9e3779b97f4a7c15)};
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void check_same(const struct ds_packet *a, const struct ds_packet *b)
 {

@@ -4,22 +4,13 @@
  * the table of rows is; the rest is that of registers, and as it stands one packed sketch. What is
  * read keeps every promise, and comes back from its own bytes.
  */
+#include "fuzz.h"
 #include "sketch_columns.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 #include <zstd.h>
 
 #define HEAD 3
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void check_sketch(const struct ds_sketch *s)
 {

@@ -3,18 +3,10 @@
  * Any bytes as a file of the spool: what is found in them is sane and, written again, the same, and
  * all else is counted as damaged. Also with every sum mended, which gets the fuzzer behind them.
  */
+#include "fuzz.h"
 #include "spool_record.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void check_record(const struct ds_spool_record *r, const uint8_t *at)
 {

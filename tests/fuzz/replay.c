@@ -3,15 +3,12 @@
  * Runs a fuzz target on every file of a folder, as TAP: what the fuzzer once found stays found,
  * with any compiler.
  */
+#include "fuzz.h"
+
 #include <dirent.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #define PATH_ROOM 4096
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* The file's bytes in memory of exactly that size, so that a read beyond them is noticed. */
 static uint8_t *read_file(const char *path, size_t *size)
