@@ -35,14 +35,26 @@ static void check_same(const struct ds_message *a, const struct ds_message *b)
     }
 }
 
+/* What it was said to take before it was decoded is at least what it takes. */
+static void check_weight(const struct ds_window *w, size_t weight)
+{
+    check(weight >=
+          sizeof *w + w->cell_count * sizeof *w->cells +
+              w->source_record_count * sizeof *w->source_records +
+              w->country_count * sizeof *w->countries + w->device_count * sizeof *w->devices +
+              w->signature_count * sizeof *w->signatures + w->attack_count * sizeof *w->attacks);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct ds_message m, again;
     const char *why = NULL;
     enum ds_decode decoded = ds_message_decode(&m, data, size, &why);
+    size_t weight = ds_message_weight(data, size);
     check(decoded == DS_DECODE_OK || decoded == DS_DECODE_VERSION || why != NULL);
     if (decoded == DS_DECODE_OK) {
         check_window(&m.window);
+        check_weight(&m.window, weight);
         unsigned char *bytes;
         size_t encoded;
         if (ds_message_encode(&m, &bytes, &encoded) == 0) {
