@@ -6,6 +6,7 @@
 #include "darkscope/text.h"
 
 #include <argp.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,16 +23,27 @@ struct http_file {
     char *address, *token_file, *certificate, *key;
 };
 
+struct place_file {
+    char *name;
+    double latitude, longitude;
+};
+struct live_file {
+    char *listen, *publish, *attribution;
+    struct place_file *place;
+};
+
 struct ds_aggregator_file {
-    char *listen, *store, *key, *sensors;
+    char *listen, *store, *key, *sensors, *web;
     struct http_file *http;
     struct keep *keep;
+    struct live_file live;
     enum ds_log_level *log;
 };
 
-#define OPTIONAL_TEXT(key)                                                                         \
-    CYAML_FIELD_STRING_PTR(#key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,                         \
-                           struct ds_aggregator_file, key, 1, CYAML_UNLIMITED)
+#define TEXT(type, key)                                                                            \
+    CYAML_FIELD_STRING_PTR(#key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, key, 1,           \
+                           CYAML_UNLIMITED)
+#define OPTIONAL_TEXT(key) TEXT(struct ds_aggregator_file, key)
 
 static const cyaml_strval_t log_levels[] = {
     {"debug", DS_LOG_DEBUG},
@@ -40,14 +52,26 @@ static const cyaml_strval_t log_levels[] = {
     {"error", DS_LOG_ERROR},
 };
 
-#define KEEP_TEXT(key)                                                                             \
-    CYAML_FIELD_STRING_PTR(#key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct keep, key, 1,    \
-                           CYAML_UNLIMITED)
-
 static const cyaml_schema_field_t keep_fields[] = {
-    KEEP_TEXT(minutes),
-    KEEP_TEXT(hours),
-    KEEP_TEXT(days),
+    TEXT(struct keep, minutes),
+    TEXT(struct keep, hours),
+    TEXT(struct keep, days),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t place_fields[] = {
+    CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct place_file, name, 1, CYAML_UNLIMITED),
+    CYAML_FIELD_FLOAT("latitude", CYAML_FLAG_DEFAULT, struct place_file, latitude),
+    CYAML_FIELD_FLOAT("longitude", CYAML_FLAG_DEFAULT, struct place_file, longitude),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t live_fields[] = {
+    TEXT(struct live_file, listen),
+    TEXT(struct live_file, publish),
+    TEXT(struct live_file, attribution),
+    CYAML_FIELD_MAPPING_PTR("place", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct live_file,
+                            place, place_fields),
     CYAML_FIELD_END,
 };
 
@@ -69,6 +93,8 @@ static const cyaml_schema_field_t fields[] = {
     OPTIONAL_TEXT(sensors),
     CYAML_FIELD_MAPPING_PTR("keep", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
                             struct ds_aggregator_file, keep, keep_fields),
+    OPTIONAL_TEXT(web),
+    CYAML_FIELD_MAPPING("live", CYAML_FLAG_OPTIONAL, struct ds_aggregator_file, live, live_fields),
     CYAML_FIELD_ENUM_PTR("log", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct ds_aggregator_file,
                          log, log_levels, sizeof log_levels / sizeof log_levels[0]),
     CYAML_FIELD_END,
@@ -108,6 +134,8 @@ enum key {
     KEY_CHECK = 256,
     KEY_SECRET,
     KEY_SENSORS,
+    KEY_LIVE,
+    KEY_WEB,
 };
 
 static const struct argp_option option_table[] = {
@@ -119,6 +147,8 @@ static const struct argp_option option_table[] = {
     {"key", KEY_SECRET, "FILE", 0, "this aggregator's secret key, made by darkscope keygen", 0},
     {"sensors", KEY_SENSORS, "PATH", 0,
      "public keys of the sensors that may connect: a file, or a directory of .pub files", 0},
+    {"live", KEY_LIVE, "ENDPOINT", 0, "where sensors send samples for the live view", 0},
+    {"web", KEY_WEB, "DIRECTORY", 0, "where the page is (" DS_CONFIG_WEB ")", 0},
     {"check-config", KEY_CHECK, 0, 0, "check the settings and stop", 0},
     {0},
 };
@@ -144,6 +174,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_SENSORS:
         o->sensors = arg;
+        return 0;
+    case KEY_LIVE:
+        o->live = arg;
+        return 0;
+    case KEY_WEB:
+        o->web = arg;
         return 0;
     case KEY_CHECK:
         o->check_only = true;
@@ -223,6 +259,22 @@ static int read_http(const struct http_file *file, struct ds_aggregator_config *
     return file->token_file ? ds_token_read(file->token_file, c->token, err) : 0;
 }
 
+static int check_live(const struct ds_aggregator_config *c, struct ds_error *err)
+{
+    const struct ds_live_place *place = &c->place;
+    if (c->live && ds_endpoint_check("live.listen", c->live, c->sensors, err) < 0)
+        return -1;
+    /* Who listens there shows no key. */
+    if (c->live_publish && ds_endpoint_check("live.publish", c->live_publish, false, err) < 0)
+        return -1;
+    if (c->live_publish && !c->live)
+        return ds_error(err, DS_CONFIG, "live.publish: there is nothing to publish without listen");
+    if (place->name && (!(fabs(place->latitude) <= 90) || !(fabs(place->longitude) <= 180)))
+        return ds_error(err, DS_CONFIG,
+                        "live.place: latitude is -90 to 90 and longitude -180 to 180, in degrees");
+    return 0;
+}
+
 static int check(const struct ds_aggregator_config *c, struct ds_error *err)
 {
     struct sockaddr_storage address;
@@ -236,7 +288,7 @@ static int check(const struct ds_aggregator_config *c, struct ds_error *err)
     if (c->keep.minutes_s > c->keep.hours_s || c->keep.hours_s > c->keep.days_s)
         return ds_error(err, DS_CONFIG,
                         "keep: hours must be kept as long as minutes or longer, and days as hours");
-    return 0;
+    return check_live(c, err);
 }
 
 int ds_aggregator_config_load(const struct ds_aggregator_options *o,
@@ -254,9 +306,16 @@ int ds_aggregator_config_load(const struct ds_aggregator_options *o,
         .store = first_of(o->store, file->store, DS_CONFIG_STORE),
         .sensors = first_of(o->sensors, file->sensors, NULL),
         .keep = retention_of(file->keep),
+        .live = first_of(o->live, file->live.listen, NULL),
+        .live_publish = file->live.publish,
+        .attribution = file->live.attribution,
+        .web = first_of(o->web, file->web, DS_CONFIG_WEB),
         .log = file->log ? *file->log : DS_LOG_INFO,
         .file = loaded,
     };
+    if (file->live.place)
+        c.place = (struct ds_live_place){file->live.place->name, file->live.place->latitude,
+                                         file->live.place->longitude};
     if (read_keys(first_of(o->key, file->key, NULL), &c, err) < 0 ||
         read_http(file->http, &c, err) < 0 || check(&c, err) < 0) {
         ds_aggregator_config_finish(&c);

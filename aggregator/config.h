@@ -8,6 +8,7 @@
 
 #include "darkscope/error.h"
 #include "darkscope/key.h"
+#include "darkscope/live.h"
 #include "darkscope/log.h"
 #include "darkscope/token.h"
 #include "store.h"
@@ -17,10 +18,11 @@
 #define DS_CONFIG_LISTEN "tcp://127.0.0.1:7100"
 #define DS_CONFIG_HTTP   "127.0.0.1:7180"
 #define DS_CONFIG_STORE  "/var/lib/darkscope"
+#define DS_CONFIG_WEB    DARKSCOPE_WEB /* of the build: where the page is installed */
 
 /* What the command line says; NULL and false where it says nothing. Borrowed from argv. */
 struct ds_aggregator_options {
-    const char *config, *listen, *http, *store, *key, *sensors;
+    const char *config, *listen, *http, *store, *key, *sensors, *live, *web;
     bool check_only;
 };
 
@@ -32,9 +34,14 @@ struct ds_aggregator_config {
     const char *certificate, *http_key; /* of TLS, PEM files; NULL: http in the clear */
     char token[DS_TOKEN_MAX + 1];       /* that whoever asks must show; empty: none */
     const char *store;                  /* directory */
-    const char *sensors;    /* file or directory of the keys that may connect; NULL: no keys */
-    struct ds_key key;      /* secret; whoever has used it may wipe it */
-    struct ds_keys allowed; /* of sensors; whoever uses them may take them */
+    const char *sensors;      /* file or directory of the keys that may connect; NULL: no keys */
+    struct ds_key key;        /* secret; whoever has used it may wipe it */
+    struct ds_keys allowed;   /* of sensors; whoever uses them may take them */
+    const char *live;         /* endpoint for live samples; NULL: no live view */
+    const char *live_publish; /* for other visualizers; NULL: nowhere */
+    struct ds_live_place place;
+    const char *attribution; /* of the country database; NULL: none */
+    const char *web;         /* directory of the page */
     struct ds_retention keep;
     enum ds_log_level log;
     struct ds_aggregator_file *file; /* owns what came from it */

@@ -27,7 +27,9 @@ struct aggregator {
     struct ds_store *writer, *readers[DS_ANSWER_THREADS];
     struct ds_ingest *ingest;
     struct ds_receive *receive;
+    struct ds_live *live; /* NULL: no live view */
     struct ds_answerer *answerer;
+    struct ds_assets *assets;
     struct ds_serve *serve;
     struct ds_metrics metrics;
     int64_t started_ns; /* steady */
@@ -144,6 +146,22 @@ static void raise_descriptor_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static int open_live(struct aggregator *a, const struct ds_key *key, struct ds_error *err)
+{
+    const struct ds_aggregator_config *c = &a->config;
+    if (!c->live)
+        return 0;
+    const struct ds_live_settings settings = {
+        .endpoint = c->live,
+        .publish = c->live_publish,
+        .key = key,
+        .receive = a->receive,
+        .place = c->place,
+        .attribution = c->attribution,
+    };
+    return ds_live_create(&settings, &a->live, err);
+}
+
 /* The keys of the configuration go where they are used, and nowhere else. */
 static int listen_for_sensors(struct aggregator *a, struct ds_error *err)
 {
@@ -154,9 +172,9 @@ static int listen_for_sensors(struct aggregator *a, struct ds_error *err)
         settings.sensors = &c->allowed;
         ds_log(DS_LOG_INFO, "sensors that may connect: %zu", c->allowed.count);
     }
-    int failed = ds_receive_create(&settings, &a->receive, err);
+    int failed = ds_receive_create(&settings, &a->receive, err) || open_live(a, settings.key, err);
     ds_key_wipe(&c->key);
-    return failed;
+    return failed ? -1 : 0;
 }
 
 static int watch(struct aggregator *a, struct ds_error *err)
@@ -165,6 +183,9 @@ static int watch(struct aggregator *a, struct ds_error *err)
     if (ds_serve_watch(a->serve, ds_receive_fd(a->receive), err) < 0 ||
         ds_serve_watch(a->serve, ds_ingest_fd(a->ingest), err) < 0 ||
         ds_serve_watch(a->serve, a->signal_fd, err) < 0)
+        return -1;
+    if (a->live && (ds_serve_watch(a->serve, ds_live_fd(a->live), err) < 0 ||
+                    ds_serve_watch(a->serve, ds_live_timer_fd(a->live), err) < 0))
         return -1;
     return handshake_fd < 0 ? 0 : ds_serve_watch(a->serve, handshake_fd, err);
 }
@@ -185,6 +206,9 @@ static int build(struct aggregator *a, struct ds_error *err)
         listen_for_sensors(a, err) < 0 || know_sensors(a, err) < 0 ||
         ds_answerer_start(a->readers, &a->answerer, err) < 0)
         return -1;
+    a->assets = ds_assets_read(a->config.web);
+    if (!a->assets)
+        return ds_error(err, DS_FAILURE, "no memory for the page");
     const struct ds_serve_settings settings = {.address = a->config.http,
                                                .certificate = a->config.certificate,
                                                .key = a->config.http_key,
@@ -192,7 +216,9 @@ static int build(struct aggregator *a, struct ds_error *err)
                                                .answerer = a->answerer,
                                                .health = health,
                                                .metrics = metrics,
-                                               .arg = a};
+                                               .arg = a,
+                                               .assets = a->assets,
+                                               .live = a->live};
     if (ds_serve_create(&settings, &a->serve, err) < 0 || watch(a, err) < 0)
         return -1;
     a->started_ns = ds_clock_steady_ns();
@@ -236,8 +262,15 @@ static void run(struct aggregator *a)
 {
     ds_log(DS_LOG_INFO, "listening %s, %s", ds_receive_endpoint(a->receive),
            ds_serve_url(a->serve));
+    if (!ds_assets_is_complete(a->assets))
+        ds_log(DS_LOG_INFO, "no page in %s: a plain one is served", a->config.web);
+    if (a->live)
+        ds_log(DS_LOG_INFO, "live samples %s", ds_live_endpoint(a->live));
     while (!is_told_to_stop(a)) {
-        bool is_busy = ds_receive_service(a->receive, ds_clock_steady_ns());
+        int64_t now_ns = ds_clock_steady_ns();
+        bool is_busy = ds_receive_service(a->receive, now_ns);
+        if (a->live)
+            is_busy |= ds_live_service(a->live, now_ns, ds_serve_show, a->serve);
         ds_serve_round(a->serve, is_busy);
     }
     /* The next Ctrl-C does not wait for the queue. */
@@ -249,7 +282,9 @@ static void run(struct aggregator *a)
 static void tear_down(struct aggregator *a)
 {
     ds_serve_destroy(a->serve);
+    ds_assets_destroy(a->assets);
     ds_answerer_destroy(a->answerer);
+    ds_live_destroy(a->live);
     ds_receive_destroy(a->receive);
     ds_ingest_stop(a->ingest);
     ds_ingest_destroy(a->ingest);

@@ -55,7 +55,7 @@ struct ds_receive {
     struct ds_observe *observe;
 };
 
-static int set_keys(void *socket, const struct ds_key *key)
+int ds_receive_guard(void *socket, const struct ds_key *key)
 {
     int is_server = 1;
     if (!key)
@@ -145,7 +145,7 @@ static int build(struct ds_receive *r, const struct ds_receive_settings *setting
     r->socket = zmq_socket(r->context, ZMQ_ROUTER);
     if (!r->socket || set_options(r->socket, settings->endpoint) < 0)
         return -1;
-    return set_keys(r->socket, settings->key);
+    return ds_receive_guard(r->socket, settings->key);
 }
 
 int ds_receive_create(const struct ds_receive_settings *settings, struct ds_receive **out,
@@ -351,19 +351,25 @@ static void take_piece(struct ds_receive *r, const struct ds_peer *from,
     }
 }
 
-/* Who has sent it? libzmq hangs the shown key on every message of a connection; without keys a peer
- * could write there what it likes. False where the key is not listed any more. */
-static bool identify(const struct ds_receive *r, zmq_msg_t *part, struct ds_peer *from)
+/* libzmq hangs the shown key on every message of a connection; without keys a peer could write
+ * there what it likes. */
+bool ds_receive_identify(const struct ds_receive *r, void *message,
+                         char sensor[static DS_NAME_MAX + 1])
 {
-    from->user[0] = 0;
+    sensor[0] = 0;
     if (!r->zap)
         return true;
-    const char *name = zmq_msg_gets(part, "User-Id");
-    const char *key = zmq_msg_gets(part, DS_ZAP_KEY_PROPERTY);
+    const char *name = zmq_msg_gets(message, "User-Id");
+    const char *key = zmq_msg_gets(message, DS_ZAP_KEY_PROPERTY);
     if (!name || !key || !ds_zap_lists(r->zap, name, key))
         return false;
-    snprintf(from->user, sizeof from->user, "%s", name);
+    snprintf(sensor, DS_NAME_MAX + 1, "%s", name);
     return true;
+}
+
+void *ds_receive_context(const struct ds_receive *r)
+{
+    return r->context;
 }
 
 static void refuse_revoked(struct ds_receive *r, const struct ds_peer *from)
@@ -387,7 +393,7 @@ static bool receive_one(struct ds_receive *r, int64_t now_ns)
     zmq_msg_init(&payload);
     zmq_msg_recv(&payload, r->socket, ZMQ_DONTWAIT);
     bool is_single = !zmq_msg_more(&payload);
-    bool is_known = identify(r, &payload, &from);
+    bool is_known = ds_receive_identify(r, &payload, from.user);
     /* The rest goes, so that the next read begins with a routing id again. */
     while (zmq_msg_more(&payload) && zmq_msg_recv(&payload, r->socket, ZMQ_DONTWAIT) >= 0)
         ;

@@ -50,6 +50,16 @@ int ds_receive_handshake_fd(const struct ds_receive *r);
 /* With keys: who may connect and whose messages are taken from now on; taken over. */
 void ds_receive_replace_sensors(struct ds_receive *r, struct ds_keys *sensors);
 
+/* For another socket that the same sensors connect to: the ZeroMQ context whose handshakes are
+ * judged here; and who has sent a message, by its key (without keys an empty name). False where
+ * that key is not listed any more. message is a zmq_msg_t. */
+void *ds_receive_context(const struct ds_receive *r);
+bool ds_receive_identify(const struct ds_receive *r, void *message,
+                         char sensor[static DS_NAME_MAX + 1]);
+/* Makes a socket of that context ask for keys, too, before it is bound. key NULL: in the clear. 0,
+ * or -1 with errno. */
+int ds_receive_guard(void *socket, const struct ds_key *key);
+
 /* Gives the answers of the store thread and takes a bounded number of messages. now_ns is steady.
  * True where it stopped at its bound: there may be more. */
 bool ds_receive_service(struct ds_receive *r, int64_t now_ns);

@@ -19,6 +19,7 @@
 #define AUTHORIZATION_MAX 511
 #define ENCODINGS_MAX     255 /* bytes of Accept-Encoding; a longer one counts as absent */
 #define API               "/api/v1/"
+#define LIVE_PATH         "/live"
 #define JSON              "application/json"
 #define PROBLEM           "application/problem+json"
 
@@ -136,6 +137,27 @@ static bool is_host_local(struct lws *wsi)
     return strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host);
 }
 
+/* Is the page that asks, if it is one, of this server? */
+static bool is_origin_own(struct lws *wsi)
+{
+    char origin[HOST_MAX + sizeof "https://"], host[HOST_MAX + 1];
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) == 0)
+        return true;
+    if (lws_hdr_copy(wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN) <= 0 ||
+        lws_hdr_copy(wsi, host, sizeof host, WSI_TOKEN_HOST) <= 0)
+        return false;
+    const char *of = strstr(origin, "://");
+    return of && strcasecmp(of + 3, host) == 0;
+}
+
+bool ds_request_may_listen(struct lws *wsi, const struct ds_serve_settings *settings)
+{
+    char path[sizeof LIVE_PATH];
+    return lws_hdr_copy(wsi, path, sizeof path, WSI_TOKEN_GET_URI) > 0 &&
+           strcmp(path, LIVE_PATH) == 0 && is_allowed(wsi, settings->token) &&
+           (settings->token[0] || is_host_local(wsi)) && is_origin_own(wsi);
+}
+
 static bool has_body(struct lws *wsi)
 {
     char length[24];
@@ -190,6 +212,7 @@ static void ask(struct ds_request *q, enum ds_query_kind kind, struct ds_answere
 
 static void route(struct ds_request *q, const char *path, const struct ds_serve_settings *settings)
 {
+    const struct ds_asset *asset = ds_assets_find(settings->assets, path);
     int kind = -1;
     if (strncmp(path, API, strlen(API)) == 0)
         kind = ds_query_kind_parse(path + strlen(API));
@@ -208,9 +231,9 @@ static void route(struct ds_request *q, const char *path, const struct ds_serve_
     } else if (strcmp(path, API "openapi.json") == 0) {
         q->reply.cache = DS_CACHE_ASK;
         reply(q, 200, JSON, NULL, ds_openapi_json);
-    } else if (strcmp(path, "/") == 0) {
+    } else if (asset) {
         q->reply.cache = DS_CACHE_ASK;
-        reply(q, 200, "text/html; charset=utf-8", NULL, ds_page_html);
+        reply(q, 200, asset->type, NULL, asset->text);
     } else {
         reply_problem(q, 404, DS_USAGE, "there is no such page; / lists what there is");
     }

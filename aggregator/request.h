@@ -30,6 +30,10 @@ int ds_request_write(struct ds_request *q);
 /* There may be news of its question. */
 void ds_request_look(struct ds_request *q);
 
+/* May a WebSocket be opened by this request? Where it asks for /live, from a page of this server or
+ * from no page, and as any other request may ask. */
+bool ds_request_may_listen(struct lws *wsi, const struct ds_serve_settings *settings);
+
 /* The connection goes, or the reply is complete. */
 void ds_request_end(struct ds_request *q);
 

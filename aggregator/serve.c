@@ -9,6 +9,7 @@
 
 #include "darkscope/endpoint.h"
 #include "darkscope/log.h"
+#include "listener.h"
 #include "request.h"
 
 #include <arpa/inet.h>
@@ -19,12 +20,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BACKLOG       64
-#define URL_MAX       80
+#define BACKLOG           64
+#define URL_MAX           80
 /* Descriptors of libwebsockets beside the connections: its own, and the watched ones. */
-#define FDS_OTHER     16
-#define HTTP_PROTOCOL "http"
-#define WAKE_PROTOCOL "wake"
+#define FDS_OTHER         16
+#define HTTP_PROTOCOL     "http"
+#define WAKE_PROTOCOL     "wake"
+#define LISTENER_SAYS_MAX 256 /* bytes at once */
+/* A listener that is silent for so long is asked whether it is there, and then dropped. */
+#define LISTENER_PING_S   20
+#define LISTENER_GONE_S   40
 
 struct ds_serve {
     struct ds_serve_settings settings;
@@ -34,6 +39,7 @@ struct ds_serve {
     int spare_fd; /* given up to turn somebody away when no other is left */
     unsigned connections;
     struct ds_serve_stats stats;
+    struct ds_listeners listeners;
     char url[URL_MAX];
 };
 
@@ -66,11 +72,40 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
             ds_request_look(request);
         return 0;
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        return strcmp(in, "websocket") != 0; /* not to h2c */
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
-        return 1; /* neither WebSocket nor h2c */
+        return 1; /* a WebSocket must name the live feed's subprotocol */
     default:
         return 0;
     }
+}
+
+/* What listeners say is thrown away. */
+static int on_live(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                   size_t bytes)
+{
+    struct ds_serve *s = serve_of(wsi);
+    switch (reason) {
+    case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
+        return !s->settings.live || !ds_request_may_listen(wsi, &s->settings);
+    case LWS_CALLBACK_ESTABLISHED:
+        return ds_listener_open(&s->listeners, user, wsi, s->settings.live);
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        return ds_listener_write(user);
+    case LWS_CALLBACK_CLOSED:
+        ds_listener_close(&s->listeners, user);
+        return 0;
+    case LWS_CALLBACK_WSI_DESTROY:
+        return on_http(wsi, reason, NULL, in, bytes); /* it was counted there */
+    default:
+        return 0;
+    }
+}
+
+void ds_serve_show(void *serve, const unsigned char *frame, size_t size, unsigned messages)
+{
+    struct ds_serve *s = serve;
+    ds_listeners_show(&s->listeners, frame, size, messages);
 }
 
 static int on_wake(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
@@ -83,6 +118,10 @@ static const struct lws_protocols protocols[] = {
     {.name = HTTP_PROTOCOL,
      .callback = on_http,
      .per_session_data_size = sizeof(struct ds_request)},
+    {.name = DS_LIVE_SUBPROTOCOL,
+     .callback = on_live,
+     .per_session_data_size = sizeof(struct ds_listener),
+     .rx_buffer_size = LISTENER_SAYS_MAX},
     {.name = WAKE_PROTOCOL, .callback = on_wake},
     {0},
 };
@@ -94,7 +133,13 @@ static const struct lws_protocol_vhost_options no_sniff = {&no_referrer, NULL,
                                                            "x-content-type-options:", "nosniff"};
 static const struct lws_protocol_vhost_options security_headers = {
     &no_sniff, NULL, "content-security-policy:",
-    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"};
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"};
+
+static const lws_retry_bo_t listener_patience = {
+    .secs_since_valid_ping = LISTENER_PING_S,
+    .secs_since_valid_hangup = LISTENER_GONE_S,
+};
 
 static void log_line(int level, const char *line)
 {
@@ -124,6 +169,7 @@ static int create_context(struct ds_serve *s)
         .timeout_secs = DS_HTTP_HEADER_S,
         .timeout_secs_ah_idle = DS_HTTP_HEADER_S,
         .keepalive_timeout = DS_HTTP_IDLE_S,
+        .retry_and_idle_policy = &listener_patience,
         .fd_limit_per_thread = DS_HTTP_CONNECTIONS_MAX + FDS_OTHER,
     };
     s->context = lws_create_context(&info);

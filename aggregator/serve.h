@@ -10,6 +10,8 @@
 #define DARKSCOPE_SERVE_H
 
 #include "answer.h"
+#include "assets.h"
+#include "live.h"
 
 #define DS_HTTP_CONNECTIONS_MAX 128
 #define DS_HTTP_HEADER_MAX      16384 /* bytes of a request's line and headers; then it is cut off */
@@ -42,6 +44,8 @@ struct ds_serve_settings {
     /* The body of /metrics, to be freed; NULL without memory. */
     char *(*metrics)(void *arg);
     void *arg;
+    const struct ds_assets *assets; /* the page; borrowed until destroy */
+    const struct ds_live *live;     /* NULL: nobody can listen */
 };
 
 /* answerer is borrowed until destroy. 0, or -1 with err (DS_NETWORK: port in use). */
@@ -57,6 +61,9 @@ const char *ds_serve_url(const struct ds_serve *s);
 /* Ends a wait in ds_serve_round whenever fd is readable. fd stays the caller's, but must not be
  * closed before ds_serve_destroy. 0, or -1 with err. */
 int ds_serve_watch(struct ds_serve *s, int fd, struct ds_error *err);
+
+/* A frame of the live feed for all who listen; a ds_live_fn, whose arg is the struct ds_serve. */
+void ds_serve_show(void *serve, const unsigned char *frame, size_t size, unsigned messages);
 
 /* One round of the loop: waits for something to happen (not at all if is_busy) and serves it. */
 void ds_serve_round(struct ds_serve *s, bool is_busy);

@@ -31,7 +31,7 @@ struct ds_sensor_file {
     char **monitor, **exclude, **decapsulate, **cpus;
     unsigned monitor_count, exclude_count, decapsulate_count, cpus_count;
     bool *experimental_signatures;
-    char *country_db, *asn_db, *window, *lateness, *aggregator;
+    char *country_db, *asn_db, *window, *lateness, *aggregator, *live;
     char *key, *aggregator_key, *deployment_key;
     unsigned workers, memory_mib;
     struct {
@@ -128,6 +128,7 @@ static const cyaml_schema_field_t sensor_fields[] = {
     CYAML_FIELD_UINT("memory_mib", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, memory_mib),
     OPTIONAL_LIST("cpus", cpus),
     OPTIONAL_TEXT("aggregator", struct ds_sensor_file, aggregator),
+    OPTIONAL_TEXT("live", struct ds_sensor_file, live),
     CYAML_FIELD_MAPPING("spool", CYAML_FLAG_OPTIONAL, struct ds_sensor_file, spool, spool_fields),
     OPTIONAL_TEXT("key", struct ds_sensor_file, key),
     OPTIONAL_TEXT("aggregator_key", struct ds_sensor_file, aggregator_key),
@@ -201,6 +202,7 @@ int ds_sensor_file_load(const char *path, struct ds_sensor_file **out, struct ds
         .memory_mib = f->memory_mib,
         .cpus = {(const char **)f->cpus, f->cpus_count},
         .aggregator = f->aggregator,
+        .live = f->live,
         .spool = f->spool.directory,
         .spool_mib = f->spool.size_mib,
         .key = f->key,
@@ -256,6 +258,7 @@ void ds_sensor_text_override(struct ds_sensor_text *text, const struct ds_sensor
     override_text(&text->window, over->window);
     override_text(&text->lateness, over->lateness);
     override_text(&text->aggregator, over->aggregator);
+    override_text(&text->live, over->live);
     override_text(&text->spool, over->spool);
     override_text(&text->key, over->key);
     override_text(&text->aggregator_key, over->aggregator_key);
@@ -506,6 +509,9 @@ static int make_uplink(const struct ds_sensor_text *t, struct ds_sensor_config *
     out->has_keys = t->key;
     if (out->has_keys && (ds_key_read(t->key, DS_KEY_SECRET, &out->key, err) ||
                           ds_key_read(t->aggregator_key, DS_KEY_PUBLIC, &out->aggregator_key, err)))
+        return -1;
+    out->live = t->live;
+    if (t->live && ds_endpoint_check("live", t->live, out->has_keys, err))
         return -1;
     if (t->aggregator)
         return ds_endpoint_check("aggregator", t->aggregator, out->has_keys, err);

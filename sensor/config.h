@@ -69,6 +69,7 @@ struct ds_sensor_text {
     unsigned memory_mib;
     struct ds_config_list cpus;
     const char *aggregator;
+    const char *live;
     const char *spool;
     unsigned spool_mib;
     const char *key;
@@ -108,6 +109,7 @@ struct ds_sensor_config {
     unsigned cpus[DS_CONFIG_CPUS_MAX]; /* of capture threads, workers and uplink thread */
     unsigned cpu_count;
     const char *aggregator; /* NULL: none */
+    const char *live;       /* endpoint of its live view; NULL: none */
     const char *spool;      /* NULL: none */
     uint64_t spool_bytes;
     bool has_keys;

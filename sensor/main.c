@@ -5,6 +5,7 @@
 #include "capture.h"
 #include "darkscope/log.h"
 #include "delivery.h"
+#include "feed.h"
 #include "options.h"
 #include "privileges.h"
 #include "survey_file.h"
@@ -32,6 +33,7 @@ struct sensor {
     struct ds_geo *geo; /* until the pipeline takes them */
     struct ds_rules *rules;
     struct ds_pipeline *pipeline;
+    struct ds_feed *feed; /* NULL: none */
     sigset_t signals;
     int signal_fd;
 };
@@ -52,6 +54,10 @@ static int configure(struct sensor *s, struct ds_error *err)
                         "window: all is for --json; an aggregator takes windows of up to 1h");
     if (s->options.speed > 0 && s->config.interface)
         return ds_error(err, DS_USAGE, "--speed is for files; a live capture has its own time");
+    if (s->config.live && s->config.file && s->options.speed == 0)
+        return ds_error(err, DS_CONFIG,
+                        "live: a file read as fast as it can be is no view; say how fast with "
+                        "--speed, or leave live out");
     return 0;
 }
 
@@ -168,6 +174,23 @@ static int load(struct sensor *s, struct ds_error *err)
     return load_signatures(s, &s->rules, &faults, err);
 }
 
+static int begin_feed(struct sensor *s, struct ds_error *err)
+{
+    const struct ds_sensor_config *c = &s->config;
+    if (!c->live)
+        return 0;
+    struct ds_sampler *samplers[DS_PIPELINE_WORKERS_MAX];
+    const struct ds_feed_settings settings = {
+        .endpoint = c->live,
+        .sensor = c->name,
+        .key = c->has_keys ? &c->key : NULL,
+        .aggregator_key = c->has_keys ? &c->aggregator_key : NULL,
+        .samplers = samplers,
+        .count = ds_pipeline_samplers(s->pipeline, samplers),
+    };
+    return ds_feed_start(&settings, &s->feed, err);
+}
+
 static int build(struct sensor *s, struct ds_error *err)
 {
     const struct ds_sensor_config *c = &s->config;
@@ -193,12 +216,13 @@ static int build(struct sensor *s, struct ds_error *err)
         .window_ns = c->window_ns,
         .lateness_ns = c->lateness_ns,
         .speed = s->options.speed,
+        .live_order = c->live ? c->deployment.permutation : NULL,
         .cpus = c->cpus,
         .cpu_count = c->cpu_count,
     };
     s->geo = NULL;
     s->rules = NULL;
-    return ds_pipeline_create(&settings, &s->pipeline, err);
+    return ds_pipeline_create(&settings, &s->pipeline, err) || begin_feed(s, err) ? -1 : 0;
 }
 
 /* Signals are read from a descriptor by the main thread alone: blocked in all others, so before
@@ -309,6 +333,8 @@ static int run(struct sensor *s, struct ds_error *err)
     give_signals_back(s);
     struct ds_error undelivered;
     int read = ds_pipeline_join(s->pipeline, err);
+    ds_feed_stop(s->feed);
+    s->feed = NULL;
     int delivered = ds_delivery_finish(&s->delivery, read ? &undelivered : err);
     if (read && delivered)
         ds_log(DS_LOG_ERROR, "%s", undelivered.text);
@@ -317,6 +343,7 @@ static int run(struct sensor *s, struct ds_error *err)
 
 static void tear_down(struct sensor *s)
 {
+    ds_feed_stop(s->feed);
     ds_pipeline_destroy(s->pipeline);
     for (unsigned i = 0; i < s->capture_count && s->captures[i]; i++)
         s->captures[i]->ops->destroy(s->captures[i]);

@@ -44,6 +44,7 @@ enum key {
     KEY_SURVEY_STATE,
     KEY_TIME_ZONE,
     KEY_ACKNOWLEDGED,
+    KEY_LIVE,
     KEY_SPOOL,
     KEY_SPOOL_SIZE,
     KEY_SECRET,
@@ -96,6 +97,7 @@ static const struct argp_option option_table[] = {
     {0, 0, 0, 0, "Where windows go:", 3},
     {"json", KEY_JSON, 0, 0, "to standard output, one JSON object a line", 0},
     {"aggregator", KEY_AGGREGATOR, "ENDPOINT", 0, "to an aggregator: tcp://127.0.0.1:7100", 0},
+    {"live", KEY_LIVE, "ENDPOINT", 0, "samples for its live view: tcp://127.0.0.1:7101", 0},
     {"spool", KEY_SPOOL, "DIR", 0, "keep there what the aggregator has not stored yet", 0},
     {"spool-size", KEY_SPOOL_SIZE, "MIB", 0, "how large it may grow (1024)", 0},
     {"key", KEY_SECRET, "FILE", 0, "this sensor's secret key, made by darkscope keygen", 0},
@@ -276,6 +278,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_AGGREGATOR:
         o->text.aggregator = arg;
+        return 0;
+    case KEY_LIVE:
+        o->text.live = arg;
         return 0;
     case KEY_SPOOL:
         o->text.spool = arg;

@@ -127,6 +127,21 @@ static void *allocate_lines(size_t bytes)
                          (bytes + DS_CACHE_LINE - 1) / DS_CACHE_LINE * DS_CACHE_LINE);
 }
 
+static int create_samplers(struct ds_pipeline *p)
+{
+    const struct ds_pipeline_settings *s = &p->settings;
+    for (unsigned i = 0; s->live_order && i < s->workers; i++) {
+        struct ds_sampler *sampler = allocate_lines(sizeof *sampler);
+        if (!sampler)
+            return -1;
+        int failed = ds_sampler_init(sampler, s->monitor, &p->key, s->live_order, s->workers);
+        ds_worker_sample(&p->workers[i], sampler);
+        if (failed)
+            return -1;
+    }
+    return 0;
+}
+
 static int create_stages(struct ds_pipeline *p)
 {
     const struct ds_pipeline_settings *s = &p->settings;
@@ -137,8 +152,10 @@ static int create_stages(struct ds_pipeline *p)
     p->schedules = calloc(s->capture_count, sizeof *p->schedules);
     if (!p->dispatches || !p->workers || !p->rings || !p->ring_places || !p->schedules)
         return -1;
-    return create_schedules(p) || create_dispatches(p) || create_workers(p) || create_rings(p) ? -1
-                                                                                               : 0;
+    return create_schedules(p) || create_dispatches(p) || create_workers(p) || create_rings(p) ||
+                   create_samplers(p)
+               ? -1
+               : 0;
 }
 
 int ds_pipeline_create(const struct ds_pipeline_settings *s, struct ds_pipeline **out,
@@ -377,6 +394,15 @@ int ds_pipeline_join(struct ds_pipeline *p, struct ds_error *err)
         return 0;
     *err = *failed;
     return -1;
+}
+
+unsigned ds_pipeline_samplers(const struct ds_pipeline *p,
+                              struct ds_sampler *out[static DS_PIPELINE_WORKERS_MAX])
+{
+    unsigned count = p->settings.live_order ? p->settings.workers : 0;
+    for (unsigned i = 0; i < count; i++)
+        out[i] = p->workers[i].sampler;
+    return count;
 }
 
 int ds_pipeline_done_fd(const struct ds_pipeline *p)

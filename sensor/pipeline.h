@@ -11,6 +11,7 @@
 #include "darkscope/window.h"
 #include "geo.h"
 #include "monitor.h"
+#include "sampler.h"
 #include "sources.h"
 
 #define DS_PIPELINE_WORKERS_MAX 64
@@ -49,6 +50,7 @@ struct ds_pipeline_settings {
     bool experimental_signatures;
     int64_t window_ns, lateness_ns; /* window_ns 0: one window for everything */
     double speed;
+    const uint8_t *live_order; /* the permutation's key: samples for the live view; NULL: none */
     /* Where the threads run: the capture threads, then the workers, then the uplink thread; those
      * beyond the end of the list run anywhere. Borrowed until the threads are started. */
     const unsigned *cpus;
@@ -72,6 +74,10 @@ void ds_pipeline_stop(struct ds_pipeline *p);
  * -1 with err where a capture or the sink failed; windows of all that was read before have been
  * given to the sink. */
 int ds_pipeline_join(struct ds_pipeline *p, struct ds_error *err);
+
+/* The samplers, one a worker, for who takes what they hand over; 0 without live_order. */
+unsigned ds_pipeline_samplers(const struct ds_pipeline *p,
+                              struct ds_sampler *out[static DS_PIPELINE_WORKERS_MAX]);
 
 /* A descriptor that is readable once everything has ended. Owned by the pipeline. */
 int ds_pipeline_done_fd(const struct ds_pipeline *p);

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker.h"
 
+#include "darkscope/clock.h"
+
+#include <stdlib.h>
+
 #define IDLE_SPINS 256
 #define IDLE_NS    INT64_C(100000000)
 
@@ -32,6 +36,14 @@ void ds_worker_finish(struct ds_worker *w)
         ds_counts_finish(&w->sets[i].counts);
     ds_gate_finish(&w->data);
     ds_gate_finish(&w->freed);
+    if (w->sampler)
+        ds_sampler_finish(w->sampler);
+    free(w->sampler);
+}
+
+void ds_worker_sample(struct ds_worker *w, struct ds_sampler *sampler)
+{
+    w->sampler = sampler;
 }
 
 static struct ds_set *find_set(struct ds_worker *w, int state, uint32_t epoch)
@@ -90,6 +102,14 @@ static struct ds_set *open_set(struct ds_worker *w, uint32_t epoch)
     return set;
 }
 
+static void add_counts(struct ds_live_counts *sum, const struct ds_counts *c)
+{
+    for (unsigned i = 0; i < DS_TYPE_COUNT; i++)
+        sum->types[i] += c->types[i];
+    sum->outside += c->books[DS_BOOK_OUTSIDE];
+    sum->malformed += c->books[DS_BOOK_MALFORMED];
+}
+
 static void close_set(struct ds_worker *w, const struct ds_close *from)
 {
     struct ds_set *set = open_set(w, from->epoch.number);
@@ -104,6 +124,7 @@ static void close_set(struct ds_worker *w, const struct ds_close *from)
     if (set->closes < w->ring_count)
         return;
     w->recent = NULL;
+    add_counts(&w->counted, &set->counts);
     atomic_store(&set->state, DS_SET_CLOSED);
     ds_gate_signal(w->shared->closed);
 }
@@ -126,6 +147,25 @@ static void finish_counting(struct ds_worker *w)
     w->count(&w->batch, NULL, 0);
 }
 
+/* Shows the live view what was counted since it looked last. */
+static void turn_sampler(struct ds_worker *w, int64_t now_ms)
+{
+    if (!ds_sampler_is_due(w->sampler, now_ms))
+        return;
+    struct ds_live_counts counted = w->counted;
+    for (unsigned i = 0; i < w->shared->sets; i++)
+        if (atomic_load(&w->sets[i].state) == DS_SET_OPEN)
+            add_counts(&counted, &w->sets[i].counts);
+    ds_sampler_turn(w->sampler, &counted, now_ms);
+}
+
+static void sample(struct ds_worker *w, const struct ds_snap *snaps, size_t n)
+{
+    int64_t now_ms = ds_clock_utc_ns() / DS_NS_PER_MS;
+    turn_sampler(w, now_ms);
+    ds_sampler_look(w->sampler, snaps, n, w->batch.view.geo, now_ms);
+}
+
 void ds_worker_count(struct ds_worker *w, const struct ds_snap *snaps, size_t n)
 {
     w->batch.view.geo = take_geo(w);
@@ -133,6 +173,8 @@ void ds_worker_count(struct ds_worker *w, const struct ds_snap *snaps, size_t n)
     for (size_t i = 0; i < n; i++)
         if (snaps[i].epoch != epoch)
             epoch = open_set(w, snaps[i].epoch)->epoch;
+    if (w->sampler)
+        sample(w, snaps, n);
     w->count(&w->batch, snaps, n);
 }
 
@@ -212,6 +254,8 @@ static void wait_data(struct ds_worker *w)
     /* Asleep, it uses no database. */
     finish_counting(w);
     atomic_store(&w->geo_seen, NULL);
+    if (w->sampler)
+        turn_sampler(w, ds_clock_utc_ns() / DS_NS_PER_MS);
     ds_gate_prepare(&w->data);
     if (has_data(w))
         ds_gate_cancel(&w->data);
@@ -221,6 +265,8 @@ static void wait_data(struct ds_worker *w)
 
 void ds_worker_leave(struct ds_worker *w)
 {
+    if (w->sampler)
+        turn_sampler(w, (w->sampler->slice + 1) * DS_LIVE_TICK_MS);
     atomic_store(&w->geo_seen, NULL);
     atomic_store(&w->ended, true);
     ds_gate_signal(w->shared->closed);

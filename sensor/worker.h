@@ -16,6 +16,7 @@
 #include "batch.h"
 #include "capture.h"
 #include "ring.h"
+#include "sampler.h"
 
 #include <pthread.h>
 
@@ -79,6 +80,8 @@ struct ds_worker {
     struct ds_set *recent; /* the open set last counted into; NULL: none */
     ds_batch_count_fn *count;
     struct ds_batch batch;
+    struct ds_sampler *sampler;    /* for the live view; NULL: none */
+    struct ds_live_counts counted; /* in the windows that it has closed */
 };
 
 /* rings is where the pipeline will keep this worker's rings; they are initialised with w->data
@@ -86,6 +89,8 @@ struct ds_worker {
 int ds_worker_init(struct ds_worker *w, struct ds_worker_shared *shared, struct ds_ring *rings,
                    unsigned ring_count, unsigned workers);
 void ds_worker_finish(struct ds_worker *w);
+/* Before it runs: samples for the live view from now on. Taken over, and freed by finish. */
+void ds_worker_sample(struct ds_worker *w, struct ds_sampler *sampler);
 
 /* The thread: runs until every ring has brought an END slot. arg is the struct ds_worker. */
 void *ds_worker_run(void *arg);

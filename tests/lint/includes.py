@@ -50,13 +50,17 @@ KNOWS = {
         "schedule": {"timeline"},
         "batch": {"classify", "count", "parse"},
         "batch_choose": {"batch"},
-        "worker": {"batch", "capture", "count", "ring"},
+        "worker": {"batch", "capture", "count", "ring", "sampler"},
+        # Beside the way of a packet: what is drawn for the live view, and how it is sent.
+        "sampler": {"classify", "geo", "monitor", "parse", "permutation", "ring"},
+        "feed": {"sampler"},
         "gather": {"attacks", "sources", "worker"},
         "sketches": {"signatures", "worker"},
         "sources": {"asn", "survey", "worker"},
         "signatures": {"parse", "rules"},
         "pipeline": {"asn", "capture", "dispatch", "gather", "geo", "memory", "monitor", "rules",
-                     "schedule", "sketches", "sources", "survey", "survey_file", "worker", "zone"},
+                     "sampler", "schedule", "sketches", "sources", "survey", "survey_file",
+                     "worker", "zone"},
         "spool": {"spool_record"},
         "backlog": {"spool"},
         "uplink": {"backlog", "dealer"},
@@ -79,17 +83,21 @@ KNOWS = {
         "observe": {"session"},
         # HTTP.
         "answer": {"gzip", "pipe", "query"},
-        "serve": {"answer", "request"},
-        "request": {"gzip", "header", "page", "reply", "serve"},
+        "serve": {"answer", "assets", "listener", "live", "request"},
+        "assets": {"page"},
+        "request": {"assets", "gzip", "header", "page", "reply", "serve"},
         "reply": {"answer", "serve"},
         # The operator's view of all of them.
         "metrics": {"receive", "serve"},
+        # The live feed.
+        "live": {"receive"},
+        "listener": {"live"},
     },
 }
 
 # Stages that are plain functions of their arguments: no sockets, files, clocks, threads or logs.
 PURE = {
-    "common": {"columns", "cursor", "fields", "frame", "message", "message_weight", "sketch",
+    "common": {"columns", "cursor", "fields", "frame", "live", "message", "message_weight", "sketch",
                "sketch_columns", "sketch_estimate", "sketch_fields", "sketches", "source_columns",
                "text", "types", "window", "window_fields"},
     "sensor": {"link", "tunnel", "timeline", "parse", "classify", "count", "batch", "gather",

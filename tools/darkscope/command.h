@@ -32,6 +32,6 @@ struct command {
 
 extern const struct command command_query, command_top, command_summary, command_sensors,
     command_windows, command_window, command_sources, command_signatures, command_attacks,
-    command_seen, command_keygen, command_store;
+    command_seen, command_keygen, command_store, command_live;
 
 #endif
