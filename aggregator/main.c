@@ -263,7 +263,7 @@ static void run(struct aggregator *a)
     ds_log(DS_LOG_INFO, "listening %s, %s", ds_receive_endpoint(a->receive),
            ds_serve_url(a->serve));
     if (!ds_assets_is_complete(a->assets))
-        ds_log(DS_LOG_INFO, "no page in %s: a plain one is served", a->config.web);
+        ds_log(DS_LOG_DEBUG, "no page in %s: a plain one is served", a->config.web);
     if (a->live)
         ds_log(DS_LOG_INFO, "live samples %s", ds_live_endpoint(a->live));
     while (!is_told_to_stop(a)) {

@@ -4,7 +4,7 @@
 TAP on standard output.
 
 usage: test-install.py SOURCE BUILD VERSION CC PREFIX BINDIR MANDIR INCLUDEDIR DATADIR EXAMPLES
-           EXTENSIONS NAME.SECTION...
+           EXTENSIONS WEB NAME.SECTION...
        folders are absolute; NAME.SECTION is a program with the section of its man page
 """
 import os
@@ -38,7 +38,7 @@ def installed(folder):
 
 def main():
     (source, build, version, cc, prefix, bindir, mandir, includedir, datadir, examples,
-     extensions, *pages) = sys.argv[1:]
+     extensions, web, *pages) = sys.argv[1:]
     with tempfile.TemporaryDirectory() as root:
         status, output = run("meson", "install", "-C", build, "--no-rebuild", "--destdir", root)
         check(status == 0, "meson install", output)
@@ -78,6 +78,8 @@ def main():
         check(len(shipped) > 0, "signature files are there to be shipped")
         for file in shipped:
             take(os.path.join(datadir, "darkscope", "signatures"), file)
+        for file in web.split():
+            take(os.path.join(datadir, "darkscope", "web"), file)
         for unit in sorted(os.listdir(os.path.join(source, "share", "systemd"))):
             if unit.endswith(".service.in"):
                 name = unit[:-len(".in")]

@@ -75,7 +75,7 @@ static int find_command(struct options *o, const char *name, struct ds_error *er
         }
     return ds_error(err, DS_USAGE,
                     "no command %.40s; there are query, top, summary, sensors, windows, window, "
-                    "sources, attacks, seen, signatures, keygen, live (--help explains them)",
+                    "sources, attacks, seen, signatures, keygen, store, live (--help explains them)",
                     name);
 }
 
@@ -237,7 +237,7 @@ int options_parse(struct options *o, int argc, char **argv, struct ds_error *err
     if (!o->command)
         return ds_error(err, DS_USAGE,
                         "which command? query, top, summary, sensors, windows, window, sources, "
-                        "attacks, seen, signatures, keygen or live (--help explains them)");
+                        "attacks, seen, signatures, keygen, store or live (--help explains them)");
     if (o->format == FORMAT_COUNT)
         o->format = o->command->format;
     if (o->command->run)
