@@ -273,6 +273,14 @@ static void read_headers(struct ds_request *q)
     r->is_old = strcmp(text, "HTTP/1.0") == 0;
 }
 
+/* Replies and closes the connection before libwebsockets looks for a body: 4.1 turns for ever
+ * around that of a request which came in one piece with the one before it. */
+static int end_at_once(struct ds_request *q)
+{
+    ds_request_write(q); /* all of it: a problem is short */
+    return -1;
+}
+
 int ds_request_begin(struct ds_request *q, struct lws *wsi,
                      const struct ds_serve_settings *settings, struct ds_serve_stats *stats)
 {
@@ -303,9 +311,7 @@ int ds_request_begin(struct ds_request *q, struct lws *wsi,
         route(q, path, settings);
     else
         reply_problem(q, 400, DS_USAGE, "the address cannot be read");
-    /* At once and with the end of the connection: libwebsockets 4.1 turns for ever around the body
-     * of a request that came in one piece with the one before it. */
-    return q->is_last ? ds_request_write(q) : 0;
+    return r->is_last ? end_at_once(q) : 0;
 }
 
 /* ---- answers ---- */

@@ -72,7 +72,14 @@ static void give(struct play *p, const struct ds_peer *from, enum ds_decode deco
 static void give_bytes(struct play *p, const struct ds_peer *from, const void *bytes, size_t size)
 {
     struct ds_message m;
-    enum ds_decode decoded = ds_message_decode(&m, bytes, size, NULL);
+    /* As receive.c does: a window is unpacked only for who may send one, and where there is room.
+     */
+    enum ds_decode decoded = ds_message_decode_head(&m, bytes, size, NULL);
+    if (decoded == DS_DECODE_OK && ds_sessions_wants(p->sessions, from, m.kind))
+        decoded = m.kind == DS_MESSAGE_WINDOW &&
+                          !ds_sessions_have_room(p->sessions, from, ds_message_weight(bytes, size))
+                      ? DS_DECODE_NO_MEMORY
+                      : ds_message_decode(&m, bytes, size, NULL);
     give(p, from, decoded, &m);
     ds_message_finish(&m);
 }

@@ -24,7 +24,6 @@ static int set_pairs(struct ds_query *query, char *text, struct ds_error *err)
             check(err->status == DS_USAGE);
             return -1;
         }
-        check(ds_query_given(query, pair));
     }
     return 0;
 }

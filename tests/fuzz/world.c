@@ -10,7 +10,7 @@
 #define START INT64_C(1767225600) /* 2026-01-01T00:00:00Z */
 #define COUNT 6
 
-static char directory[INPUT_PATH];
+static char directory[INPUT_PATH]; /* empty: not made yet */
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *at)
 {
@@ -25,11 +25,10 @@ static void remove_world(void)
     nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-struct ds_store *world_open(void)
+static void make_world(void)
 {
     struct scratch s = {.sequence = 0};
     struct ds_window w;
-    struct ds_store *reader;
     struct ds_error err;
     input_directory_make(directory);
     atexit(remove_world);
@@ -45,6 +44,14 @@ struct ds_store *world_open(void)
     scratch_put(&s, "c", &w);
     ds_window_finish(&w);
     ds_store_destroy(s.store);
+}
+
+struct ds_store *world_open(void)
+{
+    struct ds_store *reader;
+    struct ds_error err;
+    if (!directory[0])
+        make_world();
     check(ds_store_open(directory, DS_STORE_READ, &reader, &err) == 0);
     return reader;
 }

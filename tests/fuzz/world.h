@@ -7,8 +7,8 @@
 
 #include "store.h"
 
-/* Makes it in a directory of its own, which is gone when the program ends, and opens it to read;
- * the caller's. */
+/* Opens it to read; the caller's. Made by the first call, in a directory of its own which is gone
+ * when the program ends. */
 struct ds_store *world_open(void);
 
 #endif

@@ -64,7 +64,8 @@ def main():
                                  "-fsyntax-only", "-x", "c", "-I", root + includedir, path)
             check(status == 0, f"{header} can be included alone", output)
         for example in sorted(os.listdir(os.path.join(source, "docs", "examples"))):
-            take(examples, example)
+            if example.endswith((".yaml", ".py", ".c")):
+                take(examples, example)
         take(extensions, "darkscope_chunks.so")
         docs = os.path.dirname(examples)
         for text in sorted(os.listdir(os.path.join(source, "docs"))):

@@ -123,7 +123,7 @@ def resolve(paths, path, name):
     """The file of the tree that a quoted include means, or None."""
     folder = path.split("/")[0]
     for base in (os.path.dirname(path), "include", folder, "sensor", "aggregator", "common",
-                 "tools", "tools/darkscope", "tools/gen", ""):
+                 "tools", "tools/darkscope", "tools/gen", "tests/unit", ""):
         candidate = os.path.normpath(os.path.join(base, name))
         if candidate in paths:
             return candidate

@@ -73,10 +73,11 @@ static int find_command(struct options *o, const char *name, struct ds_error *er
             o->command = commands[i];
             return 0;
         }
-    return ds_error(err, DS_USAGE,
-                    "no command %.40s; there are query, top, summary, sensors, windows, window, "
-                    "sources, attacks, seen, signatures, keygen, store, live (--help explains them)",
-                    name);
+    return ds_error(
+        err, DS_USAGE,
+        "no command %.40s; there are query, top, summary, sensors, windows, window, "
+        "sources, attacks, seen, signatures, keygen, store, live (--help explains them)",
+        name);
 }
 
 static int set_format(struct options *o, const char *value, struct ds_error *err)
