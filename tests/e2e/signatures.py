@@ -40,7 +40,7 @@ BAD = """
   name: does not compile
   category: other
   certainty: source
-  filter: tcp andd 198.18.3.4
+  filter: tcp and and 198.18.3.4
 """
 
 
