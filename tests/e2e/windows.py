@@ -97,29 +97,15 @@ def check_days(store, truth):
         check_equal({day: points.get(day) for day in expected}, expected, f"days of {sensor}")
 
 
-def take_estimates(value):
-    """Takes estimated numbers of sources out of an answer; them, in order."""
-    estimates = []
+def without_estimates(value):
+    """An answer without the numbers of sources that are not exact: which ports have a sketch depends
+    on what was summed up together, so those of rare ports are not the same in two stores."""
     if isinstance(value, list):
-        for item in value:
-            estimates += take_estimates(item)
-    elif isinstance(value, dict):
-        if value.get("sources_error"):
-            estimates.append(value.pop("sources"))
-            value.pop("sources_error")
-        for item in value.values():
-            estimates += take_estimates(item)
-    return estimates
-
-
-def compare(left, right, question):
-    """All but estimates are equal. Which ports have a sketch depends on what came together, so those
-    of rare ones may differ a little."""
-    estimates = take_estimates(left), take_estimates(right)
-    check_equal(left, right, question)
-    check(len(estimates[0]) == len(estimates[1]), f"{question}: number of estimates")
-    for a, b in zip(*estimates):
-        check(abs(a - b) <= max(8, 0.3 * max(a, b)), f"{question}: estimates {a} and {b}")
+        return [without_estimates(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    left_out = () if value.get("sources_error") == 0 else ("sources", "sources_error")
+    return {key: without_estimates(item) for key, item in value.items() if key not in left_out}
 
 
 def test_store_and_aggregator():
@@ -129,7 +115,8 @@ def test_store_and_aggregator():
         check_equal(make(where, *TROUBLE, "--aggregator", endpoint), truth, "truths")
         check(truth["all"]["messages"] > truth["all"]["windows"] or truth["gaps"], "no gaps")
         for question in QUESTIONS:
-            compare(ask(store, question), ask(os.path.join(where, "sent"), question), question)
+            made, sent = (ask(os.path.join(where, name), question) for name in ("made", "sent"))
+            check_equal(without_estimates(made), without_estimates(sent), question)
         check_truth(store, truth)
         check_days(store, truth)
 
