@@ -429,7 +429,8 @@ static int list(struct sketching *k, struct ds_window *w)
 {
     size_t kept = 0;
     int failed = 0;
-    qsort(k->rows, k->row_count, sizeof *k->rows, by_key);
+    if (k->row_count) /* else there may be no memory for them, which qsort must not see */
+        qsort(k->rows, k->row_count, sizeof *k->rows, by_key);
     for (size_t i = 0; i < k->row_count; i++) {
         struct ds_sketch_row *row = &k->rows[i];
         bool again = kept && by_key(&k->rows[kept - 1], row) == 0;
