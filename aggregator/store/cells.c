@@ -30,14 +30,15 @@ static size_t stretches_of(const struct fact_request *ask, struct stretch out[DS
     return count;
 }
 
-/* From the first chunk that may have :first, to the last that may have :last. */
+/* From the first chunk that may have :first, to the last that may have :last. The plus keeps SQLite
+ * from taking the range of the outer table for the chunks, too, in place of equality. */
 #define FROM_FIRST(table, same)                                                                    \
     "coalesce((SELECT max(first_key) FROM " table " AS b WHERE " same                              \
     " AND b.first_key <= :first), :first)"
-#define SAME_WINDOW(x) #x ".start = w.start AND " #x ".sensor = w.sensor"
+#define SAME_WINDOW(x) #x ".start = +w.start AND " #x ".sensor = +w.sensor"
 #define SAME_LEVEL(x)                                                                              \
-#x ".kind = :kind AND " #x ".start = p.start AND " #x ".sensor = p.sensor AND " #x             \
-       ".generation = p.generation"
+#x ".kind = :kind AND " #x ".start = +p.start AND " #x ".sensor = +p.sensor AND " #x           \
+       ".generation = +p.generation"
 
 static const char of_windows[] =
     "SELECT c.data, w.start, w.sensor FROM window AS w CROSS JOIN minute_chunk AS c ON"
