@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 {
     struct ds_store *store;
     struct ds_error err;
-    json_t *top, *series, *row;
+    json_t *top = NULL, *series = NULL, *row;
     size_t i;
     if (argc != 3) {
         fprintf(stderr, "usage: ports STORE PORT\n");
@@ -54,6 +54,7 @@ int main(int argc, char **argv)
     const char *const series_pairs[][2] = {{"port", argv[2]}, {"step", "hour"}, {NULL}};
     if (ask(store, DS_QUERY_TOP, top_pairs, &top, &err) < 0 ||
         ask(store, DS_QUERY_SERIES, series_pairs, &series, &err) < 0) {
+        json_decref(top);
         ds_store_destroy(store);
         return fail(&err);
     }
