@@ -40,9 +40,11 @@ static bool is_answer(const struct body *body)
 /* What a stranger sends must not talk to the terminal. */
 static size_t pass_on(struct body *body, char *bytes, size_t size)
 {
-    for (size_t i = 0; i < size; i++)
-        if ((bytes[i] >= 0 && bytes[i] < ' ' && bytes[i] != '\n') || bytes[i] == 0x7f)
+    for (size_t i = 0; i < size; i++) {
+        unsigned char byte = (unsigned char)bytes[i];
+        if ((byte < ' ' && byte != '\n') || byte == 0x7f)
             bytes[i] = '?';
+    }
     body->has_begun = true;
     return fwrite(bytes, 1, size, body->to);
 }
