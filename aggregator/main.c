@@ -64,10 +64,12 @@ static json_t *describe_clocks(const struct aggregator *a, int64_t now_ns)
     return clocks;
 }
 
-static void add_backlog(void *arg, const char *sensor, uint64_t waiting, uint64_t lost)
+static void add_backlog(void *arg, const char *sensor, const struct ds_backlog_report *report)
 {
-    json_array_append_new(arg, json_pack("{s:s, s:I, s:I}", "sensor", sensor, "windows_waiting",
-                                         (json_int_t)waiting, "windows_lost", (json_int_t)lost));
+    json_array_append_new(arg, json_pack("{s:s, s:I, s:I, s:I}", "sensor", sensor,
+                                         "windows_waiting", (json_int_t)report->waiting,
+                                         "windows_lost", (json_int_t)report->lost, "windows_merged",
+                                         (json_int_t)report->merged));
 }
 
 /* What the connected sensors have that is not here. */

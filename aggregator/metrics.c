@@ -171,12 +171,42 @@ static const char *outcome_name(unsigned outcome)
     return outcome < DS_OUTCOME_COUNT ? names[outcome] : NULL;
 }
 
+static void print_waiting(void *arg, const char *sensor, const struct ds_backlog_report *report)
+{
+    labelled(arg, "sensor_windows_waiting", "sensor", sensor, report->waiting);
+}
+
+static void print_lost(void *arg, const char *sensor, const struct ds_backlog_report *report)
+{
+    labelled(arg, "sensor_windows_lost", "sensor", sensor, report->lost);
+}
+
+static void print_merged(void *arg, const char *sensor, const struct ds_backlog_report *report)
+{
+    labelled(arg, "sensor_windows_merged", "sensor", sensor, report->merged);
+}
+
+/* Gauges: they begin anew with every run of a sensor, and go with it. */
+static void print_backlogs(FILE *to, const struct ds_metrics *m, int64_t now_ns)
+{
+    head(to, "sensor_windows_waiting", "gauge",
+         "Windows that a connected sensor has closed and that are not stored.");
+    ds_receive_each_backlog(m->receive, now_ns, print_waiting, to);
+    head(to, "sensor_windows_lost", "gauge",
+         "Windows that a connected sensor has given up since it started.");
+    ds_receive_each_backlog(m->receive, now_ns, print_lost, to);
+    head(to, "sensor_windows_merged", "gauge",
+         "Windows that became part of coarser ones in a connected sensor's full spool.");
+    ds_receive_each_backlog(m->receive, now_ns, print_merged, to);
+}
+
 static void print_sensors(FILE *to, const struct ds_metrics *m, int64_t now_ns)
 {
     const struct ds_observe *o = ds_receive_observe(m->receive);
     const struct ds_observed *s = &o->sensors[0];
     print_up(to, m, now_ns);
     print_times(to, o);
+    print_backlogs(to, m, now_ns);
     head(to, "sensor_windows_total", "counter",
          "Windows delivered since the start, by what became "
          "of them.");

@@ -19,7 +19,7 @@ struct session {
     uint64_t boot;
     int64_t heard_ns;
     int64_t ahead_ns; /* its clock, of ours */
-    uint64_t windows_waiting, windows_lost;
+    struct ds_backlog_report backlog;
     unsigned in_flight;
     size_t held_bytes;    /* of its windows on their way, and of what arrives */
     unsigned char *bytes; /* of a message that arrives in pieces; NULL: none */
@@ -182,8 +182,11 @@ static enum ds_step greet(struct ds_sessions *s, const struct ds_peer *from,
     }
     session->peer = *from;
     session->heard_ns = now_ns;
-    session->windows_waiting = hello->windows_waiting;
-    session->windows_lost = hello->windows_lost;
+    session->backlog = (struct ds_backlog_report){
+        .waiting = hello->windows_waiting,
+        .lost = hello->windows_lost,
+        .merged = hello->windows_merged,
+    };
     return answer_with(answer, DS_MESSAGE_WELCOME, 0);
 }
 
@@ -346,7 +349,7 @@ void ds_sessions_each_backlog(const struct ds_sessions *s, int64_t now_ns,
     for (size_t i = 0; i < DS_SESSIONS_MAX; i++) {
         const struct session *session = &s->table[i];
         if (is_live(session, now_ns))
-            each(arg, session->sensor, session->windows_waiting, session->windows_lost);
+            each(arg, session->sensor, &session->backlog);
     }
 }
 

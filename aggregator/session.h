@@ -86,8 +86,12 @@ enum ds_step ds_sessions_settle(struct ds_sessions *s, const struct ds_ticket *t
                                 enum ds_outcome outcome, const char *why, struct ds_peer *to,
                                 struct ds_message *answer);
 
-/* What the live sensors say of windows that are not here. */
-typedef void ds_sessions_backlog_fn(void *arg, const char *sensor, uint64_t waiting, uint64_t lost);
+/* What the live sensors say of windows that are not here: in words of struct ds_hello. */
+struct ds_backlog_report {
+    uint64_t waiting, lost, merged;
+};
+typedef void ds_sessions_backlog_fn(void *arg, const char *sensor,
+                                    const struct ds_backlog_report *report);
 void ds_sessions_each_backlog(const struct ds_sessions *s, int64_t now_ns,
                               ds_sessions_backlog_fn *each, void *arg);
 

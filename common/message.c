@@ -99,6 +99,12 @@ static const struct ds_field hello_fields[] = {
      AT(hello.windows_lost),
      .limit = DS_COUNT_MAX,
      .may_be_missing = true},
+    /* 1.2 */
+    {.key = "windows_merged",
+     .codec = &ds_codec_count,
+     AT(hello.windows_merged),
+     .limit = DS_COUNT_MAX,
+     .may_be_missing = true},
 };
 static const struct ds_field welcome_fields[] = {
     {.key = "clock_ns", .codec = &ds_codec_i64, AT(clock_ns)},

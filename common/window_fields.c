@@ -450,6 +450,11 @@ static const struct ds_field fields[] = {
      .codec = &ds_codec_sketches,
      AT(sketches),
      .may_be_missing = true}, /* 1.1 */
+    {.key = "merged",
+     .codec = &ds_codec_u32,
+     AT(merged),
+     .limit = DS_MERGED_MAX,
+     .may_be_missing = true}, /* 1.2 */
 };
 #define FIELD_COUNT (sizeof fields / sizeof fields[0])
 

@@ -3,6 +3,7 @@
 
 #include "darkscope/clock.h"
 #include "darkscope/message.h"
+#include "thin.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,13 +26,20 @@ static void forget(struct ds_backlog *b, struct ds_backlog_entry *e)
     free(e);
 }
 
-static struct ds_spool_record record_of(const struct ds_backlog *b,
-                                        const struct ds_backlog_entry *e)
+void ds_backlog_replace(struct ds_backlog *b, struct ds_backlog_entry *e)
+{
+    ds_spool_release(b->spool, e->place);
+    forget(b, e);
+}
+
+struct ds_spool_record ds_backlog_record(const struct ds_backlog *b,
+                                         const struct ds_backlog_entry *e)
 {
     struct ds_spool_record r = {
         .kind = DS_SPOOL_WINDOW,
         .boot = e->boot,
         .sequence = e->sequence,
+        .first = e->first,
         .body = e->bytes,
         .size = (uint32_t)e->size,
     };
@@ -42,7 +50,7 @@ static struct ds_spool_record record_of(const struct ds_backlog *b,
 static void drop(struct ds_backlog *b, struct ds_backlog_entry *e)
 {
     if (!e->bytes) {
-        const struct ds_spool_record record = record_of(b, e);
+        const struct ds_spool_record record = ds_backlog_record(b, e);
         ds_spool_done(b->spool, e->place, &record);
     }
     forget(b, e);
@@ -62,7 +70,7 @@ static struct ds_backlog_entry *add(struct ds_backlog *b, uint64_t boot, uint64_
     if (!e)
         return NULL;
     e->boot = boot;
-    e->sequence = sequence;
+    e->sequence = e->first = sequence;
     STAILQ_INSERT_TAIL(&b->entries, e, next);
     b->count++;
     return e;
@@ -78,15 +86,48 @@ struct finding {
     char other_sensor[DS_NAME_MAX + 1];
 };
 
-static void find_window(struct finding *f, const struct ds_spool_record *r,
+/* Of a window that was written anew: those that are in it. */
+static void forget_replaced(struct ds_backlog *b, const struct ds_spool_record *r)
+{
+    struct ds_backlog_entry *e, *following;
+    for (e = STAILQ_FIRST(&b->entries); e; e = following) {
+        following = STAILQ_NEXT(e, next);
+        if (e->boot == r->boot && e->sequence >= r->first && e->sequence <= r->sequence)
+            ds_backlog_replace(b, e);
+    }
+}
+
+/* Windows are sent in order also where they were written anew behind later ones. */
+static void put_in_order(struct ds_backlog *b, struct ds_backlog_entry *e)
+{
+    struct ds_backlog_entry *other, *before = NULL;
+    STAILQ_REMOVE(&b->entries, e, ds_backlog_entry, next);
+    STAILQ_FOREACH(other, &b->entries, next)
+    {
+        if (other->boot == e->boot && other->sequence > e->sequence)
+            break;
+        before = other;
+    }
+    if (before)
+        STAILQ_INSERT_AFTER(&b->entries, before, e, next);
+    else
+        STAILQ_INSERT_HEAD(&b->entries, e, next);
+}
+
+static void find_window(struct finding *f, const struct ds_spool_record *r, bool is_new,
                         struct ds_spool_place place)
 {
     struct ds_message m;
+    if (!is_new)
+        forget_replaced(f->backlog, r);
     struct ds_backlog_entry *e = add(f->backlog, r->boot, r->sequence);
     if (!e) {
         f->no_memory = true;
         return;
     }
+    e->first = r->first;
+    if (!is_new)
+        put_in_order(f->backlog, e);
     e->size = r->size;
     e->place = place;
     f->is_other_protocol |= ds_message_decode_head(&m, r->body, r->size, NULL) == DS_DECODE_VERSION;
@@ -97,10 +138,11 @@ static void find_window(struct finding *f, const struct ds_spool_record *r,
 static void find(void *arg, const struct ds_spool_record *r, struct ds_spool_place place)
 {
     struct finding *f = arg;
-    if (r->sequence > f->left.last_sequence)
+    bool is_new = r->sequence > f->left.last_sequence;
+    if (is_new)
         f->left.last_sequence = r->sequence;
     if (r->kind == DS_SPOOL_WINDOW) {
-        find_window(f, r, place);
+        find_window(f, r, is_new, place);
         return;
     }
     f->left.done_boot = r->boot;
@@ -110,10 +152,8 @@ static void find(void *arg, const struct ds_spool_record *r, struct ds_spool_pla
         if (e->boot == r->boot && e->sequence == r->sequence)
             break;
     }
-    if (e) {
-        ds_spool_release(f->backlog->spool, e->place);
-        forget(f->backlog, e);
-    }
+    if (e)
+        ds_backlog_replace(f->backlog, e);
 }
 
 int ds_backlog_open(struct ds_backlog *b, const char *directory, uint64_t bytes_max,
@@ -161,10 +201,12 @@ static int drop_file(struct ds_backlog *b, size_t *dropped)
 
 static int move_to_spool(struct ds_backlog *b, struct ds_backlog_entry *e, size_t *dropped)
 {
-    const struct ds_spool_record record = record_of(b, e);
-    while (ds_spool_is_full(b->spool, e->size))
+    const struct ds_spool_record record = ds_backlog_record(b, e);
+    while (ds_spool_is_full(b->spool, e->size)) {
+        ds_thin_oldest_file(b);
         if (drop_file(b, dropped) < 0)
             return -1;
+    }
     if (ds_spool_append(b->spool, &record, &e->place) < 0)
         return -1;
     free(e->bytes);
@@ -263,6 +305,7 @@ int ds_backlog_push(struct ds_backlog *b, const struct ds_backlog_window *window
         free(window->bytes);
         return -1;
     }
+    e->is_of_this_run = true;
     e->bytes = window->bytes;
     e->size = window->size;
     b->bytes += e->size;

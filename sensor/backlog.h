@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The windows that the aggregator has not acknowledged, encoded, in order: on disk where there is
- * a spool that works, else in memory. Bounded in bytes and windows; at a bound the oldest go. One
- * thread.
+ * a spool that works, else in memory. Bounded in bytes and windows. Where the spool is full the
+ * oldest windows become one an hour, if they were never sent: part of one that was sent may be
+ * stored already, and nobody knows what an earlier run sent. Where that gains nothing the oldest
+ * go, as in memory. One thread.
  */
 #ifndef DARKSCOPE_BACKLOG_H
 #define DARKSCOPE_BACKLOG_H
@@ -18,6 +20,8 @@ struct ds_backlog_entry {
     STAILQ_ENTRY(ds_backlog_entry) next;
     uint64_t boot;
     uint64_t sequence; /* of all entries different, whatever the boot */
+    uint64_t first;    /* of the windows that are in it; sequence where it is one */
+    bool is_of_this_run;
     bool is_in_flight; /* sent since the last doubt */
     bool was_sent;     /* at least once */
     int64_t sent_ns;   /* last time, steady */
@@ -37,6 +41,7 @@ struct ds_backlog {
     int spool_error;        /* errno of what failed there last; 0: it works, as far as is known */
     int64_t retry_ns;       /* when what is in memory may be moved there */
     uint64_t lost;          /* windows that the spool took and could not give back */
+    uint64_t merged;        /* windows that became part of others, as the spool was full */
 };
 
 void ds_backlog_init(struct ds_backlog *b, size_t bytes_max, size_t count_max);
@@ -99,5 +104,12 @@ void ds_backlog_mark_sent(struct ds_backlog *b, struct ds_backlog_entry *e, int6
 
 /* All of them are to be sent again. */
 void ds_backlog_doubt(struct ds_backlog *b);
+
+/* The record of an entry's window, its body borrowed, if it is in memory. */
+struct ds_spool_record ds_backlog_record(const struct ds_backlog *b,
+                                         const struct ds_backlog_entry *e);
+
+/* Forgets an entry of which the spool has the window elsewhere. */
+void ds_backlog_replace(struct ds_backlog *b, struct ds_backlog_entry *e);
 
 #endif

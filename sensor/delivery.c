@@ -52,7 +52,7 @@ static int undelivered(struct ds_delivery *o, struct ds_error *err)
     struct ds_uplink_stats s;
     ds_uplink_read_stats(o->uplink, &s);
     uint64_t all = s.found + s.accepted;
-    if (s.acknowledged == all)
+    if (s.acknowledged + s.merged == all)
         return 0;
     const char *advice = "";
     if (o->is_repeatable)
@@ -63,7 +63,7 @@ static int undelivered(struct ds_delivery *o, struct ds_error *err)
                     "%" PRIu64 " of %" PRIu64 " windows were not delivered (%" PRIu64
                     " dropped, %" PRIu64 " refused, %" PRIu64 " unreadable, %" PRIu64
                     " unanswered, of which %" PRIu64 " in the spool); %s%s%s",
-                    all - s.acknowledged, all, s.dropped, s.refused, s.lost, s.waiting,
+                    all - s.acknowledged - s.merged, all, s.dropped, s.refused, s.lost, s.waiting,
                     s.waiting - s.in_memory,
                     s.refusal[0] ? "the aggregator says: " : "check that darkscope-aggregator runs",
                     s.refusal, advice);

@@ -165,7 +165,19 @@ static int write_record(struct ds_spool *s, const struct ds_spool_record *r)
 
 bool ds_spool_is_full(const struct ds_spool *s, size_t size)
 {
-    return !TAILQ_EMPTY(&s->files) && s->bytes + DS_SPOOL_HEAD_BYTES + size > s->bytes_max;
+    uint64_t bytes = s->bytes + DS_SPOOL_HEAD_BYTES + size;
+    return !TAILQ_EMPTY(&s->files) && bytes + ds_spool_spare(s) > s->bytes_max;
+}
+
+size_t ds_spool_spare(const struct ds_spool *s)
+{
+    return s->file_max / 2;
+}
+
+uint64_t ds_spool_oldest(const struct ds_spool *s)
+{
+    const struct file *oldest = TAILQ_FIRST(&s->files);
+    return oldest ? oldest->number : 0;
 }
 
 int ds_spool_drop_oldest(struct ds_spool *s, uint64_t *file)
@@ -267,6 +279,11 @@ int ds_spool_sync(struct ds_spool *s, int64_t now_ns)
     if (!is_dirty || now_ns - s->synced_ns < DS_SPOOL_SYNC_NS)
         return 1;
     s->synced_ns = now_ns;
+    return ds_spool_flush(s);
+}
+
+int ds_spool_flush(struct ds_spool *s)
+{
     int file = s->is_file_dirty ? fdatasync(s->fd) : 0;
     int directory = s->is_directory_dirty ? fsync(s->directory_fd) : 0;
     s->is_file_dirty = s->is_directory_dirty = false;

@@ -43,8 +43,12 @@ uint64_t ds_spool_damages(const struct ds_spool *s, uint64_t *damaged_bytes);
 /* Brings what was appended to the disk. Accepts NULL. */
 void ds_spool_close(struct ds_spool *s);
 
-/* Would a body of so many bytes pass the bound? Then the oldest file is to be dropped. */
+/* Would a body of so many bytes pass the bound? Then the oldest file is to be dropped, whose
+ * windows may be written anew before, in not more than ds_spool_spare bytes. */
 bool ds_spool_is_full(const struct ds_spool *s, size_t size);
+size_t ds_spool_spare(const struct ds_spool *s);
+/* 0: there is none. */
+uint64_t ds_spool_oldest(const struct ds_spool *s);
 /* Deletes the oldest file with all that it holds; *file says which. -1 with errno. */
 int ds_spool_drop_oldest(struct ds_spool *s, uint64_t *file);
 
@@ -67,6 +71,8 @@ void ds_spool_release(struct ds_spool *s, struct ds_spool_place place);
  * than DS_SPOOL_SYNC_NS ago, or -1 with errno. */
 #define DS_SPOOL_SYNC_NS (1 * DS_NS_PER_S)
 int ds_spool_sync(struct ds_spool *s, int64_t now_ns);
+/* The same at once: 0, or -1 with errno. */
+int ds_spool_flush(struct ds_spool *s);
 
 /* Nothing is needed any more: deletes all files. */
 void ds_spool_clear(struct ds_spool *s);

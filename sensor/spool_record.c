@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- *    0  magic                 24  sequence                    96  sum of the body, 4 bytes
- *    8  kind, 4 bytes         32  sensor, 64 bytes,          100  sum of all before, 4 bytes
- *   12  size, 4 bytes             filled up with 0           104  body
- *   16  boot
+ *    0  magic                 24  sequence                   104  sum of the body, 4 bytes
+ *    8  kind, 4 bytes         32  first                      108  sum of all before, 4 bytes
+ *   12  size, 4 bytes         40  sensor, 64 bytes,          112  body
+ *   16  boot                      filled up with 0
  *
  * Numbers are big-endian, of 8 bytes where nothing else is said; sums are CRC-32C.
  */
@@ -17,9 +17,18 @@
 #include <string.h>
 
 #define MAGIC_BYTES 8
-static const uint8_t magic[MAGIC_BYTES] = {'d', 'k', 's', 'c', 's', 'p', '0', '1'};
+static const uint8_t magic[MAGIC_BYTES] = {'d', 'k', 's', 'c', 's', 'p', '0', '2'};
 
-enum { KIND = 8, SIZE = 12, BOOT = 16, SEQUENCE = 24, SENSOR = 32, BODY_SUM = 96, HEAD_SUM = 100 };
+enum {
+    KIND = 8,
+    SIZE = 12,
+    BOOT = 16,
+    SEQUENCE = 24,
+    FIRST = 32,
+    SENSOR = 40,
+    BODY_SUM = 104,
+    HEAD_SUM = 108,
+};
 _Static_assert(HEAD_SUM + 4 == DS_SPOOL_HEAD_BYTES, "the head ends with its sum");
 _Static_assert(BODY_SUM - SENSOR == DS_NAME_MAX + 1, "a name fits");
 
@@ -57,6 +66,7 @@ void ds_spool_record_head(const struct ds_spool_record *r, uint8_t head[static D
     put32(head + SIZE, r->size);
     put64(head + BOOT, r->boot);
     put64(head + SEQUENCE, r->sequence);
+    put64(head + FIRST, r->first ? r->first : r->sequence);
     memcpy(head + SENSOR, r->sensor, strlen(r->sensor));
     put32(head + BODY_SUM, ds_crc32c(r->body, r->size));
     put32(head + HEAD_SUM, ds_crc32c(head, HEAD_SUM));
@@ -68,7 +78,8 @@ static bool is_sane(const struct ds_spool_record *r, size_t size)
     if (r->kind == DS_SPOOL_WINDOW ? r->size == 0 : r->kind != DS_SPOOL_DONE || r->size != 0)
         return false;
     return r->size <= DS_MESSAGE_MAX && r->size <= size - DS_SPOOL_HEAD_BYTES && r->boot != 0 &&
-           r->sequence != 0 && !r->sensor[DS_NAME_MAX] && ds_name_valid(r->sensor);
+           r->first != 0 && r->first <= r->sequence && !r->sensor[DS_NAME_MAX] &&
+           ds_name_valid(r->sensor);
 }
 
 bool ds_spool_record_decode(const uint8_t *bytes, size_t size, struct ds_spool_record *out)
@@ -80,6 +91,7 @@ bool ds_spool_record_decode(const uint8_t *bytes, size_t size, struct ds_spool_r
         .kind = get32(bytes + KIND),
         .boot = get64(bytes + BOOT),
         .sequence = get64(bytes + SEQUENCE),
+        .first = get64(bytes + FIRST),
         .body = bytes + DS_SPOOL_HEAD_BYTES,
         .size = get32(bytes + SIZE),
     };

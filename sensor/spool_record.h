@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DS_SPOOL_HEAD_BYTES 104
+#define DS_SPOOL_HEAD_BYTES 112
 
 enum ds_spool_kind {
     DS_SPOOL_WINDOW = 1, /* the body is its message */
@@ -27,6 +27,9 @@ struct ds_spool_record {
     enum ds_spool_kind kind;
     char sensor[DS_NAME_MAX + 1];
     uint64_t boot, sequence;
+    /* A window made of several replaces those of that boot from here to sequence, where they stand
+     * in the spool before it. Else its own sequence, for which the writer may say 0. */
+    uint64_t first;
     const uint8_t *body; /* borrowed */
     uint32_t size;       /* of the body, at most DS_MESSAGE_MAX */
 };

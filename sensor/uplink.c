@@ -190,6 +190,7 @@ static bool transmit_hello(struct ds_uplink *u, int64_t now_ns)
     m.hello.clock_ns = ds_clock_utc_ns();
     m.hello.windows_waiting = u->backlog.count;
     m.hello.windows_lost = u->stats.dropped + u->backlog.lost;
+    m.hello.windows_merged = u->backlog.merged;
     if (!transmit_message(u, &m))
         return false;
     u->asked_ns = now_ns;
@@ -681,6 +682,7 @@ void ds_uplink_read_stats(const struct ds_uplink *u, struct ds_uplink_stats *out
 {
     *out = u->stats;
     out->lost = u->backlog.lost;
+    out->merged = u->backlog.merged;
     out->waiting = u->backlog.count;
     out->in_memory = ds_backlog_count_in_memory(&u->backlog);
     out->is_connected = u->state == STATE_READY;

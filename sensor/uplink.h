@@ -50,8 +50,8 @@ struct ds_uplink_settings {
     const struct ds_uplink_timing *timing; /* NULL: the default */
 };
 
-/* In windows since the start. found + accepted = acknowledged + dropped + refused + lost + waiting.
- */
+/* In windows since the start. found + accepted = acknowledged + dropped + refused + lost + merged +
+ * waiting. */
 struct ds_uplink_stats {
     uint64_t found;        /* in the spool, of earlier runs */
     uint64_t accepted;     /* given to ds_uplink_send */
@@ -59,6 +59,7 @@ struct ds_uplink_stats {
     uint64_t dropped;      /* oldest of a full queue, or larger than a message may be */
     uint64_t refused;      /* by the aggregator, as malformed */
     uint64_t lost;         /* in the spool, which could not give them back */
+    uint64_t merged;       /* became part of others, as the spool was full */
     uint64_t waiting;      /* in the queue now, */
     uint64_t in_memory;    /* of these, not in a spool */
     uint64_t resent;       /* transmissions beyond the first of each window */

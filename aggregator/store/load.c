@@ -4,9 +4,10 @@
  * merged. What a hand-edited file may hold (unknown names, classes out of range) is refused or
  * left out, never indexed with.
  */
-#include "merge.h"
 #include "merge_runs.h"
 #include "sketches.h"
+
+#include "darkscope/merge.h"
 
 #include <stdlib.h>
 #include <string.h>

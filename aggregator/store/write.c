@@ -3,11 +3,12 @@
  * Committing a window with the record of its message, in one transaction of the file of its day.
  */
 #include "builder.h"
-#include "merge.h"
 #include "roll.h"
 #include "sketches.h"
 #include "source_columns.h"
 #include "tidy.h"
+
+#include "darkscope/merge.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -427,7 +428,8 @@ static int open_day(struct sqlite_store *s, int64_t start_s, struct store_file *
 static int put_part(struct store_file *f, int64_t sensor, struct ds_window *earlier, uint64_t parts,
                     const struct ds_store_put *put, struct ds_error *err)
 {
-    int merged = ds_merge_window(earlier, put->window, DS_MERGE_PARTS);
+    const struct ds_window *w = put->window;
+    int merged = ds_merge_window(earlier, w, w->merged ? DS_MERGE_HOUR : DS_MERGE_PARTS);
     if (merged < 0)
         return ds_error(err, DS_FAILURE, "out of memory");
     const char *why =
@@ -440,7 +442,7 @@ static int put_part(struct store_file *f, int64_t sensor, struct ds_window *earl
     }
     if (delete_window(f, sensor, earlier->start_s, err) < 0)
         return -1;
-    return insert_window(f, sensor, earlier, parts + 1, err);
+    return insert_window(f, sensor, earlier, parts + 1 + w->merged, err);
 }
 
 /* Inside the transaction. 0, a positive enum ds_put, or -1. */
@@ -462,7 +464,7 @@ static int put_all(struct store_file *f, int64_t sensor, const struct ds_store_p
     if (result < 0)
         return -1;
     if (result > 0)
-        return insert_window(f, sensor, put->window, 1, err);
+        return insert_window(f, sensor, put->window, 1 + put->window->merged, err);
     result = put_part(f, sensor, &earlier, parts, put, err);
     ds_window_finish(&earlier);
     return result;

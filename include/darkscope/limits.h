@@ -18,6 +18,7 @@
 #define DS_WINDOW_SECONDS_MIN     1
 #define DS_WINDOW_SECONDS_MAX     3600 /* and a divisor of it */
 #define DS_WINDOW_SECONDS_DEFAULT 60
+#define DS_MERGED_MAX             (DS_WINDOW_SECONDS_MAX / DS_WINDOW_SECONDS_MIN)
 #define DS_LATENESS_DEFAULT       2 /* s; always below the window's length */
 
 /* The largest count a window may carry: every JSON reader is exact up to here, and no sum over a

@@ -13,7 +13,7 @@
 #include "darkscope/window.h"
 
 #define DS_PROTOCOL_MAJOR 1
-#define DS_PROTOCOL_MINOR 1
+#define DS_PROTOCOL_MINOR 2
 
 enum ds_message_kind {
     DS_MESSAGE_HELLO,   /* sensor: who I am */
@@ -46,6 +46,7 @@ struct ds_hello {
     char software[DS_NAME_MAX + 1]; /* "darkscope-sensor 0.1.0" */
     uint64_t windows_waiting;       /* closed and not acknowledged; since 1.1, as the next */
     uint64_t windows_lost;          /* in this run, before they could be delivered */
+    uint64_t windows_merged;        /* in this run, into others, as the spool was full; since 1.2 */
 };
 
 /* Pieces of one message follow each other, without gaps and without other messages between. */

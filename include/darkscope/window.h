@@ -96,6 +96,8 @@ struct ds_window {
     int64_t start_s;      /* UTC, seconds since 1970 */
     uint32_t seconds;     /* length; for `--window all` that of the capture */
     uint64_t observed_ns; /* of these, how long the sensor watched */
+    uint32_t merged;      /* shorter windows added to the first one in a full spool: above 0, unique
+                             counts are lower bounds, but sketches are whole */
 
     bool addresses_known;      /* false: no monitored set, every destination counts */
     uint64_t addresses;        /* monitored IPv4 addresses */

@@ -9,7 +9,7 @@ import subprocess
 
 from harness import check, run, wait_for
 
-HEAD = struct.Struct(">8sIIQQ64sII")
+HEAD = struct.Struct(">8sIIQQQ64sII")
 
 
 def crc32c_table():
@@ -107,11 +107,11 @@ def read_file(path):
         data = file.read()
     at = 0
     while at + HEAD.size <= len(data):
-        magic, kind, size, _, _, sensor, body_sum, head_sum = HEAD.unpack_from(data, at)
+        magic, kind, size, _, _, _, sensor, body_sum, head_sum = HEAD.unpack_from(data, at)
         body = data[at + HEAD.size:at + HEAD.size + size]
         if len(body) < size:
             break
-        check(magic == b"dkscsp01" and sensor.rstrip(b"\0") == b"tokyo" and kind in (1, 2) and
+        check(magic == b"dkscsp02" and sensor.rstrip(b"\0") == b"tokyo" and kind in (1, 2) and
               crc32c(data[at:at + HEAD.size - 4]) == head_sum and crc32c(body) == body_sum,
               "a record in the spool is not as docs/operations.md says")
         if kind == 1:

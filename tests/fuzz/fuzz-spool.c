@@ -13,11 +13,11 @@ static void check_record(const struct ds_spool_record *r, const uint8_t *at)
     uint8_t head[DS_SPOOL_HEAD_BYTES];
     check(r->kind == DS_SPOOL_WINDOW || r->kind == DS_SPOOL_DONE);
     check((r->size > 0) == (r->kind == DS_SPOOL_WINDOW));
-    check(r->boot && r->sequence && strlen(r->sensor) <= DS_NAME_MAX);
+    check(r->boot && r->first && r->first <= r->sequence && strlen(r->sensor) <= DS_NAME_MAX);
     check(r->body == at + sizeof head);
     ds_spool_record_head(r, head);
     /* Behind the name's end may stand anything, if its sum is right. */
-    check(memcmp(head, at, 32 + strlen(r->sensor) + 1) == 0);
+    check(memcmp(head, at, 40 + strlen(r->sensor) + 1) == 0);
 }
 
 static size_t read_file(const uint8_t *bytes, size_t size)
@@ -40,13 +40,14 @@ static size_t read_file(const uint8_t *bytes, size_t size)
 /* The input as a record's name, numbers and body. */
 static void read_mended(const uint8_t *data, size_t size)
 {
-    struct ds_spool_record r = {.kind = data[0], .boot = data[1], .sequence = data[2]};
+    struct ds_spool_record r = {
+        .kind = data[0], .boot = data[1], .sequence = data[2], .first = data[4]};
     size_t name = data[3] % sizeof r.sensor;
-    if (size < 4 + name)
+    if (size < 5 + name)
         return;
-    memcpy(r.sensor, data + 4, name);
-    r.body = data + 4 + name;
-    r.size = (uint32_t)(size - 4 - name);
+    memcpy(r.sensor, data + 5, name);
+    r.body = data + 5 + name;
+    r.size = (uint32_t)(size - 5 - name);
     uint8_t *file = malloc(DS_SPOOL_HEAD_BYTES + r.size);
     check(file);
     ds_spool_record_head(&r, file);
@@ -64,7 +65,7 @@ static void read_mended(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     read_file(data, size);
-    if (size >= 4)
+    if (size >= 5)
         read_mended(data, size);
     return 0;
 }

@@ -62,7 +62,8 @@ KNOWS = {
                      "sampler", "schedule", "sketches", "sources", "survey", "survey_file",
                      "worker", "zone"},
         "spool": {"spool_record"},
-        "backlog": {"spool"},
+        "backlog": {"spool", "thin"},
+        "thin": {"backlog", "coarsen"},
         "uplink": {"backlog", "dealer"},
         # What the user asked for.
         "config": {"deployment", "link", "monitor", "pipeline", "signatures", "spool", "survey", "survey_file",
@@ -73,7 +74,6 @@ KNOWS = {
         "privileges": {"sandbox"},
     },
     "aggregator": {
-        "store": {"merge"},
         "query": {"calendar", "store"},
         # Network thread and store thread.
         "config": {"store"},
@@ -97,13 +97,14 @@ KNOWS = {
 
 # Stages that are plain functions of their arguments: no sockets, files, clocks, threads or logs.
 PURE = {
-    "common": {"columns", "cursor", "fields", "frame", "live", "message", "message_weight", "sketch",
+    "common": {"columns", "cursor", "fields", "frame", "live", "merge", "merge_sources", "message",
+               "message_weight", "sketch",
                "sketch_columns", "sketch_estimate", "sketch_fields", "sketches", "source_columns",
                "text", "types", "window", "window_fields"},
     "sensor": {"link", "tunnel", "timeline", "parse", "classify", "count", "batch", "gather",
-               "monitor", "permutation", "rules", "sketches", "sources", "spool_record", "survey",
+               "monitor", "coarsen", "permutation", "rules", "sketches", "sources", "spool_record", "survey",
                "victims", "attacks"},
-    "aggregator": {"gzip", "header", "merge", "observe", "session"},
+    "aggregator": {"gzip", "header", "observe", "session"},
 }
 IMPURE = re.compile(r"^(fcntl|unistd|time|poll|pthread|threads|signal|syslog|pcap|zmq|sqlite3"
                     r"|libwebsockets|maxminddb|sys/.*|net/.*|pcap/.*"

@@ -2,8 +2,8 @@
  *
  * Merging windows: what adds, what does not, and that the result is what a slow merge gives.
  */
-#include "merge.h"
 
+#include "darkscope/merge.h"
 #include "sample.h"
 
 #include <setjmp.h>
@@ -116,6 +116,57 @@ static void adds_source_records(void **state)
     assert_string_equal(a.marks[2], "nmap");
     ds_window_finish(&a);
     ds_window_finish(&b);
+}
+
+static struct ds_attack attack(uint32_t victim, int64_t start_ms, uint64_t so_far)
+{
+    return (struct ds_attack){.victim = victim,
+                              .proto = DS_PROTO_TCP,
+                              .port = 80,
+                              .ports = 1,
+                              .window_packets = 10,
+                              .start_ms = start_ms,
+                              .last_ms = start_ms + 1,
+                              .packets = so_far};
+}
+
+/* Three minutes: one attack goes on through all, another victim is attacked twice. */
+static void an_hour_adds_its_windows(void **state)
+{
+    const struct ds_attack rows[3][2] = {
+        {attack(1, 1000, 10), attack(2, 2000, 7)},
+        {attack(1, 1000, 20), attack(2, 2000, 9)},
+        {attack(1, 1000, 30), attack(2, 5000, 4)},
+    };
+    struct ds_window into, w;
+    ds_window_init(&into);
+    for (int minute = 3; minute-- > 0;) {
+        sample_small(&w);
+        w.start_s = 7200 + 600 + minute * 60;
+        w.source_records[0].first = 64;
+        w.source_records[0].last = 128;
+        w.attack_count = 2;
+        memcpy(w.attacks, rows[minute], sizeof rows[minute]);
+        assert_int_equal(ds_merge_window(&into, &w, DS_MERGE_HOUR), 0);
+        assert_int_equal(into.start_s, 7200);
+        assert_int_equal(into.seconds, 3600);
+        ds_window_finish(&w);
+    }
+    sample_small(&w);
+    assert_int_equal(into.books[DS_BOOK_COUNTED], 3 * w.books[DS_BOOK_COUNTED]);
+    assert_true(into.observed_ns == 3 * w.observed_ns);
+    assert_int_equal(into.addresses, w.addresses);
+    assert_int_equal(into.sources, w.sources);
+    assert_int_equal(into.source_records[0].packets, 3 * w.source_records[0].packets);
+    assert_int_equal(into.source_records[0].first, (600 * 256 + 64 * 60) / 3600);
+    assert_int_equal(into.source_records[0].last, (720 * 256 + 128 * 60) / 3600);
+    assert_int_equal(into.attack_count, 2);
+    assert_int_equal(into.attacks[0].packets, 30);
+    assert_int_equal(into.attacks[0].window_packets, 30);
+    assert_int_equal(into.attacks[1].packets, 13);
+    assert_int_equal(into.attacks[1].start_ms, 2000);
+    ds_window_finish(&w);
+    ds_window_finish(&into);
 }
 
 static void order_does_not_matter(void **state)
@@ -286,6 +337,7 @@ int main(void)
         cmocka_unit_test(becomes_a_copy),
         cmocka_unit_test(adds_like_a_slow_merge),
         cmocka_unit_test(adds_source_records),
+        cmocka_unit_test(an_hour_adds_its_windows),
         cmocka_unit_test(order_does_not_matter),
         cmocka_unit_test(sensors_and_parts_differ),
         cmocka_unit_test(attacks_become_one),

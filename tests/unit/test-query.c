@@ -2,9 +2,9 @@
  *
  * Questions and answers: every figure is compared with one counted by hand from the windows.
  */
+#include "darkscope/merge.h"
 #include "query-world.h"
 
-#include "merge.h"
 #include "sample.h"
 
 #include <setjmp.h>

@@ -497,14 +497,14 @@ static void clocks_that_are_off_are_shown_while_their_sensor_lives(void **state)
 
 struct backlogs {
     unsigned count;
-    uint64_t waiting, lost;
+    struct ds_backlog_report last;
 };
 
-static void take_backlog(void *arg, const char *sensor, uint64_t waiting, uint64_t lost)
+static void take_backlog(void *arg, const char *sensor, const struct ds_backlog_report *report)
 {
     struct backlogs *b = arg;
     assert_string_equal(sensor, "tokyo");
-    *b = (struct backlogs){b->count + 1, waiting, lost};
+    *b = (struct backlogs){b->count + 1, *report};
 }
 
 static void what_a_sensor_has_not_delivered_is_shown(void **state)
@@ -516,14 +516,16 @@ static void what_a_sensor_has_not_delivered_is_shown(void **state)
                                      .sensor = "tokyo",
                                      .boot = 7,
                                      .windows_waiting = 400,
-                                     .windows_lost = 3}};
+                                     .windows_lost = 3,
+                                     .windows_merged = 59}};
     give(f, "p1", &m);
     m.hello.windows_waiting = 10; /* with the next heartbeat */
     give(f, "p1", &m);
     ds_sessions_each_backlog(f->sessions, f->now_ns, take_backlog, &b);
     assert_int_equal(b.count, 1);
-    assert_int_equal(b.waiting, 10);
-    assert_int_equal(b.lost, 3);
+    assert_int_equal(b.last.waiting, 10);
+    assert_int_equal(b.last.lost, 3);
+    assert_int_equal(b.last.merged, 59);
     ds_sessions_each_backlog(f->sessions, f->now_ns + (DS_SILENCE_S + 1) * SECOND, take_backlog,
                              &b);
     assert_int_equal(b.count, 1);

@@ -32,6 +32,7 @@ static struct ds_spool_record make(unsigned i)
         .sensor = "tokyo-1",
         .boot = UINT64_C(0x1122334455667788) + i,
         .sequence = 100 + i,
+        .first = i == 1 ? 5 : 0,
         .body = is_window ? body_of(i) : NULL,
         .size = is_window ? BODY_BYTES : 0,
     };
@@ -69,6 +70,7 @@ static unsigned read_file(const uint8_t *bytes, size_t size, struct ds_spool_rea
         assert_int_equal(r.kind, expected.kind);
         assert_string_equal(r.sensor, expected.sensor);
         assert_true(r.boot == expected.boot);
+        assert_int_equal(r.first, expected.first ? expected.first : expected.sequence);
         assert_int_equal(r.size, expected.size);
         if (r.size)
             assert_memory_equal(r.body, expected.body, r.size);
@@ -149,17 +151,18 @@ static void sums_do_not_make_nonsense_a_record(void **state)
 {
     static const struct {
         uint32_t kind, size;
-        uint64_t boot, sequence;
+        uint64_t boot, sequence, first;
         const char *sensor;
     } cases[] = {
-        {0, 1, 1, 1, "a"},
-        {3, 1, 1, 1, "a"},
-        {DS_SPOOL_WINDOW, 0, 1, 1, "a"},
-        {DS_SPOOL_WINDOW, 1, 0, 1, "a"},
-        {DS_SPOOL_WINDOW, 1, 1, 0, "a"},
-        {DS_SPOOL_WINDOW, 1, 1, 1, ""},
-        {DS_SPOOL_WINDOW, 1, 1, 1, "a b"},
-        {DS_SPOOL_DONE, 1, 1, 1, "a"},
+        {0, 1, 1, 1, 1, "a"},
+        {3, 1, 1, 1, 1, "a"},
+        {DS_SPOOL_WINDOW, 0, 1, 1, 1, "a"},
+        {DS_SPOOL_WINDOW, 1, 0, 1, 1, "a"},
+        {DS_SPOOL_WINDOW, 1, 1, 0, 0, "a"},
+        {DS_SPOOL_WINDOW, 1, 1, 1, 2, "a"},
+        {DS_SPOOL_WINDOW, 1, 1, 1, 1, ""},
+        {DS_SPOOL_WINDOW, 1, 1, 1, 1, "a b"},
+        {DS_SPOOL_DONE, 1, 1, 1, 1, "a"},
     };
     uint8_t bytes[DS_SPOOL_HEAD_BYTES + 1] = {0};
     struct ds_spool_record r = {.kind = DS_SPOOL_WINDOW,
@@ -175,6 +178,7 @@ static void sums_do_not_make_nonsense_a_record(void **state)
                                      .size = cases[i].size,
                                      .boot = cases[i].boot,
                                      .sequence = cases[i].sequence,
+                                     .first = cases[i].first,
                                      .body = (const uint8_t *)"x"};
         strcpy(r.sensor, cases[i].sensor);
         write_record(bytes, &r);

@@ -2,9 +2,9 @@
  *
  * The SQLite store: what goes in comes out, once; and what is no store is left alone.
  */
+#include "darkscope/merge.h"
 #include "scratch-store.h"
 
-#include "merge.h"
 #include "sample.h"
 
 #include <setjmp.h>
@@ -103,6 +103,38 @@ static void commits_a_message_once(void **state)
     assert_int_equal(s->store->ops->put(s->store, &put, NULL), DS_PUT_COMMITTED);
     assert_int_equal(counted(s->store), 24);
     ds_window_finish(&w);
+}
+
+/* What a full spool made of some minutes is added to the one that was stored before. */
+static void adds_an_hour_to_its_minutes(void **state)
+{
+    struct scratch *s = *state;
+    struct ds_window minute, hour, back;
+    sample_small(&minute);
+    sample_small(&hour);
+    hour.seconds = 3600;
+    hour.merged = 2;
+    hour.source_records[0].last = 128;
+    hour.attacks[0].packets += 5; /* the same attack, three minutes later */
+    scratch_put(s, "b", &hour);
+    struct ds_origin origin = load(s->store, START, "b", &back);
+    assert_int_equal(origin.parts, 3);
+    assert_false(origin.sources_exact);
+    ds_window_finish(&back);
+    scratch_put(s, "a", &minute);
+    scratch_put(s, "a", &hour);
+    origin = load(s->store, START, "a", &back);
+    assert_int_equal(origin.parts, 4);
+    assert_false(origin.sources_exact);
+    assert_int_equal(back.seconds, 3600);
+    assert_int_equal(back.books[DS_BOOK_COUNTED], 16);
+    assert_true(back.observed_ns == 2 * minute.observed_ns);
+    assert_int_equal(back.source_records[0].last, 128); /* of the minute: 255 / 60 */
+    assert_int_equal(back.attacks[0].packets, hour.attacks[0].packets);
+    assert_int_equal(back.attacks[0].window_packets, 2 * hour.attacks[0].window_packets);
+    ds_window_finish(&minute);
+    ds_window_finish(&hour);
+    ds_window_finish(&back);
 }
 
 static void adds_parts_of_one_window(void **state)
@@ -599,6 +631,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(gives_back_what_was_put),
         STORE_TEST(commits_a_message_once),
+        STORE_TEST(adds_an_hour_to_its_minutes),
         STORE_TEST(adds_parts_of_one_window),
         STORE_TEST(merges_sensors),
         STORE_TEST(refuses_what_would_be_wrong),

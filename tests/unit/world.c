@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "world.h"
 
-#include "merge.h"
+#include "darkscope/merge.h"
 #include "sample.h"
 
 #include <setjmp.h>

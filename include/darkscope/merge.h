@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Several windows of the same time made into one: those of several sensors, or the parts that a
- * restarted sensor sent for one window. Pure: no I/O, no clock, no log.
+ * Several windows made into one: those that several sensors made of the same time, the parts that a
+ * restarted sensor sent for one window, or the windows of one hour of a run, which become the
+ * hour's. Pure: no I/O, no clock, no log.
  *
  * Packets, bytes, books and overflows add. Additions saturate at UINT64_MAX.
  * Unique sources do not add, since the same source may be in both: the larger count is kept, which
@@ -14,7 +15,11 @@
  * the one with most packets in the window. Below the thresholds of its sensor it is not there at
  * all, so the sums are lower bounds too.
  *
- *                      of several sensors            parts of one sensor
+ * Of an hour's windows, an attack that goes on has its packets and bytes from its beginning on in
+ * each of them, so those do not add. Several attacks on a victim become one there, too: their
+ * windows are to be merged from the latest back to the earliest.
+ *
+ *                      of several sensors            parts, or an hour, of one sensor
  *   observed_ns        adds (sensor-seconds)         adds, at most the window's length
  *   addresses          add; unknown if one is        the larger; unknown only if both are
  *   active_addresses,  add: sensors watch            the larger: a lower bound
@@ -28,7 +33,7 @@
 
 #include "darkscope/window.h"
 
-enum ds_merge { DS_MERGE_SENSORS, DS_MERGE_PARTS };
+enum ds_merge { DS_MERGE_SENSORS, DS_MERGE_PARTS, DS_MERGE_HOUR };
 
 /* from does not fit: the sum of the tables would pass DS_CELLS_MAX, DS_COUNTRIES_MAX,
  * DS_SIGNATURES_MAX, DS_SOURCES_MAX or DS_ATTACKS_MAX. */
@@ -36,7 +41,8 @@ enum ds_merge { DS_MERGE_SENSORS, DS_MERGE_PARTS };
 
 /* Adds from into into, which keeps ownership of its own arrays; from is only read. into may be
  * freshly initialised (seconds 0): it becomes a copy, and its unique counts are exact.
- * The start becomes the earlier one, the length the longer one.
+ * The start becomes the earlier one, the length the longer one; of an hour's windows, those of
+ * the hour that from begins in.
  * 0; DS_MERGE_FULL or -1 (no memory) with into unchanged. */
 int ds_merge_window(struct ds_window *into, const struct ds_window *from, enum ds_merge how);
 

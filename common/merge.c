@@ -3,10 +3,15 @@
  * Merging windows. All new tables are built before anything of the target changes, so that a
  * failure leaves it as it was.
  */
-#include "merge.h"
+#include "darkscope/merge.h"
+
+#include "merge_sources.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define HOUR_S   3600
+#define NS_PER_S UINT64_C(1000000000)
 
 static void add(uint64_t *into, uint64_t from)
 {
@@ -138,10 +143,12 @@ static void raise_u32(uint32_t *into, uint32_t from)
         *into = from;
 }
 
-static void add_attack(void *into_row, const void *from_row)
+typedef void add_fn(uint64_t *into, uint64_t from);
+
+/* All but what an attack has since it began, which so goes into the sum or is the larger of both.
+ */
+static void unite_attacks(struct ds_attack *into, const struct ds_attack *from, add_fn *so_far)
 {
-    struct ds_attack *into = into_row;
-    const struct ds_attack *from = from_row;
     if (from->window_packets > into->window_packets)
         into->port = from->port;
     raise_u32(&into->ports, from->ports);
@@ -151,10 +158,23 @@ static void add_attack(void *into_row, const void *from_row)
     add(&into->window_bytes, from->window_bytes);
     into->start_ms = from->start_ms < into->start_ms ? from->start_ms : into->start_ms;
     into->last_ms = from->last_ms > into->last_ms ? from->last_ms : into->last_ms;
-    add(&into->packets, from->packets);
-    add(&into->bytes, from->bytes);
-    add(&into->mismatches, from->mismatches);
+    so_far(&into->packets, from->packets);
+    so_far(&into->bytes, from->bytes);
+    so_far(&into->mismatches, from->mismatches);
     raise_to(&into->max_ppm, from->max_ppm);
+}
+
+static void add_attack(void *into, const void *from)
+{
+    unite_attacks(into, from, add);
+}
+
+/* The same attack goes on, or there was one before. */
+static void continue_attack(void *into_row, const void *from_row)
+{
+    struct ds_attack *into = into_row;
+    const struct ds_attack *from = from_row;
+    unite_attacks(into, from, into->start_ms == from->start_ms ? raise_to : add);
 }
 
 static const struct table_ops cell_ops = {
@@ -197,6 +217,13 @@ static const struct table_ops attack_ops = {
     .rows_max = DS_ATTACKS_MAX,
     .compare = compare_attacks,
     .add = add_attack,
+};
+
+static const struct table_ops continued_attack_ops = {
+    .row_bytes = sizeof(struct ds_attack),
+    .rows_max = DS_ATTACKS_MAX,
+    .compare = compare_attacks,
+    .add = continue_attack,
 };
 
 /* A table that is being built, or one of those it is built from. */
@@ -273,8 +300,10 @@ static void free_tables(struct tables *t)
     free(t->attacks.at);
 }
 
-static int build_tables(struct tables *out, const struct tables *a, const struct tables *b)
+static int build_tables(struct tables *out, const struct tables *a, const struct tables *b,
+                        enum ds_merge how)
 {
+    bool is_continued = how == DS_MERGE_HOUR;
     int result = merge_tables(&cell_ops, a->cells, b->cells, &out->cells);
     if (result == 0)
         result = merge_tables(&country_ops, a->countries, b->countries, &out->countries);
@@ -285,7 +314,8 @@ static int build_tables(struct tables *out, const struct tables *a, const struct
     if (result == 0)
         result = merge_tables(&source_ops, a->sources, b->sources, &out->sources);
     if (result == 0)
-        result = merge_tables(&attack_ops, a->attacks, b->attacks, &out->attacks);
+        result = merge_tables(is_continued ? &continued_attack_ops : &attack_ops, a->attacks,
+                              b->attacks, &out->attacks);
     return result;
 }
 
@@ -304,55 +334,6 @@ static void replace_tables(struct ds_window *w, const struct tables *t)
     w->attack_count = t->attacks.count;
     w->source_records = t->sources.at;
     w->source_record_count = t->sources.count;
-}
-
-/* ---- the bits of source records ---- */
-
-struct marks {
-    char names[DS_MARKS_MAX][DS_SIGNATURE_ID_MAX + 1];
-    unsigned count;
-};
-
-/* The bit of a name, added where it is new; 0 where there is no room. */
-static uint32_t bit_of(struct marks *m, const char *name)
-{
-    unsigned i = 0;
-    while (i < m->count && strcmp(m->names[i], name) != 0)
-        i++;
-    if (i == DS_MARKS_MAX)
-        return 0;
-    if (i == m->count)
-        strcpy(m->names[m->count++], name);
-    return UINT32_C(1) << i;
-}
-
-static uint32_t translate(uint32_t bits, const uint32_t *to)
-{
-    uint32_t translated = 0;
-    for (; bits; bits &= bits - 1)
-        translated |= to[__builtin_ctz(bits)];
-    return translated;
-}
-
-/* Copies w's records to out, their bits now by m, which learns w's names. 0, or -1 without memory.
- */
-static int translate_sources(const struct ds_window *w, struct marks *m, struct rows *out)
-{
-    uint32_t to[32] = {0};
-    for (unsigned i = 0; i < w->mark_count; i++)
-        to[i] = bit_of(m, w->marks[i]);
-    if (w->source_record_count == 0)
-        return 0;
-    struct ds_source_record *records = malloc(w->source_record_count * sizeof *records);
-    if (!records)
-        return -1;
-    for (size_t i = 0; i < w->source_record_count; i++) {
-        records[i] = w->source_records[i];
-        records[i].seen = translate(records[i].seen, to);
-        records[i].confirmed = translate(records[i].confirmed, to);
-    }
-    *out = (struct rows){records, w->source_record_count};
-    return 0;
 }
 
 /* ---- sketches ---- */
@@ -384,12 +365,17 @@ static void add_figures(struct ds_window *into, const struct ds_window *from)
         add_tally(&into->classes[i], &from->classes[i]);
 }
 
-static void merge_time(struct ds_window *into, const struct ds_window *from)
+static struct ds_span span_of(const struct ds_window *into, const struct ds_window *from,
+                              enum ds_merge how)
 {
-    if (from->start_s < into->start_s)
-        into->start_s = from->start_s;
-    if (from->seconds > into->seconds)
-        into->seconds = from->seconds;
+    if (how == DS_MERGE_HOUR)
+        return (struct ds_span){from->start_s / HOUR_S * HOUR_S, HOUR_S};
+    if (into->seconds == 0)
+        return (struct ds_span){from->start_s, from->seconds};
+    return (struct ds_span){
+        .start_s = from->start_s < into->start_s ? from->start_s : into->start_s,
+        .seconds = from->seconds > into->seconds ? from->seconds : into->seconds,
+    };
 }
 
 static void add_sensor(struct ds_window *into, const struct ds_window *from)
@@ -405,10 +391,7 @@ static void add_sensor(struct ds_window *into, const struct ds_window *from)
 
 static void add_part(struct ds_window *into, const struct ds_window *from)
 {
-    uint64_t length_ns = (uint64_t)into->seconds * 1000000000u;
     add(&into->observed_ns, from->observed_ns);
-    if (into->observed_ns > length_ns)
-        into->observed_ns = length_ns;
     into->addresses_known = into->addresses_known || from->addresses_known;
     raise_to(&into->addresses, from->addresses);
     raise_to(&into->active_addresses, from->active_addresses);
@@ -437,34 +420,48 @@ static void copy_figures(struct ds_window *into, const struct ds_window *from)
     replace_tables(into, &own);
 }
 
+/* Everything but the tables. */
+static void merge_figures(struct ds_window *into, const struct ds_window *from, enum ds_merge how)
+{
+    if (into->seconds == 0) {
+        copy_figures(into, from);
+        return;
+    }
+    add_figures(into, from);
+    merge_country_db(into, from);
+    if (how == DS_MERGE_SENSORS)
+        add_sensor(into, from);
+    else
+        add_part(into, from);
+}
+
 int ds_merge_window(struct ds_window *into, const struct ds_window *from, enum ds_merge how)
 {
     struct tables a = tables_of(into), b = tables_of(from), merged = {0};
+    struct ds_source_record *own = NULL, *other = NULL;
     struct ds_sketches sketches = {0};
-    struct marks marks = {.count = into->mark_count};
-    memcpy(marks.names, into->marks, sizeof marks.names);
-    int result = translate_sources(from, &marks, &b.sources);
+    struct ds_marks marks = {0};
+    const struct ds_span span = span_of(into, from, how);
+    int result = ds_marks_translate(&marks, into, span, &own);
     if (result == 0)
-        result = build_tables(&merged, &a, &b);
+        result = ds_marks_translate(&marks, from, span, &other);
+    a.sources.at = own;
+    b.sources.at = other;
+    if (result == 0)
+        result = build_tables(&merged, &a, &b, how);
     if (result == 0)
         result = unite_sketches(into, from, &sketches);
-    if (b.sources.at != from->source_records)
-        free(b.sources.at);
+    free(own);
+    free(other);
     if (result != 0) {
         free_tables(&merged);
         return result;
     }
-    if (into->seconds == 0) {
-        copy_figures(into, from);
-    } else {
-        merge_time(into, from);
-        add_figures(into, from);
-        merge_country_db(into, from);
-        if (how == DS_MERGE_SENSORS)
-            add_sensor(into, from);
-        else
-            add_part(into, from);
-    }
+    merge_figures(into, from, how);
+    into->start_s = span.start_s;
+    into->seconds = span.seconds;
+    if (how != DS_MERGE_SENSORS && into->observed_ns > span.seconds * NS_PER_S)
+        into->observed_ns = span.seconds * NS_PER_S;
     replace_tables(into, &merged);
     into->sketches = sketches;
     memcpy(into->marks, marks.names, sizeof into->marks);
