@@ -175,6 +175,8 @@ static void continue_attack(void *into_row, const void *from_row)
     struct ds_attack *into = into_row;
     const struct ds_attack *from = from_row;
     unite_attacks(into, from, into->start_ms == from->start_ms ? raise_to : add);
+    raise_to(&into->packets, into->window_packets);
+    raise_to(&into->bytes, into->window_bytes);
 }
 
 static const struct table_ops cell_ops = {

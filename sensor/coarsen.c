@@ -36,13 +36,25 @@ enum ds_coarsen ds_coarsen_add(struct ds_coarse *c, const uint8_t *message, size
     return result;
 }
 
+/* Would an aggregator take it? What it refuses must not replace what it would have taken. */
+static bool is_sound(const uint8_t *message, size_t size)
+{
+    struct ds_message m;
+    if (size > DS_MESSAGE_MAX)
+        return false;
+    bool sound = ds_message_decode(&m, message, size, NULL) == DS_DECODE_OK &&
+                 !ds_window_imbalance(&m.window);
+    ds_message_finish(&m);
+    return sound;
+}
+
 int ds_coarsen_encode(const struct ds_coarse *c, uint8_t **message, size_t *size)
 {
     const struct ds_message m = {
         .kind = DS_MESSAGE_WINDOW, .sequence = c->sequence, .window = c->window};
     if (ds_message_encode(&m, message, size))
         return -1;
-    if (*size <= DS_MESSAGE_MAX)
+    if (is_sound(*message, *size))
         return 0;
     free(*message);
     return -1;

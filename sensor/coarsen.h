@@ -24,8 +24,8 @@ enum ds_coarsen {
 /* Adds a window's message, which is borrowed. */
 enum ds_coarsen ds_coarsen_add(struct ds_coarse *c, const uint8_t *message, size_t size);
 
-/* Of two windows or more the message of the hour's, for the caller to free. 0, or -1 where it would
- * be too large or there is no memory. */
+/* Of two windows or more the message of the hour's, for the caller to free. 0, or -1 where an
+ * aggregator would not take it, as it is too large, or there is no memory. */
 int ds_coarsen_encode(const struct ds_coarse *c, uint8_t **message, size_t *size);
 
 /* Frees, and makes it ready for other windows. */

@@ -44,6 +44,8 @@ static int judge(struct fake_store *s, const struct ds_store_put *put, struct ds
     strcpy(s->committed[s->count].sensor, put->sensor);
     s->committed[s->count].boot = put->boot;
     s->committed[s->count].sequence = put->sequence;
+    s->committed[s->count].merged = put->window->merged;
+    s->committed[s->count].counted = put->window->books[DS_BOOK_COUNTED];
     s->committed[s->count++].start_s = put->window->start_s;
     return DS_PUT_COMMITTED;
 }

@@ -26,6 +26,8 @@ struct fake_store {
         char sensor[DS_NAME_MAX + 1];
         uint64_t boot, sequence;
         int64_t start_s;
+        uint32_t merged;
+        uint64_t counted; /* packets */
     } committed[FAKE_PUTS_MAX];
     unsigned duplicates, failures;
 };

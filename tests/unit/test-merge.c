@@ -124,7 +124,7 @@ static struct ds_attack attack(uint32_t victim, int64_t start_ms, uint64_t so_fa
                               .proto = DS_PROTO_TCP,
                               .port = 80,
                               .ports = 1,
-                              .window_packets = 10,
+                              .window_packets = 3,
                               .start_ms = start_ms,
                               .last_ms = start_ms + 1,
                               .packets = so_far};
@@ -162,7 +162,7 @@ static void an_hour_adds_its_windows(void **state)
     assert_int_equal(into.source_records[0].last, (720 * 256 + 128 * 60) / 3600);
     assert_int_equal(into.attack_count, 2);
     assert_int_equal(into.attacks[0].packets, 30);
-    assert_int_equal(into.attacks[0].window_packets, 30);
+    assert_int_equal(into.attacks[0].window_packets, 9);
     assert_int_equal(into.attacks[1].packets, 13);
     assert_int_equal(into.attacks[1].start_ms, 2000);
     ds_window_finish(&w);

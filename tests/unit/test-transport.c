@@ -54,15 +54,19 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct ds_uplink *connect_to(const char *endpoint, const char *sensor, size_t queue_bytes)
+static struct ds_uplink *create(const struct ds_uplink_settings *settings)
 {
-    struct ds_uplink_settings settings = {
-        .endpoint = endpoint, .sensor = sensor, .queue_bytes = queue_bytes, .timing = &quick};
     struct ds_uplink *u;
     struct ds_error err = {.text = ""};
-    if (ds_uplink_create(&settings, &u, &err) < 0)
+    if (ds_uplink_create(settings, &u, &err) < 0)
         fail_msg("%s", err.text);
     return u;
+}
+
+static struct ds_uplink *connect_to(const char *endpoint, const char *sensor, size_t queue_bytes)
+{
+    return create(&(struct ds_uplink_settings){
+        .endpoint = endpoint, .sensor = sensor, .queue_bytes = queue_bytes, .timing = &quick});
 }
 
 static void send_windows(struct ds_uplink *u, size_t count)
@@ -80,8 +84,8 @@ static struct ds_uplink_stats stats_of(struct ds_uplink *u)
 {
     struct ds_uplink_stats stats;
     ds_uplink_read_stats(u, &stats);
-    assert_int_equal(stats.accepted,
-                     stats.acknowledged + stats.dropped + stats.refused + stats.waiting);
+    assert_int_equal(stats.accepted, stats.acknowledged + stats.dropped + stats.refused +
+                                         stats.merged + stats.waiting);
     return stats;
 }
 
@@ -148,6 +152,42 @@ static void windows_wait_for_an_aggregator_that_starts_later(void **state)
     ds_uplink_destroy(u);
     aggregator_stop(&f->aggregator, false);
     assert_all_committed(&f->store, 10);
+}
+
+/* An aggregator that was away for longer than the spool has room for minutes: it gets hours, and
+ * every packet once. */
+static void a_full_spool_is_delivered_as_hours(void **state)
+{
+    struct fixture *f = *state;
+    char spool[64];
+    snprintf(spool, sizeof spool, "%s/spool", f->directory);
+    struct ds_uplink *u = create(&(struct ds_uplink_settings){.endpoint = f->endpoint,
+                                                              .sensor = "tokyo",
+                                                              .spool = spool,
+                                                              .spool_bytes = 1 << 20,
+                                                              .timing = &quick});
+    send_windows(u, 2000); /* of 0.8 KB */
+    struct ds_uplink_stats s = stats_of(u);
+    assert_int_equal(s.dropped, 0);
+    assert_true(s.merged > 500);
+    aggregator_start(&f->aggregator, f->endpoint, &f->store);
+    assert_int_equal(ds_uplink_finish(u, PATIENCE_MS), 0);
+    assert_int_equal(stats_of(u).acknowledged, 2000 - s.merged);
+    ds_uplink_destroy(u);
+    aggregator_stop(&f->aggregator, false);
+    uint64_t windows = 0, packets = 0, last = 0;
+    for (size_t i = 0; i < f->store.count; i++) {
+        windows += 1 + f->store.committed[i].merged;
+        packets += f->store.committed[i].counted;
+        assert_true(f->store.committed[i].sequence > last); /* in order */
+        last = f->store.committed[i].sequence;
+    }
+    assert_int_equal(windows, 2000);
+    assert_int_equal(packets, 2000 * 8);
+    char lock[80];
+    snprintf(lock, sizeof lock, "%s/lock", spool);
+    assert_int_equal(unlink(lock), 0); /* nothing else is left */
+    assert_int_equal(rmdir(spool), 0);
 }
 
 static void lost_acknowledgement_makes_a_duplicate_and_no_second_commit(void **state)
@@ -324,6 +364,7 @@ int main(void)
         TEST(every_window_is_committed_once),
         TEST(several_sensors_do_not_disturb_each_other),
         TEST(windows_wait_for_an_aggregator_that_starts_later),
+        TEST(a_full_spool_is_delivered_as_hours),
         TEST(lost_acknowledgement_makes_a_duplicate_and_no_second_commit),
         TEST(aggregator_restarts_do_not_lose_or_double_windows),
         TEST(failing_store_is_retried_until_it_works),
