@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the store costs: minutes of a /16 taken in with all upkeep, bytes a cell on each level, and
- * questions to a year. The year is one day, packed by the store, written again and again with
- * other dates: what is read has the true size, but every day the same figures.
+ * questions to a year. The minutes are those of darkscope-gen --windows, with sketches and source
+ * records; making them is not measured. The year is the first day, packed by the store, written
+ * again and again with other dates: what is read has the true size, but every day the same figures.
  *
- *   bench-store [--minutes N] [--packets N] [--directory DIR] [--days N]
+ *   bench-store [--minutes N] [--packets N] [--directory DIR] [--days N] [--in-only]
  */
+#include "gen/windows/run.h"
 #include "measure.h"
-#include "sample.h"
 #include "store.h"
 
 #include <getopt.h>
@@ -26,6 +27,7 @@
 struct bench {
     char directory[200];
     size_t minutes, packets, days;
+    bool is_in_only;
     struct ds_store *store;
 };
 
@@ -44,61 +46,114 @@ static double now_s(void)
 
 /* ---- taking in ---- */
 
-static void make_window(const struct bench *b, size_t minute, struct ds_window *w)
+static const struct ds_retention keep = {DS_KEEP_MINUTES_S, DS_KEEP_HOURS_S, DS_KEEP_FOR_EVER};
+
+/* What one operation takes, over all windows. */
+struct spent {
+    double wall_s, cpu_s, longest_s;
+};
+
+struct intake {
+    struct ds_gen_sink sink;
+    struct bench *bench;
+    struct spent put, tidy;
+    uint64_t windows, cells, packets, sources;
+};
+
+struct begun {
+    double wall_s, cpu_s;
+};
+
+static struct begun begin(void)
 {
-    sample_traffic(w, minute + 1, b->packets);
-    w->start_s = START + (int64_t)minute * 60;
-    w->sources = w->cell_count / 4;
-    w->addresses_known = true;
-    w->addresses = 65536;
+    return (struct begun){now_s(), ds_bench_clock_s(CLOCK_THREAD_CPUTIME_ID)};
+}
+
+static void end(struct begun b, struct spent *s)
+{
+    double wall_s = now_s() - b.wall_s;
+    s->wall_s += wall_s;
+    s->cpu_s += ds_bench_clock_s(CLOCK_THREAD_CPUTIME_ID) - b.cpu_s;
+    s->longest_s = wall_s > s->longest_s ? wall_s : s->longest_s;
+}
+
+static int upkeep(struct intake *in, int64_t at_s)
+{
+    struct ds_error err = {0};
+    struct begun b = begin();
+    int result = in->bench->store->ops->tidy(in->bench->store, &keep, at_s, &err);
+    end(b, &in->tidy);
+    check(result < 0, "tidy", err.text);
+    return result;
+}
+
+static int send_message(struct ds_gen_sink *sink, const struct ds_gen_message *m,
+                        struct ds_error *err)
+{
+    struct intake *in = (struct intake *)sink;
+    const struct ds_window *w = m->window;
+    const struct ds_store_put put = {.sensor = m->sensor,
+                                     .boot = m->boot,
+                                     .sequence = m->sequence,
+                                     .received_s = w->start_s + w->seconds,
+                                     .window = w};
+    struct begun b = begin();
+    int result = in->bench->store->ops->put(in->bench->store, &put, err);
+    end(b, &in->put);
+    if (result != DS_PUT_COMMITTED)
+        return -1;
+    in->windows++;
+    in->cells += w->cell_count;
+    in->packets += w->books[DS_BOOK_COUNTED];
+    in->sources += w->sources;
+    upkeep(in, put.received_s);
+    return 0;
+}
+
+static const struct ds_gen_sink_ops intake_ops = {.send = send_message};
+
+/* All that is due after the last minute; a repack of the month, too. */
+static void finish_upkeep(struct intake *in)
+{
+    int64_t late_s = START + (int64_t)in->bench->minutes * 60 + 2 * 3600;
+    for (int i = 0; i < 3; i++, late_s += 3600)
+        while (upkeep(in, late_s) == 1)
+            ;
+}
+
+static void print_intake(const struct intake *in)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    double n = (double)in->windows;
+    printf("| minutes | packets | cells | sources | minutes/s, CPU | wall | put: ms, CPU | wall |"
+           " longest | upkeep: ms, CPU | wall | longest | peak MiB |\n"
+           "|---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
+           "| %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64
+           " | %.0f | %.0f | %.2f | %.2f | %.0f | %.2f | %.2f | %.0f | %ld |\n",
+           in->windows, in->packets / in->windows, in->cells / in->windows,
+           in->sources / in->windows, n / (in->put.cpu_s + in->tidy.cpu_s),
+           n / (in->put.wall_s + in->tidy.wall_s), 1e3 * in->put.cpu_s / n,
+           1e3 * in->put.wall_s / n, 1e3 * in->put.longest_s, 1e3 * in->tidy.cpu_s / n,
+           1e3 * in->tidy.wall_s / n, 1e3 * in->tidy.longest_s, usage.ru_maxrss / 1024);
 }
 
 static void take_in(struct bench *b)
 {
-    const struct ds_retention keep = {DS_KEEP_MINUTES_S, DS_KEEP_HOURS_S, DS_KEEP_FOR_EVER};
+    struct intake in = {.sink = {&intake_ops}, .bench = b};
+    struct ds_gen_plan plan = {.seed = 1, .start_s = START, .window_s = 60};
     struct ds_error err = {0};
-    double longest_put = 0, longest_tidy = 0, put_sum = 0, tidy_sum = 0, cpu = 0;
-    size_t cells = 0;
-    for (size_t i = 0; i < b->minutes; i++) {
-        struct ds_window w;
-        make_window(b, i, &w);
-        cells += w.cell_count;
-        struct ds_store_put put = {
-            .sensor = "bench", .boot = 1, .sequence = i, .received_s = w.start_s, .window = &w};
-        double c = ds_bench_clock_s(CLOCK_THREAD_CPUTIME_ID), t = now_s();
-        check(b->store->ops->put(b->store, &put, &err) != 0, "put", err.text);
-        double put_s = now_s() - t;
-        t = now_s();
-        int result = b->store->ops->tidy(b->store, &keep, w.start_s, &err);
-        check(result < 0, "tidy", err.text);
-        double tidy_s = now_s() - t;
-        longest_put = put_s > longest_put ? put_s : longest_put;
-        longest_tidy = tidy_s > longest_tidy ? tidy_s : longest_tidy;
-        tidy_sum += tidy_s;
-        put_sum += put_s;
-        cpu += ds_bench_clock_s(CLOCK_THREAD_CPUTIME_ID) - c;
-        ds_window_finish(&w);
-    }
-    double wall = put_sum + tidy_sum;
-    printf("a minute: %zu packets, %zu cells by port and country\n", b->packets,
-           cells / b->minutes);
-    printf("taken in: %.0f minutes/s (%.0f by CPU time); longest put %.0f ms, longest upkeep %.0f "
-           "ms, upkeep %.0f %% of all\n",
-           (double)b->minutes / wall, (double)b->minutes / cpu, longest_put * 1e3,
-           longest_tidy * 1e3, 100 * tidy_sum / wall);
-    int64_t late_s = START + (int64_t)b->minutes * 60 + 2 * DAY;
-    double t = now_s();
-    int result = 1;
-    for (int i = 0; i < 1000 && result == 1; i++)
-        result = b->store->ops->tidy(b->store, &keep, late_s, &err);
-    if (result == 0)
-        for (int i = 0; i < 2; i++, late_s += 3600)
-            while ((result = b->store->ops->tidy(b->store, &keep, late_s, &err)) == 1)
-                ;
-    check(result < 0, "tidy", err.text);
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    printf("the last upkeep: %.1f s; memory at most %ld MB\n", now_s() - t, usage.ru_maxrss / 1024);
+    struct ds_gen_run run;
+    plan.end_s = START + (int64_t)b->minutes * 60;
+    plan.sensors = 1;
+    plan.addresses_first = plan.addresses_last = 65536;
+    plan.packets = (double)b->packets;
+    plan.listed = 10000;
+    check(ds_gen_run_init(&run, &plan, false, &err) < 0, "windows", err.text);
+    check(ds_gen_run_send(&run, &in.sink, NULL, &err) < 0, "put", err.text);
+    ds_gen_run_finish(&run);
+    finish_upkeep(&in);
+    print_intake(&in);
 }
 
 /* ---- sizes ---- */
@@ -309,6 +364,7 @@ static void read_options(struct bench *b, int argc, char **argv)
                                             {"packets", 1, 0, 'p'},
                                             {"directory", 1, 0, 'd'},
                                             {"days", 1, 0, 'y'},
+                                            {"in-only", 0, 0, 'i'},
                                             {0}};
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
@@ -324,6 +380,9 @@ static void read_options(struct bench *b, int argc, char **argv)
             break;
         case 'd':
             snprintf(b->directory, sizeof b->directory, "%s", optarg);
+            break;
+        case 'i':
+            b->is_in_only = true;
             break;
         default:
             exit(2);
