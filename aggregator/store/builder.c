@@ -24,6 +24,8 @@ void ds_builder_begin(struct builder *b, struct store_file *f, const struct chun
 {
     bool is_minute = strcmp(set->table, "minute_chunk") == 0;
     *b = (struct builder){.file = f, .target = target, .windows_max = windows_max, .err = err};
+    if (f->kind == STORE_MINUTES) /* for a few days only */
+        b->packer.level = 1;
     b->cells = malloc((target + DS_CHUNK_SLOTS_MAX) * sizeof *b->cells);
     char *sql = sqlite3_mprintf("INSERT INTO %s (start, sensor, first_key, last_key, cells, data%s)"
                                 " VALUES (:start, :sensor, :first, :last, :cells, :data%s)",

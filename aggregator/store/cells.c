@@ -140,35 +140,35 @@ static int open_chunk(struct cells *c, struct ds_error *err)
     return 1;
 }
 
-static bool is_wanted(const struct cells *c, const struct cell_at *cell)
+static bool is_wanted(const struct cells *c, int64_t at_s, uint64_t key)
 {
     const struct ds_filter *f = c->ask->filter;
-    if (cell->at_s < c->piece->from_s || cell->at_s >= c->piece->to_s)
+    if (at_s < c->piece->from_s || at_s >= c->piece->to_s)
         return false;
-    if (f->has_proto && (uint8_t)(cell->cell.key >> 32) != f->proto)
+    if (f->has_proto && (uint8_t)(key >> 32) != f->proto)
         return false;
-    return c->ask->fact == FACT_PORT || !f->has_country || (ds_country)cell->cell.key == f->country;
+    return c->ask->fact == FACT_PORT || !f->has_country || (ds_country)key == f->country;
 }
 
 /* The next as it is stored: 1, 0, -1. */
 static int next_stored(struct cells *c, struct cell_at *out, struct ds_error *err)
 {
     for (;;) {
-        int got = ds_chunk_next(&c->chunk, &out->cell);
+        const struct ds_chunk_cell *cell;
+        int got = ds_chunk_next(&c->chunk, &cell);
         if (got < 0)
             return ds_sqlite_damaged(c->file, "a chunk", "its figures cannot be", err);
-        if (got == 0 || out->cell.key > c->keys.last) {
+        if (got == 0 || cell->key > c->keys.last) {
             got = open_chunk(c, err);
             if (got <= 0)
                 return got;
             continue;
         }
-        out->sensor = c->sensor;
-        out->at_s = c->start_s;
-        if (c->piece->level == LEVEL_HOUR)
-            out->at_s += out->cell.slot * HOUR_S;
-        if (!is_wanted(c, out))
+        out->at_s = c->start_s + (c->piece->level == LEVEL_HOUR ? cell->slot * HOUR_S : 0);
+        if (!is_wanted(c, out->at_s, cell->key))
             continue;
+        out->cell = *cell;
+        out->sensor = c->sensor;
         if (c->piece->at_s >= 0)
             out->at_s = c->piece->at_s;
         return 1;

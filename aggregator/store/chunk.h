@@ -49,6 +49,7 @@ enum ds_chunk_column {
 
 /* Zeroed, then kept for the next chunk. */
 struct ds_chunk_packer {
+    int level; /* of zstd; 0: as for what is kept for long */
     ZSTD_CCtx *zstd;
     uint8_t *plain, *packed;
     size_t plain_bytes, packed_bytes; /* allocated */
@@ -63,18 +64,22 @@ void ds_chunk_packer_finish(struct ds_chunk_packer *p);
 
 /* ---- reading ---- */
 
+#define DS_CHUNK_BATCH 64u /* cells that are unpacked together */
+
 /* Zeroed, then opened again and again; reads forward. */
 struct ds_chunk {
     ZSTD_DCtx *zstd;
     uint8_t *plain;
     size_t plain_bytes;                  /* allocated */
     const uint8_t *at[DS_CHUNK_COLUMNS]; /* NULL: all zero */
-    size_t keys_left, cells_left;
-    size_t key_cells_left; /* of the key that is being read */
+    size_t keys_left, cells_left;        /* behind the batch */
+    size_t key_cells_left;               /* of the key that is being read */
     uint32_t windows_max;
     uint64_t key;      /* that is being read */
     uint32_t slot;     /* the smallest that may come */
     bool is_first_key; /* none was read */
+    size_t batch_at, batch_count;
+    struct ds_chunk_cell batch[DS_CHUNK_BATCH];
 };
 
 /* packed is borrowed until this returns. 0; 1 where it is no good chunk: *why is static text; or -1
@@ -84,8 +89,21 @@ int ds_chunk_open(struct ds_chunk *c, const void *packed, size_t size, const cha
 /* Steps over cells of keys below key. */
 void ds_chunk_seek(struct ds_chunk *c, uint64_t key);
 
-/* The next cell: 1; 0 at the end; -1 where the figures cannot be (damaged). */
-int ds_chunk_next(struct ds_chunk *c, struct ds_chunk_cell *cell);
+/* Out of line: unpacks the next batch. 1, 0 at the end, -1. */
+int ds_chunk_refill(struct ds_chunk *c);
+
+/* The next cell: 1, and *cell is the chunk's until the next call; 0 at the end; -1 where the
+ * figures cannot be (damaged). */
+static inline int ds_chunk_next(struct ds_chunk *c, const struct ds_chunk_cell **cell)
+{
+    if (c->batch_at == c->batch_count) {
+        int filled = ds_chunk_refill(c);
+        if (filled <= 0)
+            return filled;
+    }
+    *cell = &c->batch[c->batch_at++];
+    return 1;
+}
 
 void ds_chunk_finish(struct ds_chunk *c);
 

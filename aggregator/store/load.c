@@ -275,14 +275,14 @@ static int read_cells(struct store_file *f, int64_t start_s, int64_t sensor_id, 
             break;
         }
         w->cells[w->cell_count++] = (struct ds_cell){
-            .cls = (uint8_t)(r.cell.key >> 40),
-            .proto = (uint8_t)(r.cell.key >> 32),
-            .port = (uint16_t)(r.cell.key >> 16),
-            .country = (ds_country)r.cell.key,
-            .packets = r.cell.packets,
-            .bytes = r.cell.bytes,
-            .sources = r.cell.sources_peak,
-            .survey_packets = r.cell.survey_packets,
+            .cls = (uint8_t)(r.cell->key >> 40),
+            .proto = (uint8_t)(r.cell->key >> 32),
+            .port = (uint16_t)(r.cell->key >> 16),
+            .country = (ds_country)r.cell->key,
+            .packets = r.cell->packets,
+            .bytes = r.cell->bytes,
+            .sources = r.cell->sources_peak,
+            .survey_packets = r.cell->survey_packets,
         };
     }
     ds_run_finish(&r);

@@ -17,8 +17,12 @@ int ds_run_next(struct run *r, struct ds_error *err)
 {
     for (;;) {
         int got = ds_chunk_next(&r->chunk, &r->cell);
-        if (got > 0)
+        if (got > 0 && r->cell->key < r->least)
+            return ds_sqlite_damaged(r->file, "a chunk", "a key comes twice", err);
+        if (got > 0) {
+            r->least = r->cell->key + 1;
             return 1;
+        }
         if (got < 0)
             return ds_sqlite_damaged(r->file, "a chunk", "its figures cannot be", err);
         int row = ds_sqlite_step(r->file, r->chunks, err);
@@ -50,7 +54,7 @@ struct heap {
 /* A key has 48 bits, the number of a window in an hour 12. */
 static uint64_t order_of(const struct run *r)
 {
-    return r->cell.key << 12 | r->number;
+    return r->cell->key << 12 | r->number;
 }
 
 static void sift_down(struct heap *h, size_t at)
@@ -102,16 +106,13 @@ static int fill_heap(struct heap *h, struct run *runs, size_t count, struct ds_e
 static int merge(struct heap *h, struct run_cell *cells, run_fn *each, void *arg,
                  struct ds_error *err)
 {
-    const size_t most = h->count;
     while (h->count > 0) {
-        uint64_t key = h->runs[0].run->cell.key;
+        uint64_t key = h->runs[0].run->cell->key;
         size_t count = 0;
-        while (h->count > 0 && h->runs[0].run->cell.key == key) {
+        while (h->count > 0 && h->runs[0].run->cell->key == key) {
             const struct run *r = h->runs[0].run;
-            if (count == most)
-                return ds_sqlite_damaged(r->file, "a chunk", "a key comes twice", err);
             cells[count].number = r->number;
-            cells[count++].cell = r->cell;
+            cells[count++].cell = *r->cell;
             if (advance_top(h, err) < 0)
                 return -1;
         }

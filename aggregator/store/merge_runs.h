@@ -12,7 +12,8 @@ struct run {
     struct store_file *file;
     sqlite3_stmt *chunks; /* gives data, in order of first_key; the merge finalizes it */
     struct ds_chunk chunk;
-    struct ds_chunk_cell cell; /* the next one */
+    const struct ds_chunk_cell *cell; /* the next one, of the chunk */
+    uint64_t least;                   /* key that it may have */
     uint32_t number;           /* of the window or hour; runs are merged in its order */
 };
 

@@ -137,14 +137,15 @@ static int read_cells(struct table *t, struct store_file *f, const char *sql, st
     int row;
     while ((row = ds_sqlite_step(f, stmt, err)) == 1) {
         const char *why = "its figures cannot be";
-        struct ds_chunk_cell cell;
+        const struct ds_chunk_cell *cell;
         int64_t start_s = sqlite3_column_int64(stmt, 1);
         const void *data = sqlite3_column_blob(stmt, 0);
         int got =
             ds_chunk_open(&chunk, data, (size_t)sqlite3_column_bytes(stmt, 0), &why) == 0 ? 1 : -1;
         while (got > 0 && (got = ds_chunk_next(&chunk, &cell)) > 0)
-            if (is_wanted(t->seen->filter, cell.key & KEY_WITHOUT_COUNTRY))
-                note(t, cell.key & KEY_WITHOUT_COUNTRY, start_s + cell.first, start_s + cell.last);
+            if (is_wanted(t->seen->filter, cell->key & KEY_WITHOUT_COUNTRY))
+                note(t, cell->key & KEY_WITHOUT_COUNTRY, start_s + cell->first,
+                     start_s + cell->last);
         if (got < 0) {
             row = ds_sqlite_damaged(f, "a chunk", why, err);
             break;

@@ -176,19 +176,20 @@ static int check_chunk(struct verify *v, sqlite3_stmt *stmt, struct ds_chunk *ch
                        struct ds_error *err)
 {
     const char *why = "its figures cannot be";
-    struct ds_chunk_cell cell = {0};
-    uint64_t cells = 0, first_key = 0;
+    const struct ds_chunk_cell *cell;
+    uint64_t cells = 0, first_key = 0, last_key = 0;
     const void *data = sqlite3_column_blob(stmt, 7);
     int got = ds_chunk_open(chunk, data, (size_t)sqlite3_column_bytes(stmt, 7), &why);
     if (got < 0)
         return ds_error(err, DS_FAILURE, "out of memory");
     got = got == 0 ? 1 : -1;
     while (got > 0 && (got = ds_chunk_next(chunk, &cell)) > 0) {
-        first_key = cells++ == 0 ? cell.key : first_key;
-        s->packets[cell.slot] += cell.packets;
+        first_key = cells++ == 0 ? cell->key : first_key;
+        last_key = cell->key;
+        s->packets[cell->slot] += cell->packets;
     }
     if (got == 0 && (cells != ds_sqlite_u64(stmt, 6) || first_key != ds_sqlite_u64(stmt, 4) ||
-                     cell.key != ds_sqlite_u64(stmt, 5))) {
+                     last_key != ds_sqlite_u64(stmt, 5))) {
         why = "it has not the keys that its row says";
         got = -1;
     }

@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct ds_chunk chunk = {0};
-    struct ds_chunk_cell cell, last = {0};
+    const struct ds_chunk_cell *cell;
+    struct ds_chunk_cell last = {0};
     const char *why = NULL;
     bool is_first = true;
     uint8_t *bytes = malloc(size + BODY_AT);
@@ -33,14 +34,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             ds_chunk_seek(&chunk, seek);
         for (; ds_chunk_next(&chunk, &cell) > 0; is_first = false) {
             if (!is_first &&
-                (cell.key < last.key || (cell.key == last.key && cell.slot <= last.slot)))
+                (cell->key < last.key || (cell->key == last.key && cell->slot <= last.slot)))
                 abort();
-            if (cell.packets == 0 || cell.windows == 0 || cell.windows > cell.packets ||
-                cell.sources_peak > cell.packets || cell.survey_packets > cell.packets ||
-                cell.slot >= DS_CHUNK_SLOTS_MAX || cell.key >> 40 >= DS_CLASS_COUNT ||
-                (size % 3 == 0 && cell.key < seek))
+            if (cell->packets == 0 || cell->windows == 0 || cell->windows > cell->packets ||
+                cell->sources_peak > cell->packets || cell->survey_packets > cell->packets ||
+                cell->slot >= DS_CHUNK_SLOTS_MAX || cell->key >> 40 >= DS_CLASS_COUNT ||
+                (size % 3 == 0 && cell->key < seek))
                 abort();
-            last = cell;
+            last = *cell;
         }
     }
     ds_chunk_finish(&chunk);
