@@ -85,8 +85,6 @@ struct ds_figures {
     uint64_t sources;         /* unique sources, where sources_exact or sources_estimated */
     uint64_t sources_peak;    /* the largest count in one window, sensor (and class of a port) */
     double sources_error;     /* relative standard error of the estimate */
-    uint64_t sources_missing; /* so many more, at most, of a port that was not always among those
-                                 with most sources: then the estimate is a lower bound */
     bool has_bytes;           /* false: not kept for this kind (types, protocols, signatures) */
     bool has_survey;          /* only for figures that come from cells */
     bool has_sources;         /* false: not counted for this combination in any window; they may be
@@ -94,7 +92,7 @@ struct ds_figures {
     bool is_floor;      /* packets and bytes are at least so many: hours and days do not keep all
                            cells of a port and country (docs/storage.md) */
     bool sources_exact; /* they came in one window of one sensor, whose tables sufficed */
-    bool sources_estimated; /* from sketches; never together with sources_exact */
+    bool sources_estimated; /* from sketches of all windows; never together with sources_exact */
 };
 
 /* Which figures are kept for a filter: only the has_ flags are set. Pure; the same in every store.

@@ -340,6 +340,28 @@ static void replace_tables(struct ds_window *w, const struct tables *t)
 
 /* ---- sketches ---- */
 
+static bool has_port(const struct ds_window *w, const struct ds_sketch_key *port)
+{
+    const struct ds_cell cell = {.cls = port->cls, .proto = port->proto, .port = port->port};
+    const uint64_t first = ds_cell_key(&cell);
+    size_t low = 0, high = w->cell_count; /* the first cell of the port, or behind it */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (ds_cell_key(&w->cells[middle]) < first)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < w->cell_count && ds_cell_key(&w->cells[low]) >> 16 == first >> 16;
+}
+
+/* What the port may lack of a window: nothing where it has no packet there. */
+static uint64_t lacks(const struct ds_window *w, const struct ds_sketch_key *port)
+{
+    const struct ds_sketch_row *row = ds_sketches_find(&w->sketches, port);
+    return row ? row->missing : has_port(w, port) ? w->sketches.port_floor : 0;
+}
+
 /* The union of both windows', of which a is empty where it is the first. */
 static int unite_sketches(const struct ds_window *a, const struct ds_window *b,
                           struct ds_sketches *out)
@@ -348,6 +370,9 @@ static int unite_sketches(const struct ds_window *a, const struct ds_window *b,
         return -1;
     if (a->seconds && ds_sketches_merge(out, &b->sketches))
         return -1;
+    for (size_t i = 0; a->seconds && i < out->count; i++)
+        if (out->rows[i].key.kind == DS_SKETCH_PORT)
+            out->rows[i].missing = lacks(a, &out->rows[i].key) + lacks(b, &out->rows[i].key);
     ds_sketches_trim(out);
     return 0;
 }

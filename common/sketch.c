@@ -259,6 +259,18 @@ static int unite_lists(struct ds_sketch *into, const struct ds_sketch *from)
     return 0;
 }
 
+static void unite_registers(struct ds_sketch *into, const struct ds_sketch *from)
+{
+    uint8_t *to = into->registers;
+    const uint8_t *other = from->registers;
+    uint32_t used = 0;
+    for (uint32_t i = 0, all = register_count(into->precision); i < all; i++) {
+        to[i] = to[i] > other[i] ? to[i] : other[i];
+        used += to[i] != 0;
+    }
+    into->count = used;
+}
+
 static int unite(struct ds_sketch *into, const struct ds_sketch *from)
 {
     if (from->count == 0)
@@ -267,10 +279,28 @@ static int unite(struct ds_sketch *into, const struct ds_sketch *from)
         return unite_lists(into, from);
     if (!spread(into)) /* from has more than a list holds, or into has */
         return -1;
-    uint32_t at = 0;
-    for (uint32_t entry; (entry = ds_sketch_next(from, &at));)
-        raise_register(into, entry);
+    if (from->registers)
+        unite_registers(into, from);
+    else
+        for (uint32_t i = 0; i < from->count; i++)
+            raise_register(into, from->list[i]);
     return 0;
+}
+
+int ds_sketch_open(struct ds_sketch *s)
+{
+    return spread(s) ? 0 : -1;
+}
+
+void ds_sketch_close(struct ds_sketch *s)
+{
+    struct ds_sketch closed;
+    if (!s->registers || s->count > list_max(s->precision))
+        return;
+    if (ds_sketch_from_registers(&closed, s->precision, s->registers) == 0) {
+        ds_sketch_finish(s);
+        *s = closed;
+    }
 }
 
 int ds_sketch_merge(struct ds_sketch *into, const struct ds_sketch *from)

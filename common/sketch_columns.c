@@ -86,9 +86,22 @@ static uint8_t *put_row_column(uint8_t *at, const void *table, size_t n, unsigne
     return at;
 }
 
+static_assert(64 - DS_SKETCH_PRECISION_MIN + 1 < 0x80, "a rank is a varint of one byte");
+
+/* One of the two columns of a sketch. Most are lists. */
 static uint8_t *put_sketch(uint8_t *to, const struct ds_sketch *s, unsigned column)
 {
     uint32_t at = 0, next = 0;
+    if (!s->registers && column == RANK) {
+        for (uint32_t i = 0; i < s->count; i++)
+            *to++ = (uint8_t)s->list[i];
+        return to;
+    }
+    if (!s->registers) {
+        for (uint32_t i = 0; i < s->count; next = (s->list[i++] >> 8) + 1)
+            to = ds_varint_put(to, (s->list[i] >> 8) - next);
+        return to;
+    }
     for (uint32_t entry; (entry = ds_sketch_next(s, &at)); next = (entry >> 8) + 1)
         to = ds_varint_put(to, column == RANK ? entry & UINT8_MAX : (entry >> 8) - next);
     return to;
@@ -207,17 +220,18 @@ static void get_places(struct ds_frame *f, struct ds_sketch *s, uint32_t count)
 {
     const uint32_t all = UINT32_C(1) << s->precision;
     uint32_t number = 0; /* the smallest that may come */
-    for (; s->count < count && ds_frame_ok(f); s->count++, number++) {
-        if (number == all) {
-            ds_frame_fail(f, "sketches: a register is out of range");
-            return;
-        }
+    uint8_t *registers = s->registers;
+    uint32_t *list = s->list, n = 0;
+    for (; n < count && number < all && ds_frame_ok(f); n++, number++) {
         number += (uint32_t)ds_frame_get(f, all - 1 - number);
-        if (s->registers)
-            s->registers[number] = 1;
+        if (registers)
+            registers[number] = 1;
         else
-            s->list[s->count] = number << 8;
+            list[n] = number << 8;
     }
+    s->count = n;
+    if (n < count)
+        ds_frame_fail(f, "sketches: a register is out of range");
 }
 
 static uint8_t get_rank(struct ds_frame *f, const struct ds_sketch *s)
@@ -228,9 +242,26 @@ static uint8_t get_rank(struct ds_frame *f, const struct ds_sketch *s)
     return rank;
 }
 
+/* Those that are unpacked already: a byte each, or it is none. False: one by one, then. */
+static bool get_ranks_at_once(struct ds_frame *f, struct ds_sketch *s)
+{
+    const uint8_t most = ds_sketch_rank_max(s->precision);
+    bool is_good = (size_t)(f->end - f->at) >= s->count;
+    for (uint32_t i = 0; i < s->count && is_good; i++)
+        is_good = f->at[i] != 0 && f->at[i] <= most;
+    if (!is_good)
+        return false;
+    for (uint32_t i = 0; i < s->count; i++)
+        s->list[i] |= f->at[i];
+    f->at += s->count;
+    return true;
+}
+
 static void get_ranks(struct ds_frame *f, struct ds_sketch *s)
 {
     if (!s->registers) {
+        if (get_ranks_at_once(f, s))
+            return;
         for (uint32_t i = 0; i < s->count && ds_frame_ok(f); i++)
             s->list[i] |= get_rank(f, s);
         return;

@@ -92,6 +92,7 @@ static int copy_row(const struct ds_sketch_row *from, struct ds_sketch_row *to)
 {
     to->key = from->key;
     to->missing = from->missing;
+    to->windows = from->windows;
     return ds_sketch_copy(&from->sketch, &to->sketch);
 }
 
@@ -145,6 +146,7 @@ static int merge_rows(struct ds_sketches *into, const struct ds_sketches *from,
             note_missing(to, from);
         if (order == 0) {
             to->missing = plus(to->missing, from->rows[k].missing);
+            to->windows += from->rows[k].windows;
             failed = ds_sketch_merge(&to->sketch, &from->rows[k].sketch);
         }
         if (order > 0) {

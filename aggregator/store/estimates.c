@@ -17,6 +17,11 @@ static struct wanted of_key(const struct ds_sketch_key *key)
     return (struct wanted){.keys = {*key}, .count = 1};
 }
 
+static bool is_port(const struct wanted *w)
+{
+    return w->count && w->keys[0].kind >= DS_SKETCH_PORT;
+}
+
 static struct wanted of_port(const struct ds_filter *f)
 {
     struct wanted w = {0};
@@ -76,8 +81,12 @@ void ds_wanted_of_filter(const struct ds_filter *f, struct wanted out[static WAN
 {
     out[0] = of_all(f);
     out[1] = (struct wanted){0};
-    if (f->survey == DS_SURVEY_PART_ONLY)
-        out[0] = of_survey(&out[0]);
+    if (f->survey == DS_SURVEY_PART_ONLY) {
+        struct wanted all = out[0];
+        out[0] = of_survey(&all);
+        if (is_port(&all))
+            out[1] = all;
+    }
     if (f->survey != DS_SURVEY_PART_WITHOUT)
         return;
     out[1] = of_survey(&out[0]);
@@ -121,14 +130,12 @@ void ds_wanted_of_row(enum ds_by by, const struct ds_filter *f, const struct ds_
 struct state {
     bool has_secret, is_unknown;
     uint64_t secret;
-    uint64_t floor; /* sum over its times */
 };
 
 /* Of a wanted in a bucket. */
 struct part {
     struct ds_sketch sketch; /* of precision 0: no source yet */
-    uint64_t missing;
-    uint64_t listed_floor; /* sum over the times in which a key was listed */
+    uint64_t windows;        /* in which it was listed */
 };
 
 struct making {
@@ -142,22 +149,17 @@ struct making {
     struct ds_error *err;
 };
 
-static bool is_port(const struct wanted *w)
-{
-    return w->count && w->keys[0].kind >= DS_SKETCH_PORT;
-}
-
 static void count_part(const struct making *m, size_t bucket, size_t i)
 {
     const struct state *state = &m->states[bucket];
     const struct wanted *wanted = &m->wanted[i];
     struct part *part = &m->parts[bucket * m->wanted_count + i];
     struct estimate *out = &m->out[bucket * m->wanted_count + i];
-    *out = (struct estimate){.is_known = wanted->count && !state->is_unknown};
+    *out = (struct estimate){.is_known = wanted->count && !state->is_unknown,
+                             .is_port = is_port(wanted),
+                             .windows = part->windows};
     if (part->sketch.precision)
         out->sources = ds_sketch_estimate(&part->sketch);
-    if (is_port(wanted))
-        out->missing = part->missing + state->floor * wanted->count - part->listed_floor;
     ds_sketch_finish(&part->sketch);
 }
 
@@ -177,20 +179,18 @@ static int64_t bucket_at(const struct making *m, const struct piece *piece, int6
 }
 
 /* Notes a time in which something was counted, with the secret of its sketches. */
-static void note_time(struct state *state, bool known, uint64_t secret, uint64_t floor)
+static void note_time(struct state *state, bool known, uint64_t secret)
 {
     if (!known || (state->has_secret && state->secret != secret))
         state->is_unknown = true;
     state->has_secret = true;
     state->secret = secret;
-    state->floor += floor;
 }
 
 static int add_sketch(struct making *m, struct part *part, const struct ds_sketch *from,
-                      uint64_t missing, uint64_t floor)
+                      uint64_t windows)
 {
-    part->missing += missing;
-    part->listed_floor += floor;
+    part->windows += windows;
     int failed = part->sketch.precision ? ds_sketch_merge(&part->sketch, from)
                                         : ds_sketch_copy(from, &part->sketch);
     return failed ? ds_error(m->err, DS_FAILURE, "out of memory") : 0;
@@ -204,7 +204,7 @@ static int add_world(struct making *m, struct part *part, const struct ds_sketch
     struct ds_sketch world;
     if (ds_sketches_unite(s, kind, &world))
         return ds_error(m->err, DS_FAILURE, "out of memory");
-    int result = add_sketch(m, part, &world, 0, 0);
+    int result = add_sketch(m, part, &world, 0);
     ds_sketch_finish(&world);
     return result;
 }
@@ -220,7 +220,7 @@ static int add_window(struct making *m, size_t bucket, const struct ds_sketches 
         for (unsigned k = 0; k < w->count && !w->is_world && result == 0; k++) {
             const struct ds_sketch_row *row = ds_sketches_find(s, &w->keys[k]);
             if (row)
-                result = add_sketch(m, part, &row->sketch, row->missing, s->port_floor);
+                result = add_sketch(m, part, &row->sketch, row->windows);
         }
     }
     return result;
@@ -241,7 +241,7 @@ static int each_window(struct making *m, struct store_file *f, sqlite3_stmt *stm
     struct ds_sketches s = {0};
     int result = ds_sketches_column(f, stmt, 1, &s, m->err);
     if (result == 0)
-        note_time(state, s.known, s.secret_id, s.port_floor);
+        note_time(state, s.known, s.secret_id);
     if (result == 0 && !state->is_unknown)
         result = add_window(m, (size_t)bucket, &s);
     ds_sketches_finish(&s);
@@ -255,7 +255,7 @@ static void each_time(struct making *m, sqlite3_stmt *stmt, const struct piece *
     int64_t bucket = bucket_at(m, piece, sqlite3_column_int64(stmt, 0));
     if (bucket >= 0)
         note_time(&m->states[bucket], sqlite3_column_type(stmt, 1) != SQLITE_NULL,
-                  (uint64_t)sqlite3_column_int64(stmt, 1), ds_sqlite_u64(stmt, 2));
+                  (uint64_t)sqlite3_column_int64(stmt, 1));
 }
 
 static int each_sketch(struct making *m, struct store_file *f, sqlite3_stmt *stmt,
@@ -268,7 +268,7 @@ static int each_sketch(struct making *m, struct store_file *f, sqlite3_stmt *stm
     int result = ds_sketch_column(f, stmt, 1, &sketch, m->err);
     if (result == 0)
         result = add_sketch(m, &m->parts[(size_t)bucket * m->wanted_count + i], &sketch,
-                            ds_sqlite_u64(stmt, 2), ds_sqlite_u64(stmt, 3));
+                            ds_sqlite_u64(stmt, 2));
     ds_sketch_finish(&sketch);
     return result;
 }
@@ -279,7 +279,7 @@ static int walk_key(struct making *m, struct store_file *f, const struct piece *
     /* Each row by its whole key: beside it lie all other sketches of its time. */
     sqlite3_stmt *stmt = ds_piece_prepare(
         f, piece, m->buckets->sensor, "",
-        "SELECT start, sketch, missing, port_floor FROM @_sketches CROSS JOIN @_sketch USING"
+        "SELECT start, sketch, windows FROM @_sketches CROSS JOIN @_sketch USING"
         " (start, sensor, generation) WHERE kind = :kind AND key = :key AND #",
         m->err);
     char text[STORE_SKETCH_KEY_BYTES] = "";
@@ -303,7 +303,7 @@ static int walk_times(struct making *m, struct store_file *f, const struct piece
         f, piece, m->buckets->sensor,
         "SELECT start, sketches FROM window LEFT JOIN window_sketch USING (start, sensor)"
         " WHERE counted > 0 AND #",
-        "SELECT start, secret, port_floor FROM @ LEFT JOIN @_sketches USING"
+        "SELECT start, secret FROM @ LEFT JOIN @_sketches USING"
         " (start, sensor, generation) WHERE counted > 0 AND #",
         m->err);
     int row;
@@ -368,20 +368,21 @@ static struct estimate without(const struct estimate *all, const struct estimate
     double count = all->sources.count - part->sources.count;
     return (struct estimate){
         .is_known = all->is_known && part->is_known,
+        .is_port = all->is_port,
         .sources = {count > 0 ? count : 0, hypot(all->sources.error, part->sources.error)},
-        .missing = all->missing,
+        .windows = all->windows,
     };
 }
 
 void ds_estimate_tell(const struct estimate e[static WANTED_PARTS], enum ds_survey_part part,
-                      struct ds_figures *figures)
+                      const struct group *g, struct ds_figures *figures)
 {
     const struct estimate told = part == DS_SURVEY_PART_WITHOUT ? without(&e[0], &e[1]) : e[0];
+    const struct estimate *listed = part == DS_SURVEY_PART_ONLY ? &e[1] : &e[0];
     double count = told.sources.count;
-    if (figures->sources_exact || !told.is_known)
+    if (figures->sources_exact || !told.is_known || (told.is_port && listed->windows < g->rows))
         return;
     figures->sources_estimated = true;
     figures->sources = (uint64_t)llround(count);
     figures->sources_error = count > 0 ? told.sources.error / count : 0;
-    figures->sources_missing = told.missing;
 }

@@ -21,7 +21,8 @@ struct wanted {
     bool is_world;  /* the one of all countries */
 };
 
-/* Two: the second is what is to be taken off the first, where survey scanners are left out. */
+/* Two: the second is what is to be taken off the first, where survey scanners are left out; and of
+ * these alone, the port of all, which says in which windows it was listed. */
 #define WANTED_PARTS 2
 void ds_wanted_of_filter(const struct ds_filter *f, struct wanted out[static WANTED_PARTS]);
 void ds_wanted_of_row(enum ds_by by, const struct ds_filter *f, const struct ds_top_row *row,
@@ -29,8 +30,9 @@ void ds_wanted_of_row(enum ds_by by, const struct ds_filter *f, const struct ds_
 
 struct estimate {
     bool is_known;
+    bool is_port;
     struct ds_estimate sources;
-    uint64_t missing; /* at most */
+    uint64_t windows; /* of a port: in which it was listed, of whatever class */
 };
 
 /* Fills out[bucket * wanted_count + wanted]; not known where any window with packets has no sketch,
@@ -39,8 +41,10 @@ int ds_estimates_make(struct sqlite_store *s, const struct ds_buckets *buckets,
                       const struct wanted *wanted, size_t wanted_count, struct estimate *out,
                       struct ds_error *err);
 
-/* Tells figures whose sources are not exact. e: both parts. */
+/* Tells figures whose sources are not exact. e: both parts. g: what the figures are of. A port is
+ * told only where it was listed in all windows that have packets of it: so an estimate is the same
+ * however the windows came and were summed up. */
 void ds_estimate_tell(const struct estimate e[static WANTED_PARTS], enum ds_survey_part part,
-                      struct ds_figures *figures);
+                      const struct group *g, struct ds_figures *figures);
 
 #endif

@@ -204,7 +204,7 @@ static const struct level_table {
     {"sketch",
      "-- of unique sources, to be united over time\n"
      "  kind TEXT, key TEXT, -- '': all countries\n"
-     "  missing INTEGER NOT NULL, -- of a port: sources that may be missing, at most\n"
+     "  windows INTEGER NOT NULL, -- that have such a sketch\n"
      "  sketch BLOB NOT NULL, -- docs/storage.md\n ",
      "kind, key"},
 };
@@ -213,7 +213,6 @@ static const char level_rest[] =
     "CREATE TABLE @_sketches ( -- of which times there are sketches\n"
     "  start INTEGER, sensor INTEGER, generation INTEGER,\n"
     "  secret INTEGER NOT NULL, -- name of that of the hashes: only those of one unite\n"
-    "  port_floor INTEGER NOT NULL, -- most sources of a port that has none\n"
     "  PRIMARY KEY (start, sensor, generation)) WITHOUT ROWID;"
     "CREATE TABLE @_chunks ( -- of which stretches there are chunks\n"
     "  start INTEGER, sensor INTEGER, generation INTEGER, seconds INTEGER NOT NULL,\n"

@@ -102,7 +102,8 @@ static int report(const struct series *s, ds_point_fn *each, void *arg, struct d
                                  .windows = b->windows,
                                  .observed_ns = b->observed_ns,
                                  .figures = ds_group_figures(&b->group, kept)};
-        ds_estimate_tell(&s->estimates[i * WANTED_PARTS], s->ask.filter->survey, &point.figures);
+        ds_estimate_tell(&s->estimates[i * WANTED_PARTS], s->ask.filter->survey, &b->group,
+                         &point.figures);
         int result = each(arg, &point);
         if (result != 0)
             return result;

@@ -151,6 +151,8 @@ int ds_sketches_column(struct store_file *f, sqlite3_stmt *stmt, int column,
     size_t size = (size_t)sqlite3_column_bytes(stmt, column);
     enum ds_decode result =
         packed ? ds_sketches_unpack(packed, size, out, &why) : DS_DECODE_MALFORMED;
+    for (size_t i = 0; i < out->count; i++)
+        out->rows[i].windows = out->rows[i].missing == 0;
     return read_fault(f, "a row of window_sketch", result, why, err);
 }
 
@@ -174,6 +176,27 @@ struct union_of {
     struct ds_sketches all;
 };
 
+/* Keeps the ports with most sources. What others lack does not matter: what is not complete is not
+ * told. */
+static void keep_ports(struct ds_sketches *s, size_t ports)
+{
+    for (size_t i = 0; i < s->count; i++)
+        s->rows[i].missing = 0;
+    ds_sketches_keep(s, ports);
+    s->port_floor = 0;
+}
+
+/* Lists of so many and more are opened: they are to be united with those of many more times. */
+#define OPEN_MIN 64u
+
+static int open_large(struct ds_sketches *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->rows[i].sketch.count >= OPEN_MIN && ds_sketch_open(&s->rows[i].sketch))
+            return -1;
+    return 0;
+}
+
 /* Takes the next, of a time in which something was counted. 0, or -1 without memory. */
 static int unite(struct union_of *u, struct ds_sketches *next)
 {
@@ -190,12 +213,12 @@ static int unite(struct union_of *u, struct ds_sketches *next)
         return -1;
     u->is_unknown = u->is_unknown || !u->all.known;
     if (u->all.count > ROWS_MAX)
-        ds_sketches_trim(&u->all);
-    return 0;
+        keep_ports(&u->all, DS_SKETCH_PORTS_MAX);
+    return open_large(&u->all);
 }
 
 static int write_row(struct store_file *f, sqlite3_stmt *stmt, const char *kind, const char *key,
-                     uint64_t missing, const struct ds_sketch *s, struct ds_error *err)
+                     uint32_t windows, const struct ds_sketch *s, struct ds_error *err)
 {
     unsigned char *packed = NULL;
     size_t size = 0;
@@ -203,7 +226,7 @@ static int write_row(struct store_file *f, sqlite3_stmt *stmt, const char *kind,
         return ds_error(err, DS_FAILURE, "out of memory");
     sqlite3_bind_text(stmt, 4, kind, -1, SQLITE_STATIC);
     sqlite3_bind_text(stmt, 5, key, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 6, (int64_t)missing);
+    sqlite3_bind_int64(stmt, 6, windows);
     sqlite3_bind_blob64(stmt, 7, packed, size, SQLITE_STATIC);
     int result = ds_sqlite_step(f, stmt, err);
     sqlite3_reset(stmt);
@@ -234,7 +257,7 @@ static int write_rows(struct store_file *f, sqlite3_stmt *stmt, const struct ds_
     for (size_t i = 0; i < s->count && result == 0; i++) {
         char key[STORE_SKETCH_KEY_BYTES];
         ds_sketch_key_text(&s->rows[i].key, key);
-        result = write_row(f, stmt, kind_names[s->rows[i].key.kind], key, s->rows[i].missing,
+        result = write_row(f, stmt, kind_names[s->rows[i].key.kind], key, s->rows[i].windows,
                            &s->rows[i].sketch, err);
     }
     return result;
@@ -244,13 +267,12 @@ static int write_rows(struct store_file *f, sqlite3_stmt *stmt, const struct ds_
 static int write_level(struct store_file *f, const char *level, const int64_t which[static 3],
                        const struct ds_sketches *s, struct ds_error *err)
 {
-    const int64_t header[] = {which[0], which[1], which[2], (int64_t)s->secret_id,
-                              (int64_t)s->port_floor};
+    const int64_t header[] = {which[0], which[1], which[2], (int64_t)s->secret_id};
     bool is_hour = level[0] == 'h';
     if (ds_sqlite_exec_with(f,
-                            is_hour ? "INSERT INTO main.hour_sketches VALUES (?,?,?,?,?)"
-                                    : "INSERT INTO main.day_sketches VALUES (?,?,?,?,?)",
-                            header, 5, err) < 0)
+                            is_hour ? "INSERT INTO main.hour_sketches VALUES (?,?,?,?)"
+                                    : "INSERT INTO main.day_sketches VALUES (?,?,?,?)",
+                            header, 4, err) < 0)
         return -1;
     sqlite3_stmt *stmt =
         ds_sqlite_prepare(f,
@@ -271,7 +293,9 @@ static int finish_union(struct store_file *f, struct union_of *u, const char *le
 {
     int result = 0;
     if (u->has_begun && !u->is_unknown) {
-        ds_sketches_trim(&u->all);
+        for (size_t i = 0; i < u->all.count; i++)
+            ds_sketch_close(&u->all.rows[i].sketch);
+        keep_ports(&u->all, DS_SKETCH_PORTS_MAX);
         result = write_level(f, level, which, &u->all, err);
     }
     return result;
@@ -335,7 +359,7 @@ static int read_rows(struct store_file *f, const int64_t which[static 3], struct
                      struct ds_error *err)
 {
     sqlite3_stmt *stmt = ds_sqlite_prepare(f,
-                                           "SELECT kind, key, missing, sketch FROM"
+                                           "SELECT kind, key, windows, sketch FROM"
                                            " minutes.hour_sketch WHERE start = ? AND sensor = ?"
                                            " AND generation = ? AND key <> ''",
                                            err);
@@ -346,7 +370,7 @@ static int read_rows(struct store_file *f, const int64_t which[static 3], struct
     for (int i = 0; i < 3; i++)
         sqlite3_bind_int64(stmt, i + 1, which[i]);
     while ((row = ds_sqlite_step(f, stmt, err)) == 1) {
-        struct ds_sketch_row next = {.missing = ds_sqlite_u64(stmt, 2)};
+        struct ds_sketch_row next = {.windows = (uint32_t)ds_sqlite_u64(stmt, 2)};
         if (!parse_key((const char *)sqlite3_column_text(stmt, 0),
                        (const char *)sqlite3_column_text(stmt, 1), &next.key)) {
             row = ds_sqlite_damaged(f, "hour_sketch", "a key is none", err);
@@ -372,7 +396,7 @@ struct day_hours {
     struct day_hour {
         int64_t start_s;
         bool known;
-        uint64_t secret, floor;
+        uint64_t secret;
     } hours[HOURS];
 };
 
@@ -381,7 +405,7 @@ static int find_hours(struct store_file *f, int64_t day_s, int64_t sensor, int64
 {
     sqlite3_stmt *stmt = ds_sqlite_prepare(
         f,
-        "SELECT start, secret IS NOT NULL, secret, port_floor FROM minutes.hour LEFT JOIN"
+        "SELECT start, secret IS NOT NULL, secret FROM minutes.hour LEFT JOIN"
         " minutes.hour_sketches USING (start, sensor, generation) WHERE start >= ?1 AND"
         " start < ?1 + 86400 AND sensor = ?2 AND generation = ?3 AND counted > 0 ORDER BY start",
         err);
@@ -397,7 +421,6 @@ static int find_hours(struct store_file *f, int64_t day_s, int64_t sensor, int64
             .start_s = sqlite3_column_int64(stmt, 0),
             .known = sqlite3_column_int(stmt, 1),
             .secret = (uint64_t)sqlite3_column_int64(stmt, 2),
-            .floor = ds_sqlite_u64(stmt, 3),
         };
     sqlite3_finalize(stmt);
     return row < 0 ? -1 : 0;
@@ -407,8 +430,7 @@ static int read_hour(struct store_file *f, const struct day_hour *hour, int64_t 
                      int64_t generation, struct ds_sketches *out, struct ds_error *err)
 {
     const int64_t which[] = {hour->start_s, sensor, generation};
-    *out = (struct ds_sketches){
-        .known = hour->known, .secret_id = hour->secret, .port_floor = hour->floor};
+    *out = (struct ds_sketches){.known = hour->known, .secret_id = hour->secret};
     return hour->known ? read_rows(f, which, out, err) : 0;
 }
 
@@ -434,7 +456,7 @@ int ds_roll_sketches_day(struct store_file *days, int64_t day_s, int64_t sensor,
 
 static int reduce(struct ds_sketches *s, struct ds_error *err)
 {
-    ds_sketches_keep(s, ROLL_SKETCH_PORTS);
+    keep_ports(s, ROLL_SKETCH_PORTS);
     for (size_t i = 0; i < s->count; i++) {
         struct ds_sketch *sketch = &s->rows[i].sketch;
         bool is_port = ds_sketch_precision(s->rows[i].key.kind) == DS_SKETCH_COARSE;

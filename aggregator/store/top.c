@@ -294,7 +294,8 @@ static int report(struct sqlite_store *s, struct tally *t, ds_top_fn *each, void
         struct ds_top_row row = {.figures = ds_group_figures(entries[i].group, kept)};
         write_key(t, entries[i].key, &row);
         if (i < estimated)
-            ds_estimate_tell(&estimates[i * WANTED_PARTS], t->top->filter->survey, &row.figures);
+            ds_estimate_tell(&estimates[i * WANTED_PARTS], t->top->filter->survey,
+                             entries[i].group, &row.figures);
         result = each(arg, &row);
     }
     free(entries);

@@ -41,6 +41,7 @@ struct ds_sketch_row {
     /* Ports: so many sources, at most, are missing, because the port was not among those with most
      * in some of the windows. */
     uint64_t missing;
+    uint32_t windows; /* of a store: in how many windows it was listed, with nothing missing */
     struct ds_sketch sketch;
 };
 
