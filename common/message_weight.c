@@ -24,9 +24,11 @@ static const struct {
     {"source_records", sizeof(struct ds_source_record)},
 };
 
-/* Rows with their keys, and of each register in use no more than an entry of a list. */
+/* Rows with their keys, of each register in use no more than an entry of a list, and the value
+ * itself. */
 static size_t weigh_sketches(struct ds_cursor *c)
 {
+    const uint8_t *begin = c->at;
     if (ds_cursor_nil(c))
         return 0;
     uint32_t values = ds_cursor_array(c, DS_MESSAGE_KEYS_MAX);
@@ -38,7 +40,8 @@ static size_t weigh_sketches(struct ds_cursor *c)
     if (c->failed)
         return 0;
     return ds_frame_count_rows(rows.data, rows.size) * sizeof(struct ds_sketch_row) +
-           ds_frame_count_rows(registers.data, registers.size) * sizeof(uint32_t);
+           ds_frame_count_rows(registers.data, registers.size) * sizeof(uint32_t) +
+           (size_t)(c->at - begin);
 }
 
 /* Of one table, whose value is next; it is consumed. */

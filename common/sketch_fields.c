@@ -74,11 +74,27 @@ static void read_columns(struct ds_cursor *c, const struct ds_sketch_name *names
     c->no_memory |= result == DS_DECODE_NO_MEMORY;
 }
 
+/* Who stores a window need not pack it again. */
+static void keep_packed(struct ds_cursor *c, const uint8_t *begin, struct ds_sketches *s)
+{
+    size_t size = (size_t)(c->at - begin);
+    s->packed = malloc(size);
+    if (!s->packed) {
+        ds_cursor_fail(c, NULL);
+        c->no_memory = true;
+        return;
+    }
+    memcpy(s->packed, begin, size);
+    s->packed_bytes = size;
+}
+
+/* f: NULL where it is not of a message. */
 static void read_sketches(struct ds_cursor *c, void *value, const struct ds_field *f)
 {
     struct ds_sketches *s = value;
     if (ds_cursor_nil(c))
         return;
+    const uint8_t *begin = c->at;
     uint32_t values = ds_cursor_array(c, VALUES_MAX), name_count;
     if (values < VALUES)
         ds_cursor_fail(c, NULL);
@@ -90,6 +106,8 @@ static void read_sketches(struct ds_cursor *c, void *value, const struct ds_fiel
     for (uint32_t more = values; more > VALUES && !c->failed; more--)
         ds_cursor_skip(c);
     s->known = !c->failed;
+    if (f && s->known)
+        keep_packed(c, begin, s);
 }
 
 const struct ds_codec ds_codec_sketches = {.pack = pack_sketches, .read = read_sketches};

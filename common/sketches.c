@@ -11,6 +11,7 @@ void ds_sketches_finish(struct ds_sketches *s)
     for (size_t i = 0; i < s->count; i++)
         ds_sketch_finish(&s->rows[i].sketch);
     free(s->rows);
+    free(s->packed);
     *s = (struct ds_sketches){0};
 }
 
@@ -177,6 +178,7 @@ int ds_sketches_merge(struct ds_sketches *into, const struct ds_sketches *from)
     }
     int failed = merge_rows(into, from, &merged);
     free(into->rows);
+    free(into->packed);
     *into = merged;
     if (failed)
         ds_sketches_finish(into);
@@ -240,6 +242,9 @@ void ds_sketches_keep(struct ds_sketches *s, size_t ports)
     }
     if (!ranks)
         return; /* they stay */
+    free(s->packed);
+    s->packed = NULL;
+    s->packed_bytes = 0;
     qsort(ranks, count, sizeof *ranks, by_sources);
     uint64_t floor = (uint64_t)(ranks[ports].sources + 1);
     for (size_t i = ports; i < count; i++)
@@ -264,7 +269,7 @@ int ds_sketches_unite(const struct ds_sketches *s, unsigned kind, struct ds_sket
 
 size_t ds_sketches_bytes(const struct ds_sketches *s)
 {
-    size_t bytes = s->count * sizeof *s->rows;
+    size_t bytes = s->count * sizeof *s->rows + s->packed_bytes;
     for (size_t i = 0; i < s->count; i++)
         bytes += ds_sketch_bytes(&s->rows[i].sketch);
     return bytes;

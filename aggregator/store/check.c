@@ -64,9 +64,7 @@ static const char *bad_figures(const struct ds_window *w)
 
 static bool bad_country(ds_country country)
 {
-    char text[3];
-    ds_country same;
-    return !ds_country_parse(ds_country_name(country, text), &same) || same != country;
+    return !ds_country_valid(country);
 }
 
 static const char *bad_cells(const struct ds_window *w)

@@ -21,6 +21,7 @@ static void destroy(struct ds_store *store)
     struct sqlite_store *s = sqlite_of(store);
     ds_files_close(s);
     ds_tidy_destroy(s->tidy);
+    ds_unions_finish(&s->unions);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
     free(s->directory);

@@ -17,6 +17,8 @@
 #define STORE_SKETCH_KEY_BYTES 64
 const char *ds_sketch_kind_name(unsigned kind);
 void ds_sketch_key_text(const struct ds_sketch_key *key, char out[static STORE_SKETCH_KEY_BYTES]);
+/* Back; false where it is none. */
+bool ds_sketch_key_parse(const char *kind, const char *text, struct ds_sketch_key *key);
 
 /* In the transaction of the window, which has been inserted. 0 or -1. */
 int ds_sketches_insert(struct store_file *f, int64_t sensor, const struct ds_window *w,
@@ -29,7 +31,8 @@ int ds_sketches_column(struct store_file *f, sqlite3_stmt *stmt, int column,
 int ds_sketch_column(struct store_file *f, sqlite3_stmt *stmt, int column, struct ds_sketch *out,
                      struct ds_error *err);
 
-/* In a transaction, as those of roll.h: the hour of its windows; and of the attached minutes' hours
+/* roll_sketches.c. In a transaction, as those of roll.h: the hour of its windows, which has its row
+ * in table hour; and of the attached minutes' hours
  * the day, and the hours of their own file. */
 int ds_roll_sketches_hour(struct store_file *minutes, int64_t start_s, int64_t sensor,
                           struct ds_error *err);

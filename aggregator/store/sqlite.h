@@ -17,11 +17,13 @@
  *   prune.c    retention                              piece.c     statements about a piece of time
  *   repack.c   months in order of port                info.c      what there is
  *   verify.c   whether all of it is sound             totals.c    sums
+ *   unions.c   sketches of several times              hour_cells.c  the cells of an hour
  */
 #ifndef DARKSCOPE_STORE_SQLITE_H
 #define DARKSCOPE_STORE_SQLITE_H
 
 #include "store.h"
+#include "unions.h"
 
 #include <sqlite3.h>
 
@@ -69,6 +71,7 @@ struct sqlite_store {
     uint64_t uses;
     struct store_list lists[STORE_KIND_COUNT]; /* as of the operation that runs */
     struct tidy *tidy;                         /* writer */
+    struct unions unions;                      /* writer */
 };
 
 static inline struct sqlite_store *sqlite_of(struct ds_store *store)

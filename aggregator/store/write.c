@@ -445,9 +445,9 @@ static int put_part(struct store_file *f, int64_t sensor, struct ds_window *earl
     return insert_window(f, sensor, earlier, parts + 1 + w->merged, err);
 }
 
-/* Inside the transaction. 0, a positive enum ds_put, or -1. */
+/* Inside the transaction. is_first: of its start. 0, a positive enum ds_put, or -1. */
 static int put_all(struct store_file *f, int64_t sensor, const struct ds_store_put *put,
-                   struct ds_error *err)
+                   bool *is_first, struct ds_error *err)
 {
     if (insert_sensor(f, sensor, put->sensor, err) < 0)
         return -1;
@@ -465,6 +465,9 @@ static int put_all(struct store_file *f, int64_t sensor, const struct ds_store_p
         return -1;
     if (result > 0)
         return insert_window(f, sensor, put->window, 1 + put->window->merged, err);
+    *is_first = false;
+    ds_unions_forget(&f->store->unions, put->window->start_s - put->window->start_s % HOUR_S,
+                     sensor);
     result = put_part(f, sensor, &earlier, parts, put, err);
     ds_window_finish(&earlier);
     return result;
@@ -484,7 +487,8 @@ int ds_sqlite_put(struct ds_store *store, const struct ds_store_put *put, struct
         open_day(s, put->window->start_s, &f, err) < 0 ||
         ds_sqlite_exec(f, "BEGIN IMMEDIATE", err) < 0)
         return -1;
-    int result = put_all(f, sensor, put, err);
+    bool is_first = true;
+    int result = put_all(f, sensor, put, &is_first, err);
     if (result == 0)
         result = ds_sqlite_exec(f, "COMMIT", err);
     /* A failed statement may have ended the transaction already. */
@@ -492,5 +496,7 @@ int ds_sqlite_put(struct ds_store *store, const struct ds_store_put *put, struct
         ds_sqlite_exec(f, "ROLLBACK", NULL);
     if (result == 0)
         ds_tidy_note(s->tidy, f->from_s, sensor, put->window->start_s);
+    if (result == 0 && is_first)
+        ds_unions_note(&s->unions, sensor, f->generation, put->window);
     return result;
 }

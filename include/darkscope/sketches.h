@@ -52,6 +52,8 @@ struct ds_sketches {
     uint64_t port_floor;        /* a port that is not listed had no more sources */
     struct ds_sketch_row *rows; /* by ds_sketch_key_compare, none twice, none empty */
     size_t count;
+    unsigned char *packed; /* the value of the message that they came in; NULL: there is none */
+    size_t packed_bytes;
 };
 
 void ds_sketches_finish(struct ds_sketches *s);

@@ -9,6 +9,7 @@
  */
 #include "gen/windows/run.h"
 #include "measure.h"
+#include "sketch_fields.h"
 #include "store.h"
 
 #include <getopt.h>
@@ -91,7 +92,9 @@ static int send_message(struct ds_gen_sink *sink, const struct ds_gen_message *m
                         struct ds_error *err)
 {
     struct intake *in = (struct intake *)sink;
-    const struct ds_window *w = m->window;
+    struct ds_window as_received = *m->window, *const w = &as_received;
+    check(ds_sketches_pack(&w->sketches, &w->sketches.packed, &w->sketches.packed_bytes) < 0,
+          "pack", "out of memory"); /* the sensor's work */
     const struct ds_store_put put = {.sensor = m->sensor,
                                      .boot = m->boot,
                                      .sequence = m->sequence,
@@ -107,6 +110,7 @@ static int send_message(struct ds_gen_sink *sink, const struct ds_gen_message *m
     in->packets += w->books[DS_BOOK_COUNTED];
     in->sources += w->sources;
     upkeep(in, put.received_s);
+    free(w->sketches.packed);
     return 0;
 }
 
