@@ -18,4 +18,10 @@ bool ds_header_has_tag(const char *text, const char *tag);
 /* Authorization: is it "Bearer " and this token? Takes the same time wherever they differ. */
 bool ds_header_is_bearer(const char *text, const char *token);
 
+/* Sec-WebSocket-Protocol: is DS_TOKEN_SUBPROTOCOL with this token among them, its bytes as
+ * hexadecimal digits (a subprotocol cannot have all characters of a token)? Takes the same time
+ * wherever they differ. */
+#define DS_TOKEN_SUBPROTOCOL "darkscope-token."
+bool ds_header_offers_token(const char *text, const char *token);
+
 #endif

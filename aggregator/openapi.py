@@ -155,17 +155,17 @@ for kind, (what, names) in kinds.items():
         "responses": {"200": {"description": "the answer", "headers": headers,
                               "content": {"application/json": {"schema": ref(kind)}, "text/csv": {"schema": text}}},
                       "304": {"description": "the answer is still that of If-None-Match"},
-                      **problems("400", "401", "404", "405", "413", "414", "421", "500", "503")}}}
+                      **problems("400", "401", "403", "404", "405", "413", "414", "421", "500", "503")}}}
 def simple(op, what, types, extra=()):
     return {"get": {"operationId": op, "summary": what, "responses": {
         "200": {"description": what, "content": types}, **({"304": {"description": "still the same"}} if "304" in extra else {}),
-        **problems("401", "405", "413", "414", "421"), **{k: v for k, v in dict(extra if isinstance(extra, dict) else {}).items()}}}}
+        **problems("401", "403", "405", "413", "414", "421"), **{k: v for k, v in dict(extra if isinstance(extra, dict) else {}).items()}}}}
 paths["/api/v1/openapi.json"] = simple("openapi", "this document", {"application/json": {"schema": {"type": "object", "required": ["openapi", "paths"]}}}, ("304",))
 paths["/healthz"] = simple("health", "is it well?", {"application/json": {"schema": ref("Health")}},
     {"503": {"description": "the last attempt to store a window failed", "content": {"application/json": {"schema": ref("Health")}}}})
 paths["/metrics"] = simple("metrics", "the aggregator's state for Prometheus", {"text/plain": {"schema": text}})
 paths["/"] = simple("page", "a page that lists what there is", {"text/html": {"schema": text}}, ("304",))
-titles = {"400": "the question is wrong; detail says what is allowed", "401": "a token is wanted", "404": "what is asked for is not there",
+titles = {"400": "the question is wrong; detail says what is allowed", "401": "a token is wanted", "403": "a page of another site asks", "404": "what is asked for is not there",
           "405": "only GET and HEAD", "413": "a request has no body", "414": "the address is too long",
           "421": "ask by a loopback name, or with a token", "500": "an error of the aggregator", "503": "the store cannot be read, or not now"}
 doc = {"openapi": "3.1.0",

@@ -17,9 +17,12 @@
 
 #define HOST_MAX          127
 #define AUTHORIZATION_MAX 511
+#define FETCH_MAX         15 /* bytes of Sec-Fetch-Site and -Mode; longer ones are none that count */
+#define SUBPROTOCOLS_MAX  1023
 #define ENCODINGS_MAX     255 /* bytes of Accept-Encoding; a longer one counts as absent */
 #define API               "/api/v1/"
 #define LIVE_PATH         "/live"
+#define WEBSOCKET_VERSION "13"
 #define JSON              "application/json"
 #define PROBLEM           "application/problem+json"
 
@@ -140,6 +143,14 @@ static bool is_host_local(struct lws *wsi)
 /* Is the page that asks, if it is one, of this server? */
 static bool is_origin_own(struct lws *wsi)
 {
+    /* As browsers say it of requests without an origin. To follow a link is no harm. */
+    static const char site_header[] = "sec-fetch-site:", mode_header[] = "sec-fetch-mode:";
+    char site[FETCH_MAX + 1] = "", mode[FETCH_MAX + 1] = "";
+    lws_hdr_custom_copy(wsi, site, sizeof site, site_header, sizeof site_header - 1);
+    lws_hdr_custom_copy(wsi, mode, sizeof mode, mode_header, sizeof mode_header - 1);
+    if ((strcmp(site, "cross-site") == 0 || strcmp(site, "same-site") == 0) &&
+        strcmp(mode, "navigate") != 0)
+        return false;
     char origin[HOST_MAX + sizeof "https://"], host[HOST_MAX + 1];
     if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) == 0)
         return true;
@@ -150,12 +161,32 @@ static bool is_origin_own(struct lws *wsi)
     return of && strcasecmp(of + 3, host) == 0;
 }
 
-bool ds_request_may_listen(struct lws *wsi, const struct ds_serve_settings *settings)
+/* The same as subprotocol: what a browser can say with a WebSocket. */
+static bool is_offered(struct lws *wsi, const char *token)
 {
-    char path[sizeof LIVE_PATH];
-    return lws_hdr_copy(wsi, path, sizeof path, WSI_TOKEN_GET_URI) > 0 &&
-           strcmp(path, LIVE_PATH) == 0 && is_allowed(wsi, settings->token) &&
-           (settings->token[0] || is_host_local(wsi)) && is_origin_own(wsi);
+    char offered[SUBPROTOCOLS_MAX + 1];
+    if (lws_hdr_copy(wsi, offered, sizeof offered, WSI_TOKEN_PROTOCOL) <= 0)
+        return false;
+    bool is_right = ds_header_offers_token(offered, token);
+    explicit_bzero(offered, sizeof offered);
+    return is_right;
+}
+
+int ds_request_may_listen(struct lws *wsi, const struct ds_serve_settings *settings)
+{
+    char path[sizeof LIVE_PATH], version[sizeof WEBSOCKET_VERSION];
+    const char *token = settings->token;
+    if (lws_hdr_copy(wsi, path, sizeof path, WSI_TOKEN_GET_URI) <= 0 ||
+        strcmp(path, LIVE_PATH) != 0)
+        return 404;
+    if (token[0] && !is_allowed(wsi, token) && !is_offered(wsi, token))
+        return 401;
+    if (!token[0] && !is_host_local(wsi))
+        return 421;
+    if (lws_hdr_copy(wsi, version, sizeof version, WSI_TOKEN_VERSION) <= 0 ||
+        strcmp(version, WEBSOCKET_VERSION) != 0)
+        return 400;
+    return is_origin_own(wsi) ? 0 : 403;
 }
 
 static bool has_body(struct lws *wsi)
@@ -290,15 +321,20 @@ int ds_request_begin(struct ds_request *q, struct lws *wsi,
     r->wsi = wsi;
     r->stats = stats;
     int token = find_uri(wsi, &r->is_head);
+    bool has_path = token >= 0 && copy_path(wsi, token, path);
+    /* Where a browser asks for the token is no secret. */
+    bool is_open = has_path && ds_assets_find(settings->assets, path);
     r->is_last = token < 0 || has_body(wsi);
     read_headers(q);
-    if (!is_allowed(wsi, settings->token))
+    if (!is_open && !is_allowed(wsi, settings->token))
         reply_problem(q, 401, DS_PERMISSION,
                       "show the aggregator's token: Authorization: Bearer TOKEN (darkscope "
                       "--token-file)");
     else if (!settings->token[0] && !is_host_local(wsi))
         reply_problem(q, 421, DS_USAGE,
                       "ask by the name localhost or a loopback address (Host header)");
+    else if (!is_origin_own(wsi))
+        reply_problem(q, 403, DS_PERMISSION, "pages of other sites may not ask here");
     else if (token < 0)
         reply_problem(q, 405, DS_USAGE, "only GET and HEAD are answered");
     else if (r->is_last)
@@ -307,7 +343,7 @@ int ds_request_begin(struct ds_request *q, struct lws *wsi,
                  lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS) >
              DS_HTTP_URI_MAX)
         reply_problem(q, 414, DS_USAGE, "the address is too long");
-    else if (copy_path(wsi, token, path))
+    else if (has_path)
         route(q, path, settings);
     else
         reply_problem(q, 400, DS_USAGE, "the address cannot be read");

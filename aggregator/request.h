@@ -31,8 +31,9 @@ int ds_request_write(struct ds_request *q);
 void ds_request_look(struct ds_request *q);
 
 /* May a WebSocket be opened by this request? Where it asks for /live, from a page of this server or
- * from no page, and as any other request may ask. */
-bool ds_request_may_listen(struct lws *wsi, const struct ds_serve_settings *settings);
+ * from no page, and shows the token where one is wanted, as a header or (a browser cannot) as a
+ * second subprotocol. 0, or the status that refuses it. */
+int ds_request_may_listen(struct lws *wsi, const struct ds_serve_settings *settings);
 
 /* The connection goes, or the reply is complete. */
 void ds_request_end(struct ds_request *q);

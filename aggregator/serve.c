@@ -26,7 +26,7 @@
 #define FDS_OTHER         16
 #define HTTP_PROTOCOL     "http"
 #define WAKE_PROTOCOL     "wake"
-#define LISTENER_SAYS_MAX 256 /* bytes at once */
+#define LISTENER_SAYS_MAX 256 /* bytes at once; then it is closed */
 /* A listener that is silent for so long is asked whether it is there, and then dropped. */
 #define LISTENER_PING_S   20
 #define LISTENER_GONE_S   40
@@ -46,6 +46,27 @@ struct ds_serve {
 static struct ds_serve *serve_of(struct lws *wsi)
 {
     return lws_context_user(lws_get_context(wsi));
+}
+
+/* What is answered where it may not be opened; 0: it may. */
+static int refusal(struct ds_serve *s, struct lws *wsi)
+{
+    if (!s->settings.live)
+        return 404;
+    int status = ds_request_may_listen(wsi, &s->settings);
+    return status ? status : s->listeners.count >= DS_LISTENERS_MAX ? 503 : 0;
+}
+
+/* Negative: hang up; positive: it was answered; 0: go on. A refusal comes before there is a
+ * WebSocket: libwebsockets 4.1 turns for ever around one that is answered and closed later. */
+static int confirm_upgrade(struct ds_serve *s, struct lws *wsi, const char *to)
+{
+    if (strcmp(to, "websocket") != 0)
+        return -1; /* h2c */
+    int status = refusal(s, wsi);
+    if (status == 0)
+        return 0;
+    return lws_return_http_status(wsi, (unsigned)status, NULL) < 0 ? -1 : 1;
 }
 
 static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
@@ -72,7 +93,7 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
             ds_request_look(request);
         return 0;
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-        return strcmp(in, "websocket") != 0; /* not to h2c */
+        return confirm_upgrade(s, wsi, in);
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
         return 1; /* a WebSocket must name the live feed's subprotocol */
     default:
@@ -80,18 +101,24 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
     }
 }
 
-/* What listeners say is thrown away. */
+/* Who says anything but that it is there is no listener: that bounds what one can cost. */
+static int hang_up(struct lws *wsi)
+{
+    lws_close_reason(wsi, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE, NULL, 0);
+    return -1;
+}
+
 static int on_live(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                    size_t bytes)
 {
     struct ds_serve *s = serve_of(wsi);
     switch (reason) {
-    case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
-        return !s->settings.live || !ds_request_may_listen(wsi, &s->settings);
     case LWS_CALLBACK_ESTABLISHED:
         return ds_listener_open(&s->listeners, user, wsi, s->settings.live);
     case LWS_CALLBACK_SERVER_WRITEABLE:
         return ds_listener_write(user);
+    case LWS_CALLBACK_RECEIVE:
+        return hang_up(wsi);
     case LWS_CALLBACK_CLOSED:
         ds_listener_close(&s->listeners, user);
         return 0;
@@ -131,8 +158,10 @@ static const struct lws_protocol_vhost_options no_referrer = {NULL, NULL,
                                                               "referrer-policy:", "no-referrer"};
 static const struct lws_protocol_vhost_options no_sniff = {&no_referrer, NULL,
                                                            "x-content-type-options:", "nosniff"};
+static const struct lws_protocol_vhost_options no_sharing = {
+    &no_sniff, NULL, "cross-origin-resource-policy:", "same-origin"};
 static const struct lws_protocol_vhost_options security_headers = {
-    &no_sniff, NULL, "content-security-policy:",
+    &no_sharing, NULL, "content-security-policy:",
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"};
 

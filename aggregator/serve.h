@@ -3,7 +3,8 @@
  * The web side and the event loop of the network thread, which libwebsockets runs: HTTP/1.1, GET
  * and HEAD only, no request bodies, bounded in connections, sizes and time. Beyond loopback it
  * binds only with TLS and a token. Without a token it refuses requests whose Host is not this
- * machine: a web page elsewhere must not read it by DNS rebinding. All functions on the network
+ * machine: a web page elsewhere must not read it by DNS rebinding. What a page of another site asks
+ * for is refused. All functions on the network
  * thread.
  */
 #ifndef DARKSCOPE_SERVE_H
@@ -21,7 +22,7 @@
 #define DS_HTTP_IDLE_S          30 /* a connection without a request is closed then */
 #define DS_HTTP_ANSWER_S        60 /* for a question to be answered, and a client to read it */
 
-#define DS_HTTP_STATUSES 11
+#define DS_HTTP_STATUSES 12
 
 struct ds_serve;
 
@@ -37,7 +38,7 @@ int ds_http_status(size_t i);
 struct ds_serve_settings {
     const char *address;           /* one that ds_endpoint_parse_http accepts */
     const char *certificate, *key; /* PEM files of TLS; NULL: in the clear */
-    const char *token;             /* that every request must show; empty: none */
+    const char *token;             /* that all but the page must show; empty: none */
     struct ds_answerer *answerer;
     /* The body of /healthz, a new reference; *is_well decides between 200 and 503. */
     json_t *(*health)(void *arg, bool *is_well);

@@ -5,7 +5,7 @@
 usage: live.py GENERATOR SENSOR AGGREGATOR DARKSCOPE COUNTRIES LIVE_FEED_MD
 """
 import contextlib
-import json
+import functools
 import os
 import re
 import signal
@@ -13,6 +13,7 @@ import socket
 import struct
 import sys
 
+import view
 from harness import Program, check, check_equal, folder, main, run, wait_for
 from websocket import Listener, unpack
 
@@ -31,26 +32,7 @@ def capture(where, rate=200):
     return path
 
 
-@contextlib.contextmanager
-def aggregator(where, *lines, options=()):
-    """With a live view: the program, where samples go, the port of its page."""
-    config = os.path.join(where, "aggregator.yaml")
-    with open(config, "w", encoding="utf-8") as file:
-        file.write("live:\n  listen: tcp://127.0.0.1:0\n"
-                   f"  publish: ipc://{where}/publish\n  attribution: by nobody\n"
-                   "  place: {name: Tokyo, latitude: 35.7, longitude: 139.7}\n")
-        file.writelines(line + "\n" for line in lines)
-
-    def ready():
-        check(program.runs(), f"the aggregator ended: {program.err()}")
-        return re.search(r"listening (tcp://\S+), http://127\.0\.0\.1:(\d+)\n"
-                         r"(?:.*\n)*?.*live samples (tcp://\S+)\n", program.err())
-    with Program(AGGREGATOR, "-c", config, "--listen", "tcp://127.0.0.1:0", "--http",
-                 "127.0.0.1:0", "--store", os.path.join(where, "store"), *options, where=where,
-                 name="aggregator") as program:
-        found = wait_for(ready, "the aggregator listens")
-        yield program, found[3], int(found[2])
-        program.stop(number=signal.SIGTERM)
+aggregator = functools.partial(view.aggregator, AGGREGATOR)
 
 
 def sensor(where, endpoint, *options, name="sensor"):

@@ -75,7 +75,7 @@ class Secured(unittest.TestCase):
                               env={**os.environ, **(env or {})})
 
     def test_without_the_token_nothing_is_told(self):
-        for path in "/", "/healthz", "/metrics", "/api/v1/sensors", "/api/v1/openapi.json", "/x":
+        for path in "/healthz", "/metrics", "/api/v1/sensors", "/api/v1/openapi.json", "/live", "/x":
             for given in ({}, {"Authorization": "Bearer " + TOKEN[:-1]},
                           {"Authorization": "Bearer " + TOKEN + "x"},
                           {"Authorization": "Bearer"}, {"Authorization": TOKEN},
@@ -86,6 +86,12 @@ class Secured(unittest.TestCase):
                 self.assertEqual(reply.getheader("www-authenticate"), 'Bearer realm="darkscope"')
                 self.assertEqual(reply.getheader("content-type"), "application/problem+json")
                 self.assertNotIn(TOKEN.encode(), content)
+
+    def test_a_browser_is_shown_where_to_give_the_token(self):
+        reply, content = self.get("/")
+        self.assertEqual((reply.status, reply.getheader("content-type")),
+                         (200, "text/html; charset=utf-8"))
+        self.assertNotIn(TOKEN.encode(), content)
 
     def test_with_the_token_all_is_as_ever(self):
         for path in "/", "/healthz", "/metrics", "/api/v1/sensors":

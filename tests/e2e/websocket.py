@@ -8,7 +8,7 @@ import time
 
 SUBPROTOCOL = "darkscope-live.1"
 PATIENCE_S = 60
-BINARY, CLOSE, PING, PONG = 2, 8, 9, 10
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 
 class Listener:
@@ -60,6 +60,19 @@ class Listener:
                 return None
             if head[0] & 15 == PING:
                 self.socket.sendall(bytes([0x80 | PONG, 0x80 | len(body)]) + b"\0\0\0\0" + body)
+
+    def say(self, opcode, body=b"", *, ends=True, masks=True, reserved=0, size=None):
+        """One frame, as wrong as wanted: size may differ from what comes."""
+        size = len(body) if size is None else size
+        head = bytes([ends << 7 | reserved << 4 | opcode])
+        mask = masks << 7
+        if size < 126:
+            head += bytes([mask | size])
+        elif size < 1 << 16:
+            head += struct.pack(">BH", mask | 126, size)
+        else:
+            head += struct.pack(">BQ", mask | 127, size)
+        self.socket.sendall(head + (b"\0\0\0\0" if masks else b"") + body)
 
     def messages(self):
         """Those of all frames, one by one."""
