@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "header.h"
 
-#include "darkscope/token.h"
-
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -62,11 +60,12 @@ bool ds_header_has_tag(const char *text, const char *tag)
     }
 }
 
-static bool is_same(const char *given, size_t given_bytes, const char *wanted, size_t wanted_bytes)
+bool ds_header_is_token(const char *text, size_t bytes, const char *token)
 {
-    unsigned differences = given_bytes != wanted_bytes;
-    for (size_t i = 0; i < wanted_bytes; i++)
-        differences |= (unsigned char)wanted[i] ^ (unsigned char)(i < given_bytes ? given[i] : 0);
+    size_t wanted = strlen(token);
+    unsigned differences = bytes != wanted;
+    for (size_t i = 0; i < wanted; i++)
+        differences |= (unsigned char)token[i] ^ (unsigned char)(i < bytes ? text[i] : 0);
     return differences == 0;
 }
 
@@ -77,25 +76,5 @@ bool ds_header_is_bearer(const char *text, const char *token)
         return false;
     text += sizeof scheme - 1;
     text += strspn(text, " ");
-    return is_same(text, strlen(text), token, strlen(token));
-}
-
-bool ds_header_offers_token(const char *text, const char *token)
-{
-    static const char digits[] = "0123456789abcdef";
-    char wanted[sizeof DS_TOKEN_SUBPROTOCOL + 2 * DS_TOKEN_MAX] = DS_TOKEN_SUBPROTOCOL;
-    size_t used = sizeof DS_TOKEN_SUBPROTOCOL - 1;
-    bool is_there = false;
-    for (const char *c = token; *c && used + 2 < sizeof wanted; c++) {
-        wanted[used++] = digits[(unsigned char)*c >> 4];
-        wanted[used++] = digits[(unsigned char)*c & 15];
-    }
-    while (*text) {
-        text += strspn(text, BLANKS ",");
-        size_t bytes = strcspn(text, BLANKS ",");
-        is_there = is_same(text, bytes, wanted, used) || is_there;
-        text += bytes;
-    }
-    explicit_bzero(wanted, sizeof wanted);
-    return is_there;
+    return ds_header_is_token(text, strlen(text), token);
 }

@@ -7,6 +7,7 @@
 #define DARKSCOPE_HEADER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Accept-Encoding: may the reply be gzip? */
 bool ds_header_takes_gzip(const char *text);
@@ -18,10 +19,7 @@ bool ds_header_has_tag(const char *text, const char *tag);
 /* Authorization: is it "Bearer " and this token? Takes the same time wherever they differ. */
 bool ds_header_is_bearer(const char *text, const char *token);
 
-/* Sec-WebSocket-Protocol: is DS_TOKEN_SUBPROTOCOL with this token among them, its bytes as
- * hexadecimal digits (a subprotocol cannot have all characters of a token)? Takes the same time
- * wherever they differ. */
-#define DS_TOKEN_SUBPROTOCOL "darkscope-token."
-bool ds_header_offers_token(const char *text, const char *token);
+/* Are these bytes the token? Likewise. */
+bool ds_header_is_token(const char *text, size_t bytes, const char *token);
 
 #endif

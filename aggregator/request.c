@@ -18,7 +18,6 @@
 #define HOST_MAX          127
 #define AUTHORIZATION_MAX 511
 #define FETCH_MAX         15 /* bytes of Sec-Fetch-Site and -Mode; longer ones are none that count */
-#define SUBPROTOCOLS_MAX  1023
 #define ENCODINGS_MAX     255 /* bytes of Accept-Encoding; a longer one counts as absent */
 #define API               "/api/v1/"
 #define LIVE_PATH         "/live"
@@ -161,32 +160,28 @@ static bool is_origin_own(struct lws *wsi)
     return of && strcasecmp(of + 3, host) == 0;
 }
 
-/* The same as subprotocol: what a browser can say with a WebSocket. */
-static bool is_offered(struct lws *wsi, const char *token)
-{
-    char offered[SUBPROTOCOLS_MAX + 1];
-    if (lws_hdr_copy(wsi, offered, sizeof offered, WSI_TOKEN_PROTOCOL) <= 0)
-        return false;
-    bool is_right = ds_header_offers_token(offered, token);
-    explicit_bzero(offered, sizeof offered);
-    return is_right;
-}
-
 int ds_request_may_listen(struct lws *wsi, const struct ds_serve_settings *settings)
 {
     char path[sizeof LIVE_PATH], version[sizeof WEBSOCKET_VERSION];
-    const char *token = settings->token;
     if (lws_hdr_copy(wsi, path, sizeof path, WSI_TOKEN_GET_URI) <= 0 ||
         strcmp(path, LIVE_PATH) != 0)
         return 404;
-    if (token[0] && !is_allowed(wsi, token) && !is_offered(wsi, token))
-        return 401;
-    if (!token[0] && !is_host_local(wsi))
+    if (!settings->token[0] && !is_host_local(wsi))
         return 421;
     if (lws_hdr_copy(wsi, version, sizeof version, WSI_TOKEN_VERSION) <= 0 ||
         strcmp(version, WEBSOCKET_VERSION) != 0)
         return 400;
     return is_origin_own(wsi) ? 0 : 403;
+}
+
+bool ds_request_shows_token(struct lws *wsi, const struct ds_serve_settings *settings)
+{
+    return is_allowed(wsi, settings->token);
+}
+
+bool ds_request_is_token(const struct ds_serve_settings *settings, const char *said, size_t bytes)
+{
+    return ds_header_is_token(said, bytes, settings->token);
 }
 
 static bool has_body(struct lws *wsi)

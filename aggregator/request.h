@@ -31,9 +31,15 @@ int ds_request_write(struct ds_request *q);
 void ds_request_look(struct ds_request *q);
 
 /* May a WebSocket be opened by this request? Where it asks for /live, from a page of this server or
- * from no page, and shows the token where one is wanted, as a header or (a browser cannot) as a
- * second subprotocol. 0, or the status that refuses it. */
+ * from no page. 0, or the status that refuses it. */
 int ds_request_may_listen(struct lws *wsi, const struct ds_serve_settings *settings);
+
+/* Does it show the token, where one is wanted? A browser cannot: it says it when it is connected.
+ */
+bool ds_request_shows_token(struct lws *wsi, const struct ds_serve_settings *settings);
+
+/* What it says then: is it the token? */
+bool ds_request_is_token(const struct ds_serve_settings *settings, const char *said, size_t bytes);
 
 /* The connection goes, or the reply is complete. */
 void ds_request_end(struct ds_request *q);

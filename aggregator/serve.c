@@ -26,7 +26,7 @@
 #define FDS_OTHER         16
 #define HTTP_PROTOCOL     "http"
 #define WAKE_PROTOCOL     "wake"
-#define LISTENER_SAYS_MAX 256 /* bytes at once; then it is closed */
+#define LISTENER_SAYS_MAX 256 /* bytes: a token, and no more */
 /* A listener that is silent for so long is asked whether it is there, and then dropped. */
 #define LISTENER_PING_S   20
 #define LISTENER_GONE_S   40
@@ -101,10 +101,26 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
     }
 }
 
-/* Who says anything but that it is there is no listener: that bounds what one can cost. */
-static int hang_up(struct lws *wsi)
+/* Without a token it has this long to say it. */
+static int greet(struct ds_serve *s, struct ds_listener *one, struct lws *wsi)
 {
-    lws_close_reason(wsi, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE, NULL, 0);
+    if (ds_request_shows_token(wsi, &s->settings))
+        return ds_listener_open(&s->listeners, one, wsi, s->settings.live);
+    lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, DS_HTTP_HEADER_S);
+    return 0;
+}
+
+/* The token, in one message. Who says anything else, or more, is no listener: that bounds what one
+ * can cost. */
+static int hear(struct ds_serve *s, struct ds_listener *one, struct lws *wsi, const char *said,
+                size_t bytes)
+{
+    if (!one->wsi && lws_is_first_fragment(wsi) && lws_is_final_fragment(wsi) &&
+        ds_request_is_token(&s->settings, said, bytes)) {
+        lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
+        return ds_listener_open(&s->listeners, one, wsi, s->settings.live);
+    }
+    lws_close_reason(wsi, LWS_CLOSE_STATUS_POLICY_VIOLATION, NULL, 0);
     return -1;
 }
 
@@ -114,11 +130,11 @@ static int on_live(struct lws *wsi, enum lws_callback_reasons reason, void *user
     struct ds_serve *s = serve_of(wsi);
     switch (reason) {
     case LWS_CALLBACK_ESTABLISHED:
-        return ds_listener_open(&s->listeners, user, wsi, s->settings.live);
+        return greet(s, user, wsi);
     case LWS_CALLBACK_SERVER_WRITEABLE:
         return ds_listener_write(user);
     case LWS_CALLBACK_RECEIVE:
-        return hang_up(wsi);
+        return hear(s, user, wsi, in, bytes);
     case LWS_CALLBACK_CLOSED:
         ds_listener_close(&s->listeners, user);
         return 0;

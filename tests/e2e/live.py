@@ -4,6 +4,7 @@
 
 usage: live.py GENERATOR SENSOR AGGREGATOR DARKSCOPE COUNTRIES LIVE_FEED_MD
 """
+import collections
 import contextlib
 import functools
 import os
@@ -21,6 +22,8 @@ GEN, SENSOR, AGGREGATOR, DARKSCOPE, COUNTRIES, DOCUMENT = sys.argv[1:7]
 MONITORED, MONITORED6, NETWORK = "203.0.112.0/22", "2001:db8:77::/48", 0xCB007000
 SECONDS = 120
 SPEED = 40
+# Slow enough that every packet is a sample.
+KEYED_PACKETS, KEYED_SPEED, ADDRESSES = 4000, 4, 1024
 PLACE = {"name": "Tokyo", "latitude": 35.7, "longitude": 139.7}
 
 
@@ -119,6 +122,72 @@ def test_what_is_secret():
         for frame in frames:
             for form in forms:
                 check(form not in frame, f"a frame has {form}")
+
+
+def packets_by_sensor(listener, sensors):
+    """What tells packets apart whatever the keys, with (position, source_id) of each such packet in
+    order, by sensor. Until each has sent most of its capture: it does not wait for listeners."""
+    seen, counted = {name: {} for name in sensors}, {name: 0 for name in sensors}
+    columns = "source", "source_port", "destination_port", "proto", "type"
+    for message in listener.messages():
+        if message["kind"] == "samples":
+            for i, key in enumerate(zip(*(message[column] for column in columns))):
+                seen[message["sensor"]].setdefault(key, []).append(
+                    (message["position"][i], message["source_id"][i]))
+        elif message["kind"] == "pulse":
+            counted[message["sensor"]] += message["packets"]
+        if all(counted[name] >= 0.9 * KEYED_PACKETS for name in sensors):
+            break
+    return seen
+
+
+def correlation(pairs):
+    n = len(pairs)
+    mean_a, mean_b = (sum(pair[i] for pair in pairs) / n for i in (0, 1))
+    both = sum((a - mean_a) * (b - mean_b) for a, b in pairs)
+    squares = [sum((pair[i] - mean) ** 2 for pair in pairs) for i, mean in ((0, mean_a), (1, mean_b))]
+    return both / (squares[0] * squares[1]) ** 0.5
+
+
+def most_common(values):
+    return collections.Counter(values).most_common(1)[0][1]
+
+
+def test_two_keys():
+    """The same packets under two keys: neither destinations nor sources of one feed can be laid upon
+    those of the other. Under one key, destinations can: that shows that the test would see it."""
+    with folder() as where, aggregator(where) as (_, endpoint, port), Listener(port) as listener, \
+            contextlib.ExitStack() as stack:
+        path = os.path.join(where, "keyed.pcap")
+        run(GEN, "-o", path, "--mix", "bot=1", "--prefix", MONITORED, "--rate", KEYED_PACKETS // 40,
+            "--duration", "60s", "--country-db", COUNTRIES, "--seed", 6)
+        for key in "one", "two":
+            run(DARKSCOPE, "keygen", "--deployment", os.path.join(where, key))
+        sensors = {"first": "one", "again": "one", "other": "two"}
+        for name, key in sensors.items():
+            stack.enter_context(sensor(where, endpoint, "-r", path, "--speed", KEYED_SPEED, "--name", name,
+                                       "--deployment-key", os.path.join(where, key + ".deployment"),
+                                       name=name))
+        got = packets_by_sensor(listener, sensors)
+
+    def meet(name):
+        """(packet of the first feed, the same of this one), of those that both show, once."""
+        return [(found[0], got[name][key][0]) for key, found in got["first"].items()
+                if len(found) == 1 and len(got[name].get(key, ())) == 1]
+    check(all(a[0] == b[0] for a, b in meet("again")) and len(meet("again")) > ADDRESSES / 4,
+          "under one key destinations differ")
+    pairs = sorted({(a[0], b[0]) for a, b in meet("other")})
+    check(len(pairs) > ADDRESSES / 4, f"only {len(pairs)} destinations are in both")
+    check(abs(correlation(pairs)) < 5 / len(pairs) ** 0.5, f"correlated: {correlation(pairs)}")
+    steps = [abs(b[1] - a[1]) for a, b in zip(pairs, pairs[1:])]
+    check(sum(step < 1024 for step in steps) < len(steps) / 10, "neighbours stay neighbours")
+    for what, values in (("shifted", ((a - b) % 65536 for a, b in pairs)),
+                         ("mirrored", ((a + b) % 65536 for a, b in pairs)),
+                         ("exclusive or", (a ^ b for a, b in pairs))):
+        check(most_common(values) < len(pairs) / 20, f"positions are {what}")
+    for name in "again", "other":
+        same = sum(a[1] == b[1] for a, b in meet(name))
+        check(same <= 1, f"{same} sources have the same name in two runs")
 
 
 def test_who_may_listen():
@@ -252,6 +321,7 @@ def test_bad_settings():
 sys.exit(main([
     ("pulses and samples add up to the window", test_what_is_shown),
     ("no monitored address is in a frame", test_what_is_secret),
+    ("feeds under two keys cannot be laid upon each other", test_two_keys),
     ("only pages of this server may listen", test_who_may_listen),
     ("an aggregator without a live view lets nobody in", test_nobody_to_listen_to),
     ("a slow listener is told what it missed, and is alone with it", test_slow_listener),
