@@ -46,8 +46,8 @@ filt = obj({"class": cls, **port, "country": text, "type": enum(*TYPES), "signat
 nxt = d(maybe_text, "link to the next page; null at the end")
 key = {"class": cls, **port, "country": text, "type": text, "device": text, "id": text}
 toprow = obj({"rank": count, **key, **figures, "share": share, "sources_share": share,
-              "before_rank": maybe, "before_share": {"type": ["number", "null"]}, **before},
-             list(key) + FIG + ["sources_share", "before_rank", "before_share", "before_packets", "change"])
+              "before_rank": maybe, "before_sources": maybe, "before_share": {"type": ["number", "null"]}, **before},
+             list(key) + FIG + ["sources_share", "before_rank", "before_share", "before_packets", "before_sources", "change"])
 BOOKS = "received counted outside malformed late fragment truncated dropped_kernel dropped_interface dropped_ring".split()
 counts = {"type": "object", "additionalProperties": count}
 S = {
@@ -69,7 +69,7 @@ S = {
                "sensors": count, "compare": ref("Period"), "points": arr(ref("Point")),
                "total": ref("Total"), "totals": d(arr(ref("Total")), "of several ports")},
               ["compare", "total", "totals"]),
- "top": obj({**head, "filter": ref("Filter"), "by": by, "sensors": count, "compare": ref("Period"),
+ "top": obj({**head, "filter": ref("Filter"), "by": by, "order": enum("packets", "sources"), "sensors": count, "compare": ref("Period"),
              "rows": arr(ref("TopRow")),
              "other": {"oneOf": [{"type": "null"}, obj({**figures, "share": share}, FIG)]},
              "total": ref("Total"), "next": nxt}, ["compare"]),
@@ -119,6 +119,7 @@ P = {
  "signature": ("a signature's id; stands alone", {"type": "string", "maxLength": 47}, "mirai"),
  "survey": ("with, without or only the packets of survey scanners", enum("all", "no", "only"), "no"),
  "by": ("what has a row", by, "ports"),
+ "order": ("which rows come first: those with most packets or with most unique sources", enum("packets", "sources"), "sources"),
  "from": ("first start of a window, included; without Z or +HH:MM in the zone of tz", text, "2026-01-01T00:00:00Z"),
  "to": ("last start of a window, excluded", text, "2027-01-01"),
  "tz": ("time zone", {"type": "string", "maxLength": 47, "default": "UTC"}, "Asia/Tokyo"),
@@ -132,7 +133,7 @@ P = {
 }
 kinds = {
  "query": ("a series over time", "port proto country class type signature survey step compare from to tz sensor format"),
- "top": ("the rows with most packets", "by port proto country class survey compare limit cursor from to tz sensor format"),
+ "top": ("the rows with most packets, or sources", "by order port proto country class survey compare limit cursor from to tz sensor format"),
  "summary": ("all figures of a period", "limit from to tz sensor format"),
  "sensors": ("who sent windows", "format"),
  "windows": ("the stored windows", "limit cursor from to tz sensor format"),

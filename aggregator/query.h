@@ -7,7 +7,7 @@
  *
  *   kind (path of the API)   names, beside format, from, to, tz and sensor
  *   query                    port proto country class type signature survey  step compare
- *   top                      by limit cursor  port proto country class survey  compare
+ *   top                      by order limit cursor  port proto country class survey  compare
  *   summary                  limit
  *   sensors                  (format only)
  *   windows                  limit cursor
@@ -95,6 +95,7 @@ struct ds_query {
     struct ds_query_port ports[DS_QUERY_PORTS_MAX];
     size_t port_count;
     enum ds_by by;
+    enum ds_order order;
     struct ds_query_time from, to, at;
     enum ds_query_step step_kind;
     struct ds_stride step;

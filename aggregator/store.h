@@ -121,12 +121,18 @@ enum ds_by {
     DS_BY_COUNT
 };
 
+/* What the rows are sorted by, the most first. Unique sources, where they are known; else their
+ * peak, which is a lower bound. They are estimated of the 256 rows with the largest peaks: others
+ * stand behind these. */
+enum ds_order { DS_ORDER_PACKETS, DS_ORDER_SOURCES, DS_ORDER_COUNT };
+
 struct ds_top {
     struct ds_range range;
     /* Borrowed; types, protocols and signatures take none, devices only a country. */
     const struct ds_filter *filter;
     enum ds_by by;
     uint64_t limit; /* rows */
+    enum ds_order order;
 };
 
 struct ds_top_row {
@@ -250,9 +256,10 @@ struct ds_store_ops {
                   const struct ds_filter *filter, ds_point_fn *each, void *arg,
                   struct ds_error *err);
 
-    /* Walks the rows with most packets (ties by key), then sets *total to the figures of all rows,
-     * so that what is not shown is total minus shown. Only packets, bytes and survey of total are
-     * set; for signatures, which overlap, it is that of all counted packets. */
+    /* Walks the rows with most packets or sources (ties by packets, then key), then sets *total to
+     * the figures of all rows, so that what is not shown is total minus shown. Only packets, bytes
+     * and survey of total are set; for signatures, which overlap, it is that of all counted
+     * packets. */
     int (*top)(struct ds_store *store, const struct ds_top *top, ds_top_fn *each, void *arg,
                struct ds_figures *total, struct ds_error *err);
 

@@ -21,16 +21,19 @@ struct entry {
     size_t row;    /* of the table now */
     uint64_t rank; /* 0: it had no packet */
     uint64_t packets;
+    uint64_t sources; /* where they are known */
+    bool has_sources;
 };
 
 struct earlier {
     enum ds_by by;
+    enum ds_order order;
     size_t room, count;
     uint64_t rank;
     struct entry entries[];
 };
 
-struct earlier *ds_earlier_create(uint64_t limit, enum ds_by by)
+struct earlier *ds_earlier_create(uint64_t limit, enum ds_by by, enum ds_order order)
 {
     size_t room = by == DS_BY_DEVICE && limit < DS_DEVICE_COUNT ? DS_DEVICE_COUNT : (size_t)limit;
     struct earlier *e = calloc(1, sizeof *e + room * sizeof e->entries[0]);
@@ -38,6 +41,7 @@ struct earlier *ds_earlier_create(uint64_t limit, enum ds_by by)
         return NULL;
     e->room = room;
     e->by = by;
+    e->order = order;
     return e;
 }
 
@@ -85,6 +89,8 @@ static int each_row(void *arg, const struct ds_top_row *row)
     if (found) {
         found->rank = e->rank;
         found->packets = row->figures.packets;
+        found->sources = row->figures.sources;
+        found->has_sources = row->figures.sources_exact || row->figures.sources_estimated;
     }
     return 0;
 }
@@ -99,6 +105,9 @@ static void write_row(struct answer *a, json_t *row, const struct entry *entry,
                   is_watched ? ds_answer_count(entry->packets) : json_null());
     ds_answer_set(a, row, "before_share",
                   is_watched ? ds_share(entry->packets, total->packets) : json_null());
+    if (json_object_get(row, "sources"))
+        ds_answer_set(a, row, "before_sources",
+                      entry->has_sources ? ds_answer_count(entry->sources) : json_null());
     ds_answer_set(a, row, "change", entry->packets ? json_real(change) : json_null());
 }
 
@@ -106,7 +115,7 @@ int ds_earlier_write(struct earlier *e, struct answer *a, json_t *rows, bool is_
                      struct ds_error *err)
 {
     struct ds_figures total = {0};
-    const struct ds_top top = {a->before, &a->filter, e->by, UINT64_MAX};
+    const struct ds_top top = {a->before, &a->filter, e->by, UINT64_MAX, e->order};
     qsort(e->entries, e->count, sizeof e->entries[0], compare_entries);
     if (a->store->ops->top(a->store, &top, each_row, e, &total, err) < 0)
         return -1;

@@ -62,6 +62,7 @@ static const struct {
      "all, no (without survey scanners) or only (they alone)"},
     {"by", TOP | SEEN, ds_value_by,
      "ports, countries, types, classes, protocols, devices or signatures"},
+    {"order", TOP, ds_value_order, "packets or sources"},
     {"from", PERIOD, ds_value_from, TIME},
     {"to", PERIOD, ds_value_to, TIME},
     {"tz", PERIOD, ds_value_zone, "UTC or a time zone like Asia/Tokyo"},

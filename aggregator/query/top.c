@@ -10,6 +10,7 @@ struct rows {
     struct answer *answer;
     json_t *array;
     enum ds_by by;
+    enum ds_order order;
     uint64_t skip, limit;
     uint64_t seen;           /* rows of the store */
     struct ds_figures shown; /* sums of the rows */
@@ -87,7 +88,7 @@ static int read_rows(struct rows *r, struct ds_figures *total, struct ds_error *
         r->skip = 0;
         r->limit = r->limit < DS_DEVICE_COUNT ? DS_DEVICE_COUNT : r->limit;
     }
-    const struct ds_top top = {a->range, &a->filter, r->by, r->skip + r->limit + 1};
+    const struct ds_top top = {a->range, &a->filter, r->by, r->skip + r->limit + 1, r->order};
     if (a->store->ops->top(a->store, &top, each_row, r, total, err) < 0)
         return -1;
     size_t i;
@@ -160,14 +161,22 @@ int ds_answer_top(struct answer *a, struct ds_error *err)
     const struct ds_query *q = a->query;
     bool is_compared = q->compare != DS_QUERY_COMPARE_NONE;
     struct ds_totals totals;
-    struct rows r = {.answer = a, .by = q->by, .skip = a->skip, .limit = q->limit};
+    struct rows r = {
+        .answer = a, .by = q->by, .order = q->order, .skip = a->skip, .limit = q->limit};
+    if (q->order == DS_ORDER_SOURCES &&
+        (q->by == DS_BY_TYPE || q->by == DS_BY_PROTOCOL || q->filter.survey != DS_SURVEY_PART_ALL))
+        return ds_error(err, DS_USAGE,
+                        "unique sources of types, protocols and parts of survey scanners are not "
+                        "kept: order by packets");
     if (ds_check_cost(a, 1 + is_compared, DS_QUERY_COST_MAX, err) < 0 ||
         a->store->ops->totals(a->store, &a->range, &totals, err) < 0)
         return -1;
-    if (is_compared && !(r.earlier = ds_earlier_create(q->limit, q->by)))
+    if (is_compared && !(r.earlier = ds_earlier_create(q->limit, q->by, q->order)))
         return ds_error(err, DS_FAILURE, "out of memory");
     ds_answer_head(a);
     ds_answer_set(a, a->root, "by", json_string(ds_by_name(q->by)));
+    ds_answer_set(a, a->root, "order",
+                  json_string(q->order == DS_ORDER_SOURCES ? "sources" : "packets"));
     ds_answer_set(a, a->root, "sensors", ds_answer_count(totals.sensors));
     int result = write_top(&r, &totals, err);
     ds_earlier_destroy(r.earlier);

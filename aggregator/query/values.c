@@ -160,6 +160,12 @@ bool ds_value_by(struct ds_query *q, const char *value)
     return by >= 0;
 }
 
+bool ds_value_order(struct ds_query *q, const char *value)
+{
+    q->order = strcmp(value, "sources") == 0 ? DS_ORDER_SOURCES : DS_ORDER_PACKETS;
+    return q->order == DS_ORDER_SOURCES || strcmp(value, "packets") == 0;
+}
+
 /* ---- when ---- */
 
 /* "+09:00" or "-03:30" at the end of a text, as seconds; 0 bytes where there is none. */

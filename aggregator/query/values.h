@@ -18,6 +18,7 @@ bool ds_value_class(struct ds_query *q, const char *value);
 bool ds_value_type(struct ds_query *q, const char *value);
 bool ds_value_signature(struct ds_query *q, const char *value);
 bool ds_value_survey(struct ds_query *q, const char *value);
+bool ds_value_order(struct ds_query *q, const char *value);
 bool ds_value_by(struct ds_query *q, const char *value);
 bool ds_value_from(struct ds_query *q, const char *value);
 bool ds_value_to(struct ds_query *q, const char *value);

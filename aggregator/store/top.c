@@ -194,23 +194,26 @@ static int each_piece(void *arg, struct store_file *f, const struct piece *piece
 struct entry {
     uint32_t key;
     const struct group *group;
+    uint64_t sources;                /* as far as they are known: the peak is a lower bound */
+    const struct estimate *estimate; /* WANTED_PARTS; NULL: none was made */
 };
 
-static int compare_entries(const void *left, const void *right)
+static int descending(uint64_t a, uint64_t b)
 {
-    const struct entry *a = left, *b = right;
-    if (a->group->packets != b->group->packets)
-        return a->group->packets < b->group->packets ? 1 : -1;
-    return (a->key > b->key) - (a->key < b->key);
+    return (a < b) - (a > b);
 }
 
-static int compare_signatures(const void *left, const void *right, void *arg)
+static int compare_entries(const void *left, const void *right, void *arg)
 {
     const struct entry *a = left, *b = right;
     const struct tally *t = arg;
-    if (a->group->packets != b->group->packets)
-        return a->group->packets < b->group->packets ? 1 : -1;
-    return strcmp(t->names[a->key], t->names[b->key]);
+    int order = t->top->order == DS_ORDER_SOURCES ? descending(a->sources, b->sources) : 0;
+    if (order == 0)
+        order = descending(a->group->packets, b->group->packets);
+    if (order != 0)
+        return order;
+    return t->top->by == DS_BY_SIGNATURE ? strcmp(t->names[a->key], t->names[b->key])
+                                         : descending(b->key, a->key);
 }
 
 static size_t list_entries(struct tally *t, struct entry *out)
@@ -223,7 +226,7 @@ static size_t list_entries(struct tally *t, struct entry *out)
                 continue;
             g->is_floor = t->is_cut;
             ds_group_add(&t->whole, g);
-            out[count++] = (struct entry){block << BLOCK_BITS | i, g};
+            out[count++] = (struct entry){block << BLOCK_BITS | i, g, g->peak, NULL};
         }
     return count;
 }
@@ -272,30 +275,50 @@ static size_t fewest(uint64_t a, uint64_t b)
     return (size_t)(a < b ? a : b);
 }
 
+static struct ds_top_row row_of(const struct tally *t, const struct entry *entry)
+{
+    const struct ds_filter *filter = t->top->filter;
+    const struct ds_figures kept = ds_fact_kept(t->ask.fact, filter, t->per_port);
+    struct ds_top_row row = {.figures = ds_group_figures(entry->group, kept)};
+    write_key(t, entry->key, &row);
+    if (entry->estimate)
+        ds_estimate_tell(entry->estimate, filter->survey, entry->group, &row.figures);
+    return row;
+}
+
+/* Sorted by their peaks they were only the candidates. */
+static void sort_by_estimates(struct tally *t, struct entry *entries, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct ds_top_row row = row_of(t, &entries[i]);
+        if (row.figures.sources_exact || row.figures.sources_estimated)
+            entries[i].sources = row.figures.sources;
+    }
+    qsort_r(entries, count, sizeof *entries, compare_entries, t);
+}
+
 static int report(struct sqlite_store *s, struct tally *t, ds_top_fn *each, void *arg,
                   struct ds_error *err)
 {
+    bool by_sources = t->top->order == DS_ORDER_SOURCES;
     struct entry *entries = malloc((t->block_count * BLOCK_KEYS + 1) * sizeof *entries);
     struct estimate *estimates = NULL;
     if (!entries)
         return ds_error(err, DS_FAILURE, "out of memory");
     size_t count = list_entries(t, entries);
-    size_t estimated = fewest(fewest(count, t->top->limit), ESTIMATED_ROWS);
-    const struct ds_figures kept = ds_fact_kept(t->ask.fact, t->top->filter, t->per_port);
-    if (t->top->by == DS_BY_SIGNATURE)
-        qsort_r(entries, count, sizeof *entries, compare_signatures, t);
-    else
-        qsort(entries, count, sizeof *entries, compare_entries);
+    size_t estimated =
+        fewest(count, by_sources ? ESTIMATED_ROWS : fewest(t->top->limit, ESTIMATED_ROWS));
+    qsort_r(entries, count, sizeof *entries, compare_entries, t);
     int result = ds_group_check(&t->whole, err);
     if (result == 0)
         result = estimate(s, t, entries, estimated, &estimates, err);
     ds_files_release(s);
+    for (size_t i = 0; i < estimated && result == 0; i++)
+        entries[i].estimate = &estimates[i * WANTED_PARTS];
+    if (by_sources && result == 0)
+        sort_by_estimates(t, entries, estimated);
     for (size_t i = 0; i < count && i < t->top->limit && result == 0; i++) {
-        struct ds_top_row row = {.figures = ds_group_figures(entries[i].group, kept)};
-        write_key(t, entries[i].key, &row);
-        if (i < estimated)
-            ds_estimate_tell(&estimates[i * WANTED_PARTS], t->top->filter->survey,
-                             entries[i].group, &row.figures);
+        struct ds_top_row row = row_of(t, &entries[i]);
         result = each(arg, &row);
     }
     free(entries);

@@ -19,7 +19,7 @@ except ImportError:
 
 # For each parameter a value that is refused, whatever the kind.
 WRONG = {"port": "70000/tcp", "proto": "tcpx", "country": "CHN", "class": "scans", "type": "syn",
-         "signature": "a" * 48, "survey": "yes", "by": "names", "from": "yesterday",
+         "signature": "a" * 48, "survey": "yes", "by": "names", "order": "bytes", "from": "yesterday",
          "to": "2026-13-01", "tz": "Asia/Nowhere", "step": "0s", "compare": "last",
          "at": "noon", "limit": "0", "cursor": "x", "sensor": "a" * 64, "format": "xml"}
 # What these kinds want beside, or take only so.

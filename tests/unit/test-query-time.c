@@ -187,6 +187,8 @@ static void tops_stand_beside_the_period_before(void **state)
             assert_int_equal(number(row, "before_packets"), number(other, "packets"));
             assert_true(
                 json_equal(json_object_get(row, "before_share"), json_object_get(other, "share")));
+            assert_true(json_equal(json_object_get(row, "before_sources"),
+                                   json_object_get(other, "sources")));
         }
         found += is_there;
         if (!is_there) {

@@ -9,6 +9,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -225,6 +226,42 @@ static void top_ports(void **state)
     assert_top_ports(w, &scan, "by=ports class=scan proto=udp");
     assert_top_ports(w, &b, "sensor=b limit=3");
     assert_top_ports(w, &aa, "country=AA limit=50");
+}
+
+/* What a row is placed by. */
+static json_int_t sources_of(const json_t *row)
+{
+    return is_null(row, "sources") ? number(row, "sources_peak") : number(row, "sources");
+}
+
+static void top_by_sources(void **state)
+{
+    static const char *const cases[] = {"by=ports",      "by=ports class=scan proto=tcp",
+                                        "by=countries",  "by=countries sensor=a",
+                                        "by=signatures", "by=devices"};
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        char pairs[128];
+        json_t *row;
+        size_t i;
+        snprintf(pairs, sizeof pairs, "%s limit=200", cases[c]);
+        json_t *by_packets = answer(*state, DS_QUERY_TOP, pairs);
+        snprintf(pairs, sizeof pairs, "%s limit=10 order=sources", cases[c]);
+        json_t *json = answer(*state, DS_QUERY_TOP, pairs);
+        const json_t *rows = json_object_get(json, "rows");
+        assert_string_equal(text(json, "order"), "sources");
+        assert_string_equal(text(by_packets, "order"), "packets");
+        for (i = 1; i < json_array_size(rows); i++)
+            assert_true(sources_of(json_array_get(rows, i - 1)) >=
+                        sources_of(json_array_get(rows, i)));
+        json_array_foreach(json_object_get(by_packets, "rows"), i, row)
+        {
+            assert_true(sources_of(row) <= sources_of(json_array_get(rows, 0)));
+        }
+        assert_int_equal(number(json_object_get(json, "total"), "packets"),
+                         number(json_object_get(by_packets, "total"), "packets"));
+        json_decref(by_packets);
+        json_decref(json);
+    }
 }
 
 static void top_countries(void **state)
@@ -497,6 +534,9 @@ static void says_what_is_allowed(void **state)
         {DS_QUERY_SERIES, "from=2027-01-01", "not given", DS_USAGE},
         {DS_QUERY_SERIES, "sensor=c", "there are: a, b", DS_INPUT},
         {DS_QUERY_TOP, "limit=0", "1 to 10000", DS_USAGE},
+        {DS_QUERY_TOP, "order=bytes", "packets or sources", DS_USAGE},
+        {DS_QUERY_TOP, "by=types order=sources", "not kept", DS_USAGE},
+        {DS_QUERY_TOP, "survey=no order=sources", "not kept", DS_USAGE},
         {DS_QUERY_TOP, "limit=10001", "1 to 10000", DS_USAGE},
         {DS_QUERY_TOP, "limit=-1", "1 to 10000", DS_USAGE},
         {DS_QUERY_TOP, "by=names", "countries", DS_USAGE},
@@ -558,6 +598,7 @@ int main(void)
         cmocka_unit_test(gaps_reach_both_ends),
         cmocka_unit_test(sources_are_known_or_null),
         cmocka_unit_test(top_ports),
+        cmocka_unit_test(top_by_sources),
         cmocka_unit_test(top_countries),
         cmocka_unit_test(other_tops_add_up),
         cmocka_unit_test(devices_add_up_over_countries),

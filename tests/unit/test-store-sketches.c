@@ -399,8 +399,11 @@ static void tables_have_them(void **state)
     for (size_t i = 0; i < 2; i++)
         for (size_t part = 0; part < 2; part++) {
             struct ds_figures total;
-            struct ds_top top = {
-                {START, START + DAYS * DAY, i ? "a" : NULL}, &parts[part], by[i], 10};
+            struct ds_top top = {{START, START + DAYS * DAY, i ? "a" : NULL},
+                                 &parts[part],
+                                 by[i],
+                                 10,
+                                 DS_ORDER_PACKETS};
             if (s->store->ops->top(s->store, &top, check_row, &top, &total, &err))
                 fail_msg("%s", err.text);
         }

@@ -94,9 +94,10 @@ static void print_leaders(FILE *to, const json_t *rows)
 
 static void print_table(FILE *to, const json_t *answer)
 {
-    char by[TABLE_CELL];
+    char by[TABLE_CELL], order[TABLE_CELL];
     const json_t *rows = json_object_get(answer, "rows");
-    fprintf(to, "Top %s by packets\n", table_text(json_object_get(answer, "by"), by));
+    fprintf(to, "Top %s by %s\n", table_text(json_object_get(answer, "by"), by),
+            table_text(json_object_get(answer, "order"), order));
     table_period(to, answer, json_object_get(answer, "total"));
     table_compare(to, answer);
     if (is_protocols(rows))
@@ -114,9 +115,10 @@ const struct command command_top = {
     .kind = DS_QUERY_TOP,
     .positional = "by",
     .format = FORMAT_TABLE,
-    .summary = "the ports, countries, types ... with most packets",
+    .summary = "the ports, countries, types ... with most packets or sources",
     .help = "Usage: darkscope top [WHAT] [OPTION...]\n\n"
             "WHAT: ports (default), countries, types, classes, protocols, devices, signatures\n\n"
+            "  --order ORDER      packets (default) or sources: what most are of\n"
             "  --limit N          rows, 1 to 10000 (default 20); --cursor N: behind the first N\n"
             "  --class CLASS      scan, backscatter or other only\n"
             "  --proto PROTO      tcp, udp, ... only\n"
