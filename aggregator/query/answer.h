@@ -61,7 +61,12 @@ json_t *ds_coverage(uint64_t observed_ns, uint64_t sensors, int64_t length_s);
 void ds_answer_coverage(struct answer *a, json_t *object, uint64_t observed_ns, uint64_t sensors,
                         int64_t length_s);
 
-/* packets, bytes, sources, sources_peak, survey_packets: those that are kept; all null where
+/* sources, sources_error, sources_peak; the first two null where they are not known, all where
+ * nobody watched. */
+void ds_answer_unique(struct answer *a, json_t *object, const struct ds_figures *figures,
+                      bool watched);
+
+/* packets, bytes, what ds_answer_unique says, survey_packets: those that are kept; all null where
  * nobody watched. */
 void ds_answer_figures(struct answer *a, json_t *object, const struct ds_figures *figures,
                        bool watched);

@@ -5,6 +5,7 @@
  */
 #include "answer.h"
 
+#include <math.h>
 #include <stdio.h>
 
 static void write_named(struct answer *a, const char *key, const char *(*name_of)(unsigned),
@@ -15,10 +16,17 @@ static void write_named(struct answer *a, const char *key, const char *(*name_of
         ds_answer_set(a, o, name_of(i), ds_answer_count(values[i]));
 }
 
-static void write_sources(struct answer *a, json_t *o, uint64_t peak, bool exact)
+static void write_sources(struct answer *a, json_t *o, const struct ds_totals *t, uint64_t peak,
+                          const struct ds_estimate *estimate)
 {
-    ds_answer_set(a, o, "sources", exact ? ds_answer_count(peak) : json_null());
-    ds_answer_set(a, o, "sources_peak", ds_answer_count(peak));
+    const struct ds_figures f = {
+        .sources = t->sources_exact ? peak : (uint64_t)llround(estimate->count),
+        .sources_peak = peak,
+        .sources_error = estimate->count > 0 ? estimate->error / estimate->count : 0,
+        .sources_exact = t->sources_exact,
+        .sources_estimated = t->sources_estimated,
+    };
+    ds_answer_unique(a, o, &f, true);
 }
 
 static void write_classes(struct answer *a, const struct ds_totals *t)
@@ -29,7 +37,7 @@ static void write_classes(struct answer *a, const struct ds_totals *t)
         json_t *cls = ds_answer_object(a, o, ds_class_name(i));
         ds_answer_set(a, cls, "packets", ds_answer_count(tally->packets));
         ds_answer_set(a, cls, "bytes", ds_answer_count(tally->bytes));
-        write_sources(a, cls, tally->sources, t->sources_exact);
+        write_sources(a, cls, t, tally->sources, &t->classes[i]);
     }
 }
 
@@ -51,7 +59,7 @@ static void write_figures(struct answer *a, const struct ds_totals *t)
     write_named(a, "malformed", ds_malformed_name, w->malformed);
     write_named(a, "overflow", ds_overflow_name, w->overflow);
     ds_answer_set(a, a->root, "bytes", ds_answer_count(w->bytes));
-    write_sources(a, a->root, w->sources, t->sources_exact);
+    write_sources(a, a->root, t, w->sources, &t->sources);
     write_named(a, "types", ds_type_name, w->types);
     write_classes(a, t);
     write_protocols(a, w->protocols);
@@ -60,9 +68,9 @@ static void write_figures(struct answer *a, const struct ds_totals *t)
 /* Nobody watched: no figure is 0. */
 static void write_nothing(struct answer *a)
 {
-    static const char *const keys[] = {"packets", "malformed", "overflow",
-                                       "bytes",   "sources",   "sources_peak",
-                                       "types",   "classes",   "protocols"};
+    static const char *const keys[] = {"packets", "malformed",     "overflow",     "bytes",
+                                       "sources", "sources_error", "sources_peak", "types",
+                                       "classes", "protocols"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         ds_answer_set(a, a->root, keys[i], json_null());
 }

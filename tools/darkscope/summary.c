@@ -104,14 +104,15 @@ static void print_scalars(FILE *to, const json_t *answer)
 {
     static const char *const keys[][2] = {
         {"bytes", "bytes"},
-        {"sources", "sources"},
         {"sources_peak", "sources peak"},
         {"destinations", "destinations"},
         {"addresses", "addresses"},
         {"windows", "windows"},
         {"split_windows", "split windows"},
     };
+    static const struct column sources = {"sources", "sources", COLUMN_SOURCES, 0};
     char text[TABLE_CELL];
+    fprintf(to, "%-20s %18s\n", "sources", table_cell(answer, &sources, text));
     for (size_t i = 0; i < COUNT(keys); i++) {
         const json_t *value = json_object_get(answer, keys[i][0]);
         if (value)
