@@ -234,7 +234,7 @@ static int each_window(struct making *m, struct store_file *f, sqlite3_stmt *stm
         return 0;
     struct state *state = &m->states[bucket];
     int64_t length_s = m->buckets->edges_s[bucket + 1] - m->buckets->edges_s[bucket];
-    if (length_s < ESTIMATE_SECONDS_MIN) {
+    if (length_s < ESTIMATE_SECONDS_MIN && m->buckets->count > 1) {
         state->is_unknown = true;
         return 0;
     }

@@ -10,7 +10,7 @@
 #include "sketches.h"
 
 /* Buckets of windows whose hour is not over, or divided, are read window by window: only where they
- * are so long. */
+ * are so long, or there is but one. */
 #define ESTIMATE_SECONDS_MIN HOUR_S
 
 /* Whose sources: those of all these sketches together. A port without a class has three. */
