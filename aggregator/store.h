@@ -82,16 +82,16 @@ struct ds_figures {
     uint64_t packets;
     uint64_t bytes;
     uint64_t survey_packets;
-    uint64_t sources;         /* unique sources, where sources_exact or sources_estimated */
-    uint64_t sources_peak;    /* the largest count in one window, sensor (and class of a port) */
-    double sources_error;     /* relative standard error of the estimate */
-    bool has_bytes;           /* false: not kept for this kind (types, protocols, signatures) */
-    bool has_survey;          /* only for figures that come from cells */
-    bool has_sources;         /* false: not counted for this combination in any window; they may be
-                                 estimated         all the same */
-    bool is_floor;      /* packets and bytes are at least so many: hours and days do not keep all
-                           cells of a port and country (docs/storage.md) */
-    bool sources_exact; /* they came in one window of one sensor, whose tables sufficed */
+    uint64_t sources;      /* unique sources, where sources_exact or sources_estimated */
+    uint64_t sources_peak; /* the largest count in one window, sensor (and class of a port) */
+    double sources_error;  /* relative standard error of the estimate */
+    bool has_bytes;        /* false: not kept for this kind (types, protocols, signatures) */
+    bool has_survey;       /* only for figures that come from cells */
+    bool has_sources;      /* false: not counted for this combination in any window; they may be
+                              estimated         all the same */
+    bool is_floor;         /* packets and bytes are at least so many: hours and days do not keep all
+                              cells of a port and country (docs/storage.md) */
+    bool sources_exact;    /* they came in one window of one sensor, whose tables sufficed */
     bool sources_estimated; /* from sketches of all windows; never together with sources_exact */
 };
 

@@ -23,14 +23,21 @@ void ds_builder_begin(struct builder *b, struct store_file *f, const struct chun
                       size_t target, uint32_t windows_max, struct ds_error *err)
 {
     bool is_minute = strcmp(set->table, "minute_chunk") == 0;
+    bool is_month = strcmp(set->table, "month_chunk") == 0;
     *b = (struct builder){.file = f, .target = target, .windows_max = windows_max, .err = err};
     if (f->kind == STORE_MINUTES) /* for a few days only */
         b->packer.level = 1;
     b->cells = malloc((target + DS_CHUNK_SLOTS_MAX) * sizeof *b->cells);
-    char *sql = sqlite3_mprintf("INSERT INTO %s (start, sensor, first_key, last_key, cells, data%s)"
-                                " VALUES (:start, :sensor, :first, :last, :cells, :data%s)",
-                                set->table, is_minute ? "" : ", kind, generation",
-                                is_minute ? "" : ", :kind, :generation");
+    char *sql = sqlite3_mprintf("INSERT INTO %s (sensor, first_key, last_key, cells, data%s%s)"
+                                " VALUES (:sensor, :first, :last, :cells, :data%s%s)",
+                                set->table, is_minute ? "" : ", kind",
+                                is_month    ? ""
+                                : is_minute ? ", start"
+                                            : ", start, generation",
+                                is_minute ? "" : ", :kind",
+                                is_month    ? ""
+                                : is_minute ? ", :start"
+                                            : ", :start, :generation");
     if (!b->cells || !sql)
         fail(b);
     else if (!(b->insert = ds_sqlite_prepare(f, sql, err)))

@@ -38,9 +38,9 @@ struct builder {
 
 /* Where chunks go: the table, and the columns in front of their keys. */
 struct chunk_set {
-    const char *table; /* "minute_chunk", "hour_chunk", "day_chunk" */
+    const char *table; /* "minute_chunk", "hour_chunk", "day_chunk", "month_chunk" */
     enum chunk_kind kind;
-    int64_t start_s, sensor, generation; /* kind and generation are not of minute_chunk */
+    int64_t start_s, sensor, generation; /* as far as the table has them */
 };
 
 /* Cells of target and more make a chunk; no cell has more windows than windows_max. The first fault

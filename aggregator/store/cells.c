@@ -68,6 +68,13 @@ static const char *const of_levels[] = {
     [LEVEL_DAY] = OF_LEVEL("day"),
 };
 
+/* The days of a file together, with the start of the piece. */
+#define SAME_MONTH(x) #x ".kind = :kind AND " #x ".sensor = +p.id"
+static const char of_month[] =
+    "SELECT c.data, :from, p.id FROM sensor AS p CROSS JOIN month_chunk AS c"
+    " ON " SAME_MONTH(c) " AND c.first_key BETWEEN " FROM_FIRST(
+        "month_chunk", SAME_MONTH(b)) " AND :last WHERE :sensor IS NULL OR p.name = :sensor";
+
 void ds_cells_begin(struct cells *c, struct store_file *f, const struct piece *piece,
                     const struct fact_request *ask)
 {
@@ -95,7 +102,7 @@ static int begin_stretch(struct cells *c, struct ds_error *err)
     struct stretch keys = c->stretches[c->next_stretch++];
     if (c->ask->fact == FACT_SUMS && piece->level != LEVEL_WINDOW)
         keys.first &= KEY_WITHOUT_PORT; /* that is 0 there */
-    c->stmt = ds_sqlite_prepare(c->file, of_levels[piece->level], err);
+    c->stmt = ds_sqlite_prepare(c->file, piece->is_month ? of_month : of_levels[piece->level], err);
     if (!c->stmt)
         return -1;
     ds_sqlite_bind_range(c->stmt, &range);

@@ -277,11 +277,11 @@ static int walk_key(struct making *m, struct store_file *f, const struct piece *
                     const struct ds_sketch_key *key)
 {
     /* Each row by its whole key: beside it lie all other sketches of its time. */
-    sqlite3_stmt *stmt = ds_piece_prepare(
-        f, piece, m->buckets->sensor, "",
-        "SELECT start, sketch, windows FROM @_sketches CROSS JOIN @_sketch USING"
-        " (start, sensor, generation) WHERE kind = :kind AND key = :key AND #",
-        m->err);
+    sqlite3_stmt *stmt =
+        ds_piece_prepare(f, piece, m->buckets->sensor, "",
+                         "SELECT start, sketch, windows FROM @_sketches CROSS JOIN @_sketch USING"
+                         " (start, sensor, generation) WHERE kind = :kind AND key = :key AND #",
+                         m->err);
     char text[STORE_SKETCH_KEY_BYTES] = "";
     int row;
     if (!stmt)

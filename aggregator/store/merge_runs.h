@@ -14,7 +14,7 @@ struct run {
     struct ds_chunk chunk;
     const struct ds_chunk_cell *cell; /* the next one, of the chunk */
     uint64_t least;                   /* key that it may have */
-    uint32_t number;           /* of the window or hour; runs are merged in its order */
+    uint32_t number;                  /* of the window or hour; runs are merged in its order */
 };
 
 /* A cell of a run. */

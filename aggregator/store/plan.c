@@ -32,13 +32,41 @@ struct walk {
     struct piece run;
 };
 
+/* Is an edge inside, not at its ends? */
+static bool is_divided(const struct walk *w, int64_t from_s, int64_t to_s)
+{
+    const struct ds_buckets *b = w->plan->buckets;
+    return ds_bucket_of(b, from_s) != ds_bucket_of(b, to_s - 1);
+}
+
+/* Can the file's sums of the month stand for the piece? 1, 0, or -1. */
+static int is_month(const struct walk *w, struct store_file *f, const struct piece *piece)
+{
+    const int64_t range[] = {piece->from_s, piece->to_s};
+    int64_t others = 0;
+    if (!w->plan->takes_months || piece->level != LEVEL_DAY || piece->below != INT64_MAX ||
+        piece->at_s != -1 || is_divided(w, piece->from_s, piece->to_s))
+        return 0;
+    if (ds_sqlite_number(f,
+                         "SELECT EXISTS (SELECT 1 FROM day_chunks WHERE start < ?1) OR"
+                         " EXISTS (SELECT 1 FROM day_chunks WHERE start >= ?2)",
+                         range, 2, &others, w->err) < 0)
+        return -1;
+    return others == 0;
+}
+
 static int hand_out(struct walk *w, const struct piece *piece)
 {
     struct store_file *f;
+    struct piece own = *piece;
     int there = ds_file_use(w->s, w->kind, w->file_s, &f, w->err);
     if (there != 0)
         return there < 0 ? -1 : 0;
-    return w->each(w->arg, f, piece, w->err);
+    int month = is_month(w, f, piece);
+    if (month < 0)
+        return -1;
+    own.is_month = month > 0;
+    return w->each(w->arg, f, &own, w->err);
 }
 
 static int flush(struct walk *w)
@@ -71,13 +99,6 @@ static int add(struct walk *w, enum store_kind kind, const struct piece *piece)
     w->file_s = file_s;
     w->run = *piece;
     return result;
-}
-
-/* Is an edge inside, not at its ends? */
-static bool is_divided(const struct walk *w, int64_t from_s, int64_t to_s)
-{
-    const struct ds_buckets *b = w->plan->buckets;
-    return ds_bucket_of(b, from_s) != ds_bucket_of(b, to_s - 1);
 }
 
 /* ---- what is kept as a whole, and divided by an edge ---- */

@@ -17,6 +17,7 @@ struct piece {
     int64_t below;  /* hours and days of generations below this */
     bool only_open; /* windows whose hour is not rolled up */
     bool is_cut;    /* small cells by port and country are not there */
+    bool is_month;  /* days that are all of their file's: its sums of the month are theirs */
     int64_t at_s;   /* not -1: all of it counts for this time (its windows are in one bucket, though
                        the hour or day is not) */
 };
@@ -33,6 +34,7 @@ sqlite3_stmt *ds_piece_prepare(struct store_file *f, const struct piece *piece, 
 struct plan {
     const struct ds_buckets *buckets;
     bool wants_all_cells; /* rather read finer levels than cut ones */
+    bool takes_months;    /* of cells: sums of months, too */
 };
 
 typedef int piece_fn(void *arg, struct store_file *f, const struct piece *piece,

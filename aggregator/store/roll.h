@@ -21,6 +21,10 @@ int ds_roll_hour(struct store_file *minutes, int64_t start_s, int64_t sensor, st
  * tried again. */
 int ds_roll_day(struct store_file *minutes, int64_t sensor, struct ds_error *err);
 
+/* roll_month.c. In a transaction of the file of days: sums up all days of the sensor that it has. 0
+ * or -1. */
+int ds_roll_month(struct store_file *days, int64_t sensor, struct ds_error *err);
+
 /* In a transaction: the hour of these windows, and the day, are no longer rolled up. 0 or -1. */
 int ds_roll_forget(struct store_file *minutes, int64_t start_s, int64_t sensor,
                    struct ds_error *err);

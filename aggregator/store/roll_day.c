@@ -216,8 +216,10 @@ static int write_files(struct day *d)
     if (d->hours && ds_sqlite_exec_with(d->hours, "INSERT INTO hour_chunks VALUES (?,?,?,?)",
                                         chunks, 4, d->err) < 0)
         return -1;
-    return ds_sqlite_exec_with(d->days, "INSERT INTO day_chunks VALUES (?,?,?,?)", chunks, 4,
-                               d->err);
+    if (ds_sqlite_exec_with(d->days, "INSERT INTO day_chunks VALUES (?,?,?,?)", chunks, 4, d->err) <
+        0)
+        return -1;
+    return ds_roll_month(d->days, d->sensor, d->err);
 }
 
 static void finish_file(struct store_file *f, bool is_attached)

@@ -37,7 +37,8 @@ static int write_world(struct store_file *f, sqlite3_stmt *stmt, const struct ds
     struct ds_sketch world;
     if (ds_sketches_unite(s, kind, &world))
         return ds_error(err, DS_FAILURE, "out of memory");
-    int result = world.count ? write_row(f, stmt, ds_sketch_kind_name(kind), "", 0, &world, err) : 0;
+    int result =
+        world.count ? write_row(f, stmt, ds_sketch_kind_name(kind), "", 0, &world, err) : 0;
     ds_sketch_finish(&world);
     return result;
 }
@@ -53,8 +54,8 @@ static int write_rows(struct store_file *f, sqlite3_stmt *stmt, const struct ds_
     for (size_t i = 0; i < s->count && result == 0; i++) {
         char key[STORE_SKETCH_KEY_BYTES];
         ds_sketch_key_text(&s->rows[i].key, key);
-        result = write_row(f, stmt, ds_sketch_kind_name(s->rows[i].key.kind), key, s->rows[i].windows,
-                           &s->rows[i].sketch, err);
+        result = write_row(f, stmt, ds_sketch_kind_name(s->rows[i].key.kind), key,
+                           s->rows[i].windows, &s->rows[i].sketch, err);
     }
     return result;
 }
@@ -132,8 +133,8 @@ int ds_roll_sketches_hour(struct store_file *f, int64_t start_s, int64_t sensor,
                                   "SELECT busy FROM hour WHERE start = ? AND sensor = ? AND"
                                   " generation = ?",
                                   which, 3, &busy, err);
-    if (result == 0 && !ds_unions_take(&f->store->unions, start_s, sensor, f->generation,
-                                       (uint64_t)busy, &u))
+    if (result == 0 &&
+        !ds_unions_take(&f->store->unions, start_s, sensor, f->generation, (uint64_t)busy, &u))
         result = read_windows(f, start_s, sensor, &u, err);
     if (result == 0)
         result = finish_union(f, &u, "hour", which, err);
@@ -180,7 +181,7 @@ static int read_rows(struct store_file *f, const int64_t which[static 3], struct
     while ((row = ds_sqlite_step(f, stmt, err)) == 1) {
         struct ds_sketch_row next = {.windows = (uint32_t)ds_sqlite_u64(stmt, 2)};
         if (!ds_sketch_key_parse((const char *)sqlite3_column_text(stmt, 0),
-                       (const char *)sqlite3_column_text(stmt, 1), &next.key)) {
+                                 (const char *)sqlite3_column_text(stmt, 1), &next.key)) {
             row = ds_sqlite_damaged(f, "hour_sketch", "a key is none", err);
             break;
         }

@@ -42,7 +42,14 @@ static const char catalogue[] =
     "  first INTEGER NOT NULL, last INTEGER NOT NULL,\n"
     "  PRIMARY KEY (id, sensor)) WITHOUT ROWID;";
 
-static const char messages_of_days[] =
+static const char rest_of_days[] =
+    "CREATE TABLE month_chunk ( -- the cells of all days of this file, added up\n"
+    "  id INTEGER PRIMARY KEY,\n"
+    "  kind INTEGER NOT NULL, -- as those of day_chunk\n"
+    "  sensor INTEGER NOT NULL,\n"
+    "  first_key INTEGER NOT NULL, last_key INTEGER NOT NULL,\n"
+    "  cells INTEGER NOT NULL, data BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX month_chunk_key ON month_chunk (kind, sensor, first_key, last_key);"
     "CREATE TABLE message ( -- of the windows of a day: none of these counts again\n"
     "  day INTEGER, sensor INTEGER, generation INTEGER,\n"
     "  boot TEXT, -- names a run of the sensor, 16 hex digits\n"
@@ -66,7 +73,7 @@ static char *schema_of(enum store_kind kind)
     case STORE_HOURS:
         return ds_schema_level("hour");
     case STORE_DAYS:
-        return join(ds_schema_level("day"), sqlite3_mprintf("%s", messages_of_days));
+        return join(ds_schema_level("day"), sqlite3_mprintf("%s", rest_of_days));
     default:
         return sqlite3_mprintf("%s", catalogue);
     }

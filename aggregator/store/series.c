@@ -122,7 +122,8 @@ int ds_sqlite_series(struct ds_store *store, const struct ds_buckets *buckets,
                                     .sensor = buckets->sensor,
                                     .by_time = true}};
     const struct plan plan = {.buckets = buckets,
-                              .wants_all_cells = series.ask.fact == FACT_PORT_COUNTRY};
+                              .wants_all_cells = series.ask.fact == FACT_PORT_COUNTRY,
+                              .takes_months = true};
     struct wanted wanted[WANTED_PARTS];
     ds_wanted_of_filter(filter, wanted);
     series.all = calloc(buckets->count, sizeof *series.all);

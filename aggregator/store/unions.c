@@ -140,9 +140,9 @@ void ds_unions_note(struct unions *u, int64_t sensor, int64_t generation, const 
         o = make(u, hour_s, sensor, generation);
     o->last_use = ++u->uses;
     o->windows++;
-    bool is_large = o->united.all.count > ROWS_MAX ||
-                    (o->windows % UNION_EVERY == 0 &&
-                     ds_sketches_bytes(&o->united.all) > UNION_BYTES_MAX);
+    bool is_large =
+        o->united.all.count > ROWS_MAX ||
+        (o->windows % UNION_EVERY == 0 && ds_sketches_bytes(&o->united.all) > UNION_BYTES_MAX);
     if (is_large || add_window(&o->united, &w->sketches) < 0)
         drop(o);
 }
@@ -160,8 +160,8 @@ bool ds_unions_take(struct unions *u, int64_t hour_s, int64_t sensor, int64_t ge
     struct open_union *o = find(u, hour_s, sensor);
     if (!o)
         return false;
-    bool is_all = o->generation == generation && o->windows == windows &&
-                  o->united.all.count <= ROWS_MAX;
+    bool is_all =
+        o->generation == generation && o->windows == windows && o->united.all.count <= ROWS_MAX;
     if (is_all) {
         *out = o->united;
         o->united = (struct union_of){0};

@@ -27,9 +27,9 @@ void ds_union_keep_ports(struct ds_sketches *s, size_t ports);
 
 /* ---- open hours ---- */
 
-#define UNIONS_MAX      8u                  /* hours of sensors */
+#define UNIONS_MAX      8u                 /* hours of sensors */
 #define UNION_BYTES_MAX ((size_t)64 << 20) /* of one */
-#define UNION_EVERY     16u                 /* windows between two looks at that */
+#define UNION_EVERY     16u                /* windows between two looks at that */
 
 struct open_union {
     bool is_used;

@@ -87,6 +87,12 @@ static const struct rule of_levels[] = {
      "rows have no cells"},
 };
 
+static const struct rule of_days[] = {
+    {"SELECT count(*) FROM day WHERE counted > 0 AND sensor NOT IN"
+     " (SELECT sensor FROM month_chunk WHERE kind = 0)",
+     "days have no sums of the month"},
+};
+
 static char *fill_in(const char *text, const char *level)
 {
     bool is_window = strcmp(level, "window") == 0;
@@ -139,10 +145,14 @@ static int read_counted(struct verify *v, const char *level, const struct set *s
     bool is_window = strcmp(level, "window") == 0;
     const int64_t values[] = {at_s, s->sensor, s->generation};
     int64_t counted = 0;
-    char *sql = sqlite3_mprintf("SELECT counted FROM %s WHERE start = ? AND sensor = ?%s", level,
-                                is_window ? "" : " AND generation = ?");
-    int result = sql ? ds_sqlite_number(v->file, sql, values, is_window ? 2 : 3, &counted, err)
-                     : ds_error(err, DS_FAILURE, "out of memory");
+    bool is_month = strcmp(level, "month") == 0;
+    char *sql = is_month
+                    ? sqlite3_mprintf("SELECT sum(counted) FROM day WHERE ?1 = 0 AND sensor = ?2")
+                    : sqlite3_mprintf("SELECT counted FROM %s WHERE start = ? AND sensor = ?%s",
+                                      level, is_window ? "" : " AND generation = ?");
+    int result =
+        sql ? ds_sqlite_number(v->file, sql, values, is_window || is_month ? 2 : 3, &counted, err)
+            : ds_error(err, DS_FAILURE, "out of memory");
     sqlite3_free(sql);
     *out = (uint64_t)counted;
     return result;
@@ -290,7 +300,14 @@ static int check_file(struct verify *v, struct ds_error *err)
     case STORE_HOURS:
         return check_level(v, "hour", LEVEL_CHUNKS("hour"), err);
     case STORE_DAYS:
-        return check_level(v, "day", LEVEL_CHUNKS("day"), err) < 0 ? -1 : check_days(v, err);
+        if (check_level(v, "day", LEVEL_CHUNKS("day"), err) < 0 ||
+            check_rules(v, of_days, COUNT(of_days), "day", err) < 0 ||
+            check_chunks(v, "month",
+                         "SELECT kind, 0, sensor, 0, first_key, last_key, cells, data FROM"
+                         " month_chunk ORDER BY kind, sensor, first_key",
+                         err) < 0)
+            return -1;
+        return check_days(v, err);
     default:
         return 0;
     }

@@ -118,8 +118,8 @@ int ds_sketch_copy(const struct ds_sketch *from, struct ds_sketch *out);
 int ds_sketch_fold(struct ds_sketch *s, unsigned precision);
 /* Unites; into comes out with the lower of the two precisions. */
 int ds_sketch_merge(struct ds_sketch *into, const struct ds_sketch *from);
-/* Before many unions: a sketch with all registers, which lists are united with fastest. To be closed
- * before it is compared or kept. */
+/* Before many unions: a sketch with all registers, which lists are united with fastest. To be
+ * closed before it is compared or kept. */
 int ds_sketch_open(struct ds_sketch *s);
 /* Gives it the form of its content. Without memory it stays open. */
 void ds_sketch_close(struct ds_sketch *s);

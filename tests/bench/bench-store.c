@@ -11,6 +11,7 @@
 #include "measure.h"
 #include "sketch_fields.h"
 #include "store.h"
+#include "store/roll.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -213,8 +214,9 @@ static void write_month(struct bench *b, const char *kind, const char *level, in
                         size_t *day)
 {
     static const char *const tables[] = {
-        "",           "_type",     "_protocol",       "_class",     "_country", "_device",
-        "_malformed", "_database", "_device_country", "_signature", "_chunks"};
+        "",        "_type",      "_protocol", "_class",          "_country",
+        "_device", "_malformed", "_database", "_device_country", "_signature",
+        "_chunks", "_sketch",    "_sketches"};
     static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     char name[64], sql[1000];
     snprintf(name, sizeof name, "%s-2026-%02d.sqlite", kind, month + 1);
@@ -275,6 +277,27 @@ static void make_year(struct bench *b)
         for (int month = 0; month < 12 && day < b->days; month++)
             write_month(b, kinds[k], levels[k], month, &day);
     }
+}
+
+/* As the store does it with every day. */
+static void sum_months(struct bench *b)
+{
+    struct ds_error err = {0};
+    struct ds_store *store;
+    check(ds_store_open(b->directory, DS_STORE_WRITE, &store, &err) < 0, "open", err.text);
+    struct sqlite_store *s = sqlite_of(store);
+    check(ds_files_list(s, &err) < 0, "list", err.text);
+    for (size_t i = 0; i < s->lists[STORE_DAYS].count; i++) {
+        struct store_file *f;
+        double t = now_s();
+        check(ds_file_write(s, STORE_DAYS, s->lists[STORE_DAYS].from_s[i], 0, &f, &err) < 0 ||
+                  ds_sqlite_exec(f, "BEGIN", &err) < 0 || ds_roll_month(f, 1, &err) < 0 ||
+                  ds_sqlite_exec(f, "COMMIT", &err) < 0,
+              "month", err.text);
+        if (i == 0)
+            printf("\nThe sums of a month: %.2f s.\n", now_s() - t);
+    }
+    ds_store_destroy(store);
 }
 
 static int count_point(void *arg, const struct ds_point *point)
@@ -364,12 +387,9 @@ static void time_question(struct bench *b, const char *what, ask_fn *ask, size_t
 
 static void read_options(struct bench *b, int argc, char **argv)
 {
-    static const struct option options[] = {{"minutes", 1, 0, 'm'},
-                                            {"packets", 1, 0, 'p'},
-                                            {"directory", 1, 0, 'd'},
-                                            {"days", 1, 0, 'y'},
-                                            {"in-only", 0, 0, 'i'},
-                                            {0}};
+    static const struct option options[] = {{"minutes", 1, 0, 'm'},   {"packets", 1, 0, 'p'},
+                                            {"directory", 1, 0, 'd'}, {"days", 1, 0, 'y'},
+                                            {"in-only", 0, 0, 'i'},   {0}};
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
         switch (option) {
@@ -412,6 +432,7 @@ int main(int argc, char **argv)
     print_sizes(b, "hours-2026-01.sqlite", "hour_chunk", true);
     print_sizes(b, "days-2026-01.sqlite", "day_chunk", true);
     make_year(b);
+    sum_months(b);
     print_sizes(b, "hours-2026-03.sqlite", "hour_chunk", true);
     check(ds_store_open(b->directory, DS_STORE_READ, &b->store, &err) < 0, "open", err.text);
     printf("%zu days, warm:\n", b->days);

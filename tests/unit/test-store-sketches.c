@@ -433,8 +433,8 @@ static struct ds_figures day_of(struct scratch *s, const struct ds_filter *f)
     return figures;
 }
 
-/* Port 23 has packets in every window and is listed in each second one; port 80 has packets in those
- * only, and is listed there. */
+/* Port 23 has packets in every window and is listed in each second one; port 80 has packets in
+ * those only, and is listed there. */
 static void put_listed(struct scratch *s, int64_t i)
 {
     const struct ds_sketch_key telnet = {.kind = DS_SKETCH_PORT, .proto = DS_PROTO_TCP, .port = 23};
