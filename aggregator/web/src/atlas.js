@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The globe: packets fly from the country of their source to the telescope. All of them are one instanced mesh of
-// short lines whose places the graphics processor works out from the time, so a packet costs one write when it starts.
+// The globe: packets fly from the country of their source to the telescope. All of them are one mesh of
+// comets whose places the graphics processor works out from the time, so a packet costs one write when it starts.
 import * as THREE from "three";
 import { OrbitControls } from "three/examples/jsm/controls/OrbitControls.js";
 import { TYPE_RGB } from "./colours.js";
 import { Earth, GLOW, heightOf, startOf, WIDTH } from "./earth.js";
-import { makeRenderer } from "./view.js";
+import { makeRenderer, Pace } from "./view.js";
 
 const PACKETS_MAX = 4096; // on their way at once
 const DONE_MAX = 512; // of those that arrived, how many stay among them before they are swept out
 const FLIGHT_S = 2.2;
 const TAIL = 0.16; // of the way
-const TAIL_POINTS = 7;
+const HEAD_POINTS = 2.6; // how wide a packet is on the screen
 const REDRAW_MS = 1000;
 const NOWHERE = /** @type {[number, number]} */ ([0, 90]); // the telescope's place where none is configured
 const DISTANCE = 3.4; // of the eye, in radii
@@ -25,21 +25,33 @@ function onGlobe(lon, lat) {
   return new THREE.Vector3(Math.cos(phi) * Math.sin(lambda), Math.sin(phi), Math.cos(phi) * Math.cos(lambda));
 }
 
+// A comet: wide at its head, pointed at its tail. Its points lie along the way (x, from the head) and beside it (y).
+const SHAPE = [0, -1, 0, 0, 1, 0, 0.5, -0.6, 0, 0.5, 0.6, 0, 1, 0, 0];
+const POINTS = SHAPE.length / 3;
+const TRIANGLES = [0, 1, 2, 1, 3, 2, 2, 3, 4];
 const VERTEX = `
-  attribute vec3 from, to, colour;
+  attribute vec3 from, colour;
   attribute vec3 flight; // time of departure, height, angle between from and to
   uniform float now;
+  uniform vec3 to;
+  uniform vec2 width; // of the head, as parts of the picture
   varying vec4 ink;
-  void main() {
-    float progress = (now - flight.x) / ${FLIGHT_S.toFixed(1)};
-    float at = clamp(progress * ${(1 + TAIL).toFixed(2)} - position.x * ${TAIL.toFixed(2)}, 0.0, 1.0);
+  vec4 seen(float at) {
     float angle = flight.z;
     vec3 ground = normalize(sin((1.0 - at) * angle) * from + sin(at * angle) * to);
     float rise = sin(at * 3.14159265) * (0.04 + 0.36 * flight.y) * (0.3 + angle / 3.14159265);
-    bool flies = progress >= 0.0 && progress <= 1.0;
-    ink = vec4(colour, flies ? (1.0 - position.x) : 0.0);
-    vec4 place = projectionMatrix * modelViewMatrix * vec4(ground * (1.005 + rise), 1.0);
-    gl_Position = flies ? place : vec4(2.0, 2.0, 2.0, 1.0);
+    return projectionMatrix * modelViewMatrix * vec4(ground * (1.005 + rise), 1.0);
+  }
+  void main() {
+    float progress = (now - flight.x) / ${FLIGHT_S.toFixed(1)};
+    gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
+    if (progress < 0.0 || progress > 1.0) return;
+    float at = clamp(progress * ${(1 + TAIL).toFixed(2)} - position.x * ${TAIL.toFixed(2)}, 0.0, 0.99);
+    vec4 place = seen(at), ahead = seen(at + 0.01);
+    vec2 way = (ahead.xy / ahead.w - place.xy / place.w) / width;
+    vec2 beside = vec2(-way.y, way.x) / max(length(way), 1e-6);
+    ink = vec4(colour, 1.0 - position.x);
+    gl_Position = place + vec4(beside * width * position.y * place.w, 0.0, 0.0);
   }`;
 const FRAGMENT = `
   varying vec4 ink;
@@ -64,58 +76,83 @@ const GLOBE_FRAGMENT = `
     ink = vec4(mix(texture(base, at).rgb, colour, shine), 1.0);
   }`;
 
-/** The mesh of all packets, the oldest first: all fly for the same time, so they end in the order of their start. */
+/** The mesh of all packets, the oldest first: all fly for the same time, so they end in the order of their start. Not
+ * instanced: a software renderer draws each instance apart. */
 class Flights {
   constructor() {
-    this.geometry = new THREE.InstancedBufferGeometry();
-    const points = new Float32Array((TAIL_POINTS - 1) * 2 * 3);
-    for (let i = 0; i < TAIL_POINTS - 1; i++) {
-      points[i * 6] = i / (TAIL_POINTS - 1);
-      points[i * 6 + 3] = (i + 1) / (TAIL_POINTS - 1);
+    this.geometry = new THREE.BufferGeometry();
+    const shapes = new Float32Array(PACKETS_MAX * SHAPE.length), triangles = [];
+    for (let i = 0; i < PACKETS_MAX; i++) {
+      shapes.set(SHAPE, i * SHAPE.length);
+      triangles.push(...TRIANGLES.map((point) => i * POINTS + point));
     }
-    this.geometry.setAttribute("position", new THREE.BufferAttribute(points, 3));
-    this.attributes = ["from", "to", "colour", "flight"].map((name) => {
-      const attribute = new THREE.InstancedBufferAttribute(new Float32Array(PACKETS_MAX * 3), 3);
+    this.geometry.setAttribute("position", new THREE.BufferAttribute(shapes, 3));
+    this.geometry.setIndex(triangles);
+    const add = (/** @type {string} */ name) => {
+      const attribute = new THREE.BufferAttribute(new Float32Array(PACKETS_MAX * POINTS * 3), 3);
       attribute.setUsage(THREE.DynamicDrawUsage);
       this.geometry.setAttribute(name, attribute);
       return attribute;
-    });
-    this.uniforms = { now: { value: 0 } };
+    };
+    this.from = add("from");
+    this.colour = add("colour");
+    this.flight = add("flight");
+    this.uniforms = { now: { value: 0 }, to: { value: new THREE.Vector3() }, width: { value: new THREE.Vector2() } };
     const material = new THREE.ShaderMaterial({
       vertexShader: VERTEX, fragmentShader: FRAGMENT, uniforms: this.uniforms,
-      transparent: true, depthWrite: false,
+      transparent: true, depthWrite: false, side: THREE.DoubleSide, forceSinglePass: true,
     });
-    this.mesh = new THREE.LineSegments(this.geometry, material);
+    this.mesh = new THREE.Mesh(this.geometry, material);
     this.mesh.frustumCulled = false;
     this.count = 0;
+    this.isChanged = false;
   }
 
-  /** Where there is no room it is not drawn. @param {THREE.Vector3} start @param {THREE.Vector3} end
+  /** Where there is no room it is not drawn. @param {THREE.Vector3} start
    * @param {[number, number, number]} ink @param {number} at s @param {number} height */
-  add(start, end, ink, at, height) {
+  add(start, ink, at, height) {
     if (this.count === PACKETS_MAX) return;
-    const i = this.count++;
-    const [from, to, colour, flight] = this.attributes;
-    from.setXYZ(i, start.x, start.y, start.z);
-    to.setXYZ(i, end.x, end.y, end.z);
-    colour.setXYZ(i, ...ink);
-    flight.setXYZ(i, at, height, start.angleTo(end));
+    const angle = start.angleTo(this.uniforms.to.value);
+    for (let i = this.count * POINTS; i < (this.count + 1) * POINTS; i++) {
+      this.from.setXYZ(i, start.x, start.y, start.z);
+      this.colour.setXYZ(i, ...ink);
+      this.flight.setXYZ(i, at, height, angle);
+    }
+    this.count++;
     this.isChanged = true;
+  }
+
+  /** @param {number} i */
+  startOf(i) {
+    return this.flight.getX(i * POINTS);
+  }
+
+  /** @param {number} now s */
+  inFlight(now) {
+    let count = 0;
+    for (let i = 0; i < this.count; i++) count += Number(this.startOf(i) <= now && this.startOf(i) > now - FLIGHT_S);
+    return count;
   }
 
   /** @param {number} now s */
   advance(now) {
-    const flight = this.attributes[3];
     let done = 0;
-    while (done < this.count && flight.getX(done) < now - FLIGHT_S) done++;
+    while (done < this.count && this.startOf(done) < now - FLIGHT_S) done++;
+    const attributes = [this.from, this.colour, this.flight];
     if (done > DONE_MAX || this.count === PACKETS_MAX) {
-      for (const attribute of this.attributes) attribute.array.copyWithin(0, done * 3, this.count * 3);
+      for (const { array } of attributes) array.copyWithin(0, done * POINTS * 3, this.count * POINTS * 3);
       this.count -= done;
       this.isChanged = true;
     }
-    if (this.isChanged) for (const attribute of this.attributes) attribute.needsUpdate = true;
+    if (this.isChanged) {
+      for (const attribute of attributes) {
+        attribute.clearUpdateRanges();
+        attribute.addUpdateRange(0, this.count * POINTS * 3);
+        attribute.needsUpdate = true;
+      }
+    }
     this.isChanged = false;
-    this.geometry.instanceCount = this.count;
+    this.geometry.setDrawRange(0, this.count * TRIANGLES.length);
     this.uniforms.now.value = now;
   }
 }
@@ -130,6 +167,7 @@ export class Atlas {
     this.earth = new Earth(world);
     this.renderer = makeRenderer();
     this.canvas = this.renderer.domElement;
+    this.pace = new Pace(this.renderer);
     parent.append(this.canvas);
     this.scene = new THREE.Scene();
     this.camera = new THREE.PerspectiveCamera(40, 1, 0.1, 20);
@@ -178,6 +216,7 @@ export class Atlas {
   placeTelescope() {
     const place = this.context.live.hello?.place;
     this.hub = place ? onGlobe(place.longitude, place.latitude) : onGlobe(...NOWHERE);
+    this.flights.uniforms.to.value.copy(this.hub);
     this.beacon?.position.copy(this.hub).multiplyScalar(1.004);
     this.beacon?.lookAt(this.hub.clone().multiplyScalar(2));
     return this.hub;
@@ -263,7 +302,12 @@ export class Atlas {
   takePacket(packet) {
     const start = startOf(this.world, packet);
     if (!start || !this.hub) return;
-    this.flights.add(onGlobe(...start), this.hub, TYPE_RGB[packet.type], packet.time / 1000, heightOf(packet.port));
+    this.flights.add(onGlobe(...start), TYPE_RGB[packet.type], packet.time / 1000, heightOf(packet.port));
+  }
+
+  /** For tests and measurements. @param {number} now ms */
+  inFlight(now) {
+    return this.flights.inFlight(now / 1000);
   }
 
   resize() {
@@ -272,10 +316,12 @@ export class Atlas {
     this.camera.aspect = clientWidth / Math.max(1, clientHeight);
     this.camera.fov = this.camera.aspect < 1 ? 60 : 40;
     this.camera.updateProjectionMatrix();
+    this.flights.uniforms.width.value.set(HEAD_POINTS / clientWidth, HEAD_POINTS / clientHeight);
   }
 
   /** @param {number} now ms */
   frame(now) {
+    if (this.pace.isToChange(now)) this.resize();
     if (now - this.redrawnAt > REDRAW_MS) {
       this.redrawnAt = now;
       this.earth.update();

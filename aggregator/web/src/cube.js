@@ -6,7 +6,7 @@ import * as THREE from "three";
 import { OrbitControls } from "three/examples/jsm/controls/OrbitControls.js";
 import { TYPE_RGB } from "./colours.js";
 import { text } from "./i18n.js";
-import { makeRenderer } from "./view.js";
+import { makeRenderer, Pace } from "./view.js";
 
 const PACKETS_MAX = 12000; // on their way or marks
 const FLIGHT_S = 1.4;
@@ -82,6 +82,7 @@ export class Cube {
     this.context = context;
     this.renderer = makeRenderer();
     this.canvas = this.renderer.domElement;
+    this.pace = new Pace(this.renderer);
     parent.append(this.canvas);
     this.scene = new THREE.Scene();
     this.camera = new THREE.PerspectiveCamera(38, 1, 0.1, 20);
@@ -154,17 +155,23 @@ export class Cube {
     this.camera.position.setFromSpherical(place);
   }
 
+  /** Packets that are shown, on their way or as marks; for tests and measurements. @param {number} now ms */
+  inFlight(now) {
+    return this.marks.start.array.filter((start) => start * 1000 > now - (FLIGHT_S + MARK_S) * 1000).length;
+  }
+
   resize() {
     const { clientWidth, clientHeight } = this.parent;
     this.renderer.setSize(clientWidth, clientHeight);
     this.camera.aspect = clientWidth / Math.max(1, clientHeight);
     this.camera.fov = this.camera.aspect < 1 ? 60 : 38;
     this.camera.updateProjectionMatrix();
-    this.marks.uniforms.size.value = clientHeight / 55;
+    this.marks.uniforms.size.value = (clientHeight * this.renderer.getPixelRatio()) / 55;
   }
 
   /** @param {number} now ms */
   frame(now) {
+    if (this.pace.isToChange(now)) this.resize();
     this.marks.uniforms.now.value = now / 1000;
     this.controls.update();
     this.renderer.render(this.scene, this.camera);

@@ -38,6 +38,48 @@ export const webgl = (() => {
   return /swiftshader|llvmpipe|software/i.test(name) ? "software" : "hardware";
 })();
 
+const PACE_MS = 1000; // between two looks
+const FPS_LOW = 42; // below, the picture is made of fewer points
+const FPS_HIGH = 57;
+const RATIO_MIN = 0.4;
+const RATIO_STEP = 0.8;
+const FORGET_MS = 30000; // then a ratio that was too much is tried again
+const GAP_MS = 400; // between two frames: the page was hidden, or busy otherwise
+
+/** Fewer points where drawing is slow, and more again where it is not. */
+export class Pace {
+  /** @param {import("three").WebGLRenderer} renderer */
+  constructor(renderer) {
+    this.renderer = renderer;
+    this.best = renderer.getPixelRatio();
+    this.frames = 0;
+    this.since = this.last = this.slowAt = 0;
+  }
+
+  /** Once a frame: has the ratio changed, so that sizes are to be set again? @param {number} now ms */
+  isToChange(now) {
+    if (now - this.last > GAP_MS) {
+      this.since = now;
+      this.frames = 0;
+    }
+    this.last = now;
+    this.frames++;
+    if (now - this.since < PACE_MS) return false;
+    const fps = (this.frames * 1000) / (now - this.since), ratio = this.renderer.getPixelRatio();
+    this.since = now;
+    this.frames = 0;
+    let next = ratio;
+    if (fps < FPS_LOW) {
+      next = Math.max(RATIO_MIN, ratio * RATIO_STEP);
+      this.slowAt = now;
+    } else if (fps > FPS_HIGH && now - this.slowAt > FORGET_MS) {
+      next = Math.min(this.best, ratio / RATIO_STEP);
+    }
+    if (next !== ratio) this.renderer.setPixelRatio(next);
+    return next !== ratio;
+  }
+}
+
 /** A renderer whose canvas takes keys. Software draws no more points than it must. */
 export function makeRenderer() {
   const isHardware = webgl === "hardware";
