@@ -32,12 +32,21 @@ static uint8_t *put_table(ds_frame_put_fn *put, const void *rows, size_t row_cou
 int ds_frame_pack(ds_frame_put_fn *put, const void *rows, size_t row_count, unsigned columns,
                   unsigned char **out, size_t *out_bytes)
 {
+    return ds_frame_pack_with(NULL, put, rows, row_count, columns, out, out_bytes);
+}
+
+int ds_frame_pack_with(ZSTD_CCtx *with, ds_frame_put_fn *put, const void *rows, size_t row_count,
+                       unsigned columns, unsigned char **out, size_t *out_bytes)
+{
     size_t raw_bytes;
     uint8_t *raw = put_table(put, rows, row_count, columns, &raw_bytes);
     size_t room = ZSTD_compressBound(raw_bytes);
     unsigned char *packed = raw ? malloc(room) : NULL;
-    size_t packed_bytes =
-        packed ? ZSTD_compress(packed, room, raw, raw_bytes, COMPRESSION_LEVEL) : 0;
+    size_t packed_bytes = 0;
+    if (packed && with)
+        packed_bytes = ZSTD_compressCCtx(with, packed, room, raw, raw_bytes, COMPRESSION_LEVEL);
+    else if (packed)
+        packed_bytes = ZSTD_compress(packed, room, raw, raw_bytes, COMPRESSION_LEVEL);
     free(raw);
     if (!packed || ZSTD_isError(packed_bytes)) { /* with enough room, only memory can fail */
         free(packed);
@@ -88,6 +97,29 @@ void ds_frame_open(struct ds_frame *f, const void *packed, size_t size)
         ds_frame_no_memory(f);
     else
         ZSTD_DCtx_setParameter(f->stream, ZSTD_d_windowLogMax, WINDOW_LOG_MAX);
+}
+
+void ds_frame_open_small(struct ds_frame *f, ZSTD_DCtx *with, const void *packed, size_t size)
+{
+    unsigned long long content_bytes = ZSTD_getFrameContentSize(packed, size);
+    if (content_bytes > sizeof f->piece || ZSTD_findFrameCompressedSize(packed, size) != size) {
+        ds_frame_open(f, packed, size);
+        return;
+    }
+    size_t bytes = ZSTD_decompressDCtx(with, f->piece, sizeof f->piece, packed, size);
+    f->packed = (ZSTD_inBuffer){packed, size, size};
+    f->hint = 0;
+    f->left_bytes = 0;
+    f->stream = NULL;
+    f->result = DS_DECODE_OK;
+    f->why = NULL;
+    f->at = f->end = f->piece;
+    if (!ZSTD_isError(bytes))
+        f->end += bytes;
+    else if (ZSTD_getErrorCode(bytes) == ZSTD_error_memory_allocation)
+        ds_frame_no_memory(f);
+    else
+        ds_frame_fail(f, damaged);
 }
 
 /* Returns the bytes that were unpacked. */

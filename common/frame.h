@@ -30,7 +30,10 @@ typedef uint8_t *ds_frame_put_fn(uint8_t *to, const void *rows, size_t row_count
 /* How many rows a frame says that it has, by its beginning alone; 0 where that is none. */
 size_t ds_frame_count_rows(const void *packed, size_t size);
 
-/* Makes a frame of a table; the caller frees *out. 0, or -1 without memory. */
+/* Makes a frame of a table; the caller frees *out. 0, or -1 without memory. with: for many small
+ * ones, which cost several times as much without; or NULL. */
+int ds_frame_pack_with(ZSTD_CCtx *with, ds_frame_put_fn *put, const void *rows, size_t row_count,
+                       unsigned columns, unsigned char **out, size_t *out_bytes);
 int ds_frame_pack(ds_frame_put_fn *put, const void *rows, size_t row_count, unsigned columns,
                   unsigned char **out, size_t *out_bytes);
 
@@ -50,6 +53,9 @@ struct ds_frame {
 
 /* packed is borrowed. Look at result only after ds_frame_close, which must be called. */
 void ds_frame_open(struct ds_frame *f, const void *packed, size_t size);
+/* The same for frames that are mostly small: one that fits a piece is unpacked at once, with this.
+ */
+void ds_frame_open_small(struct ds_frame *f, ZSTD_DCtx *with, const void *packed, size_t size);
 /* Reads the number of rows: at most max, each of at least row_bytes bytes, which must be there. */
 size_t ds_frame_rows(struct ds_frame *f, size_t max, size_t row_bytes);
 void ds_frame_fail(struct ds_frame *f, const char *why);

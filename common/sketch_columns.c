@@ -133,12 +133,23 @@ int ds_sketch_columns_pack(const struct ds_sketches *s, struct ds_sketch_columns
     return 0;
 }
 
-int ds_sketch_pack(const struct ds_sketch *s, unsigned char **out, size_t *out_bytes)
+void ds_sketch_coder_finish(struct ds_sketch_coder *c)
 {
+    ZSTD_freeCCtx(c->pack);
+    ZSTD_freeDCtx(c->unpack);
+    *c = (struct ds_sketch_coder){0};
+}
+
+int ds_sketch_pack(struct ds_sketch_coder *c, const struct ds_sketch *s, unsigned char **out,
+                   size_t *out_bytes)
+{
+    if (!c->pack && !(c->pack = ZSTD_createCCtx()))
+        return -1;
     const struct ds_sketch_row row = {.sketch = *s};
     unsigned char *frame = NULL;
     size_t bytes = 0;
-    if (ds_frame_pack(put_register_column, &row, s->count, REGISTER_COLUMNS, &frame, &bytes))
+    if (ds_frame_pack_with(c->pack, put_register_column, &row, s->count, REGISTER_COLUMNS, &frame,
+                           &bytes))
         return -1;
     *out = malloc(bytes + 1);
     if (*out) {
@@ -316,9 +327,11 @@ enum ds_decode ds_sketch_columns_unpack(struct ds_bytes rows, struct ds_bytes re
     return get_registers(registers, used, s, why);
 }
 
-enum ds_decode ds_sketch_unpack(const void *packed, size_t size, struct ds_sketch *s,
-                                const char **why)
+enum ds_decode ds_sketch_unpack(struct ds_sketch_coder *c, const void *packed, size_t size,
+                                struct ds_sketch *s, const char **why)
 {
+    if (!c->unpack && !(c->unpack = ZSTD_createDCtx()))
+        return DS_DECODE_NO_MEMORY;
     const uint8_t *bytes = packed;
     if (size < 1 || bytes[0] < DS_SKETCH_PRECISION_MIN || bytes[0] > DS_SKETCH_PRECISION_MAX) {
         *why = "sketches: not such a precision";
@@ -326,7 +339,7 @@ enum ds_decode ds_sketch_unpack(const void *packed, size_t size, struct ds_sketc
     }
     struct ds_frame f;
     ds_sketch_init(s, bytes[0]);
-    ds_frame_open(&f, bytes + 1, size - 1);
+    ds_frame_open_small(&f, c->unpack, bytes + 1, size - 1);
     size_t count = ds_frame_rows(&f, UINT64_C(1) << s->precision, REGISTER_COLUMNS);
     if (reserve(&f, s, (uint32_t)count))
         get_places(&f, s, (uint32_t)count);

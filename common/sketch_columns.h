@@ -10,6 +10,8 @@
 #include "darkscope/message.h"
 #include "darkscope/sketches.h"
 
+#include <zstd.h>
+
 struct ds_sketch_columns {
     unsigned char *rows, *registers; /* from malloc */
     size_t rows_bytes, registers_bytes;
@@ -28,10 +30,18 @@ enum ds_decode ds_sketch_columns_unpack(struct ds_bytes rows, struct ds_bytes re
                                         const struct ds_sketch_name *names, size_t name_count,
                                         struct ds_sketches *s, const char **why);
 
+/* Kept for many sketches, one after the other; zeroed, made when it is needed. */
+struct ds_sketch_coder {
+    ZSTD_CCtx *pack;
+    ZSTD_DCtx *unpack;
+};
+void ds_sketch_coder_finish(struct ds_sketch_coder *c);
+
 /* One sketch alone: its precision in the first byte, then a table of its registers. */
-int ds_sketch_pack(const struct ds_sketch *s, unsigned char **out, size_t *out_bytes);
+int ds_sketch_pack(struct ds_sketch_coder *c, const struct ds_sketch *s, unsigned char **out,
+                   size_t *out_bytes);
 /* s is fresh, and the caller's to finish in any case. */
-enum ds_decode ds_sketch_unpack(const void *packed, size_t size, struct ds_sketch *s,
-                                const char **why);
+enum ds_decode ds_sketch_unpack(struct ds_sketch_coder *c, const void *packed, size_t size,
+                                struct ds_sketch *s, const char **why);
 
 #endif

@@ -3,6 +3,7 @@
  * Opening and closing a store. A crash at any point leaves files that open again with all that was
  * committed: that is SQLite's WAL with synchronous=FULL, and that no commit needs two files.
  */
+#include "sketch_columns.h"
 #include "sqlite.h"
 #include "tidy.h"
 
@@ -24,6 +25,9 @@ static void destroy(struct ds_store *store)
     ds_unions_finish(&s->unions);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
+    if (s->coder)
+        ds_sketch_coder_finish(s->coder);
+    free(s->coder);
     free(s->directory);
     free(s);
 }
@@ -119,7 +123,8 @@ int ds_store_open(const char *directory, enum ds_store_mode mode, struct ds_stor
     s->mode = mode;
     s->lock_fd = -1;
     s->directory = strdup(directory);
-    int result = s->directory ? 0 : ds_error(err, DS_FAILURE, "out of memory");
+    s->coder = calloc(1, sizeof *s->coder);
+    int result = s->directory && s->coder ? 0 : ds_error(err, DS_FAILURE, "out of memory");
     if (result == 0)
         result = mode == DS_STORE_WRITE ? open_writer(s, err) : open_reader(s, err);
     if (result < 0) {

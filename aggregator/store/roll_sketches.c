@@ -18,7 +18,7 @@ static int write_row(struct store_file *f, sqlite3_stmt *stmt, const char *kind,
 {
     unsigned char *packed = NULL;
     size_t size = 0;
-    if (ds_sketch_pack(s, &packed, &size))
+    if (ds_sketch_pack(f->store->coder, s, &packed, &size))
         return ds_error(err, DS_FAILURE, "out of memory");
     sqlite3_bind_text(stmt, 4, kind, -1, SQLITE_STATIC);
     sqlite3_bind_text(stmt, 5, key, -1, SQLITE_STATIC);

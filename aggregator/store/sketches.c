@@ -168,6 +168,6 @@ int ds_sketch_column(struct store_file *f, sqlite3_stmt *stmt, int column, struc
     size_t size = (size_t)sqlite3_column_bytes(stmt, column);
     ds_sketch_init(out, DS_SKETCH_FINE);
     enum ds_decode result =
-        packed ? ds_sketch_unpack(packed, size, out, &why) : DS_DECODE_MALFORMED;
+        packed ? ds_sketch_unpack(f->store->coder, packed, size, out, &why) : DS_DECODE_MALFORMED;
     return read_fault(f, "a sketch", result, why, err);
 }

@@ -61,6 +61,7 @@ struct store_list {
 };
 
 struct tidy; /* tidy.c */
+struct ds_sketch_coder;
 
 struct sqlite_store {
     struct ds_store base;
@@ -72,6 +73,7 @@ struct sqlite_store {
     struct store_list lists[STORE_KIND_COUNT]; /* as of the operation that runs */
     struct tidy *tidy;                         /* writer */
     struct unions unions;                      /* writer */
+    struct ds_sketch_coder *coder;
 };
 
 static inline struct sqlite_store *sqlite_of(struct ds_store *store)

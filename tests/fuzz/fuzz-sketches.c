@@ -12,6 +12,8 @@
 
 #define HEAD 3
 
+static struct ds_sketch_coder coder;
+
 static void check_sketch(const struct ds_sketch *s)
 {
     uint32_t at = 0, count = 0, before = 0;
@@ -33,8 +35,9 @@ static void check_alone(const struct ds_sketch *s)
     struct ds_sketch back, united;
     const char *why = NULL;
     check_sketch(s);
-    check(ds_sketch_pack(s, &bytes, &size) == 0);
-    check(ds_sketch_unpack(bytes, size, &back, &why) == DS_DECODE_OK && ds_sketch_equal(s, &back));
+    check(ds_sketch_pack(&coder, s, &bytes, &size) == 0);
+    check(ds_sketch_unpack(&coder, bytes, size, &back, &why) == DS_DECODE_OK &&
+          ds_sketch_equal(s, &back));
     check(ds_sketch_copy(s, &united) == 0 && ds_sketch_merge(&united, &back) == 0);
     check(ds_sketch_equal(s, &united));
     check(ds_sketch_fold(&united, DS_SKETCH_PRECISION_MIN) == 0);
@@ -49,7 +52,7 @@ static void read_alone(const uint8_t *data, size_t size)
     struct ds_sketch s;
     const char *why = NULL;
     ds_sketch_init(&s, DS_SKETCH_FINE);
-    enum ds_decode result = ds_sketch_unpack(data, size, &s, &why);
+    enum ds_decode result = ds_sketch_unpack(&coder, data, size, &s, &why);
     check((result == DS_DECODE_MALFORMED) == (why != NULL));
     if (result == DS_DECODE_OK)
         check_alone(&s);

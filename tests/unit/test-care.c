@@ -249,6 +249,110 @@ static void no_kill_changes_a_figure(void **state)
     assert_sound(s->store);
 }
 
+/* ---- kill -9 in the middle of upkeep ---- */
+
+#define UPKEEP_KILLS   40
+#define UPKEEP_WAIT_US 60000 /* at most, before a kill: upkeep of it all takes as long */
+
+/* What is to be done about a store that has all its windows: hours, days, months packed anew, and
+ * files deleted. One step after the other, and a byte for each. */
+static void look_after(struct scratch *s, int to)
+{
+    struct ds_error err = {0};
+    int64_t now_s = START + 40 * DAY;
+    if (ds_store_open(s->directory, DS_STORE_WRITE, &s->store, &err) < 0)
+        _exit(1);
+    for (int pass = 0; pass < 3; pass++, now_s += DAY) {
+        int done;
+        if (write(to, "t", 1) != 1)
+            _exit(4);
+        while ((done = s->store->ops->tidy(s->store, &keep_a_day, now_s, &err)) > 0)
+            if (write(to, "t", 1) != 1)
+                _exit(4);
+        if (done < 0)
+            _exit(3);
+    }
+    _exit(0);
+}
+
+/* Kills it so many steps later, in the step that follows. True where all was done before. */
+static bool kill_in_upkeep(struct scratch *s, unsigned steps, useconds_t wait_us)
+{
+    int ends[2], status;
+    char byte;
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(ends[0]);
+        look_after(s, ends[1]);
+    }
+    close(ends[1]);
+    for (unsigned i = 0; i < steps && read(ends[0], &byte, 1) == 1; i++)
+        ;
+    usleep(wait_us); /* anywhere in the step */
+    kill(child, SIGKILL);
+    close(ends[0]);
+    assert_true(waitpid(child, &status, 0) == child);
+    if (WIFEXITED(status))
+        assert_int_equal(WEXITSTATUS(status), 0);
+    return WIFEXITED(status);
+}
+
+static int add_packets(void *arg, const struct ds_top_row *row)
+{
+    *(uint64_t *)arg += row->figures.packets;
+    return 0;
+}
+
+/* Of all ports, from cells; and what the small tables say. */
+static void assert_sums(struct ds_store *store)
+{
+    const struct ds_filter all = {0};
+    const struct ds_top top = {{0, DS_STORE_TIME_MAX, NULL}, &all, DS_BY_PORT, SIZE_MAX};
+    struct ds_figures total;
+    struct ds_error err = {0};
+    uint64_t packets = 0;
+    if (store->ops->top(store, &top, add_packets, &packets, &total, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(packets, WINDOWS * 400);
+    assert_int_equal(totals_of(store, 0, DS_STORE_TIME_MAX).sum.books[DS_BOOK_COUNTED],
+                     WINDOWS * 400);
+    assert_int_equal(totals_of(store, 0, DS_STORE_TIME_MAX).windows, WINDOWS);
+}
+
+static void no_kill_in_upkeep_changes_a_sum(void **state)
+{
+    struct scratch *s = *state;
+    uint64_t random = 78;
+    unsigned ended = 0, killed = 0;
+    for (int round = 0; ended < 3 && round < UPKEEP_KILLS; round++) {
+        if (round == 0)
+            for (uint64_t i = 0; i < WINDOWS; i++)
+                assert_int_equal(put(s->store, i), DS_PUT_COMMITTED);
+        ds_store_destroy(s->store);
+        s->store = NULL;
+        bool is_done = kill_in_upkeep(s, (unsigned)(sample_random(&random) % 12),
+                                      (useconds_t)(sample_random(&random) % UPKEEP_WAIT_US));
+        ended += is_done;
+        killed += !is_done;
+        assert_int_equal(ds_store_open(s->directory, DS_STORE_WRITE, &s->store, NULL), 0);
+        assert_sums(s->store); /* at once, before anything is mended */
+        assert_sound(s->store);
+    }
+    assert_true(killed >= 3);
+    struct ds_error err = {0};
+    for (int64_t now_s = START + 50 * DAY; now_s < START + 53 * DAY; now_s += DAY)
+        while (s->store->ops->tidy(s->store, &keep_a_day, now_s, &err) == 1)
+            ;
+    assert_false(exists(s, "minutes-2026-01-30.sqlite"));
+    assert_sums(s->store);
+    for (uint64_t i = 0; i < WINDOWS; i++)
+        assert_int_equal(put(s->store, i), DS_PUT_DUPLICATE);
+    assert_sums(s->store);
+    assert_sound(s->store);
+}
+
 /* ---- damage ---- */
 
 static void sql(const struct scratch *s, const char *name, const char *text)
@@ -348,6 +452,7 @@ int main(void)
         CARE_TEST(deletes_what_is_old_and_counts_on),
         CARE_TEST(packs_a_month_that_is_over),
         CARE_TEST(no_kill_changes_a_figure),
+        CARE_TEST(no_kill_in_upkeep_changes_a_sum),
         CARE_TEST(names_damage_and_answers_the_rest),
         CARE_TEST(does_without_missing_and_foreign_files),
     };

@@ -27,6 +27,8 @@ static uint64_t hash_of(uint64_t seed, uint64_t n)
     return ds_sketch_hash(&secret, n);
 }
 
+static struct ds_sketch_coder coder;
+
 static void fill(struct ds_sketch *s, uint64_t seed, uint64_t from, uint64_t to)
 {
     for (uint64_t n = from; n < to; n++)
@@ -248,8 +250,8 @@ static void comes_back_from_bytes(void **state)
             size_t size = 0;
             const char *why = NULL;
             make(&s, precisions[p], 8, 0, sizes[i]);
-            assert_int_equal(ds_sketch_pack(&s, &bytes, &size), 0);
-            assert_int_equal(ds_sketch_unpack(bytes, size, &back, &why), DS_DECODE_OK);
+            assert_int_equal(ds_sketch_pack(&coder, &s, &bytes, &size), 0);
+            assert_int_equal(ds_sketch_unpack(&coder, bytes, size, &back, &why), DS_DECODE_OK);
             assert_true(ds_sketch_equal(&s, &back));
             assert_true(size <= ((size_t)1 << precisions[p]) + 64);
             free(bytes);
@@ -266,7 +268,7 @@ static enum ds_decode unpack_numbers(const uint8_t *numbers, size_t count)
     const char *why = NULL;
     size_t size = ZSTD_compress(packed + 1, sizeof packed - 1, numbers, count, 1);
     assert_false(ZSTD_isError(size));
-    enum ds_decode result = ds_sketch_unpack(packed, size + 1, &s, &why);
+    enum ds_decode result = ds_sketch_unpack(&coder, packed, size + 1, &s, &why);
     assert_int_equal(result == DS_DECODE_MALFORMED, why != NULL);
     ds_sketch_finish(&s);
     return result;
@@ -296,10 +298,10 @@ static void refuses_what_is_none(void **state)
         struct ds_sketch s, back;
         const char *why = NULL;
         make(&s, DS_SKETCH_PRECISION_MIN, 2, 0, 20);
-        assert_int_equal(ds_sketch_pack(&s, &bytes, &size), 0);
+        assert_int_equal(ds_sketch_pack(&coder, &s, &bytes, &size), 0);
         bytes[0] = (unsigned char)precision;
         ds_sketch_init(&back, DS_SKETCH_FINE);
-        bool ok = ds_sketch_unpack(bytes, size, &back, &why) == DS_DECODE_OK;
+        bool ok = ds_sketch_unpack(&coder, bytes, size, &back, &why) == DS_DECODE_OK;
         assert_int_equal(ok, precision >= 10 && precision <= 14);
         ds_sketch_finish(&s);
         ds_sketch_finish(&back);
