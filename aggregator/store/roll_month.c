@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The cells of a month, from those of its days: so that a question to a year reads twelve sums. They
- * are made anew in the transaction that writes a day, and so always are the sums of the days that
- * the file has.
+ * The cells of a month, from those of its days: so that a question to a year reads twelve sums.
+ * They are made anew in the transaction that writes a day, and so always are the sums of the days
+ * that the file has.
  */
 #include "merge_runs.h"
 #include "roll.h"
@@ -92,9 +92,10 @@ static int write_kind(struct store_file *f, enum chunk_kind kind, int64_t sensor
 int ds_roll_month(struct store_file *days, int64_t sensor, struct ds_error *err)
 {
     int64_t windows = 0;
-    if (ds_sqlite_exec_with(days, "DELETE FROM month_chunk WHERE sensor = ?", &sensor, 1, err) < 0 ||
-        ds_sqlite_number(days, "SELECT sum(windows) FROM day WHERE sensor = ?", &sensor, 1, &windows,
-                         err) < 0)
+    if (ds_sqlite_exec_with(days, "DELETE FROM month_chunk WHERE sensor = ?", &sensor, 1, err) <
+            0 ||
+        ds_sqlite_number(days, "SELECT sum(windows) FROM day WHERE sensor = ?", &sensor, 1,
+                         &windows, err) < 0)
         return -1;
     struct run *runs = calloc(RUNS_MAX, sizeof *runs);
     int result = runs ? 0 : ds_error(err, DS_FAILURE, "out of memory");
