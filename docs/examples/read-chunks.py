@@ -4,7 +4,8 @@
 start, sensor, class, proto, port, country, packets, bytes, windows, sources_peak.
 
 usage: read-chunks.py FILE.sqlite TABLE [KIND]
-       TABLE is minute_chunk, hour_chunk or day_chunk; KIND 0, 1 or 2 (not of minute_chunk)
+       TABLE is minute_chunk, hour_chunk, day_chunk or month_chunk (start is that of the month);
+       KIND 0, 1 or 2 (not of minute_chunk)
 
 Needs the zstd program, and nothing that darkscope installs.
 """
@@ -91,8 +92,9 @@ def main():
     classes = dict(db.execute("SELECT id, name FROM class"))
     where = "" if table == "minute_chunk" else f" WHERE kind = {int(kind[0])}"
     print("start,sensor,class,proto,port,country,packets,bytes,windows,sources_peak")
-    for start, sensor, data in db.execute(f"SELECT start, sensor, data FROM {table}{where} "
-                                          "ORDER BY start, sensor, first_key"):
+    start_of = "(SELECT value FROM store WHERE key = 'start')" if table == "month_chunk" else "start"
+    for start, sensor, data in db.execute(f"SELECT {start_of}, sensor, data FROM {table}{where} "
+                                          "ORDER BY 1, sensor, first_key"):
         for key, slot, *figures in cells_of(data):
             country = chr(key >> 8 & 255) + chr(key & 255) if key & 0xffff else ""
             print(start + slot * 3600, names[sensor], classes[key >> 40], key >> 32 & 255,

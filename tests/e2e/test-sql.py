@@ -133,7 +133,8 @@ class Sql(unittest.TestCase):
     def test_python_reads_chunks(self):
         rolled = self.copy()
         for file, table, kinds in (("hours-2026-01", "hour_chunk", "02"),
-                                   ("days-2026-01", "day_chunk", "02")):
+                                   ("days-2026-01", "day_chunk", "02"),
+                                   ("days-2026-01", "month_chunk", "02")):
             for kind in kinds:
                 path = os.path.join(rolled, file + ".sqlite")
                 rows = csv.DictReader(io.StringIO(run("python3", READER, path, table, kind)))
@@ -160,8 +161,18 @@ class Sql(unittest.TestCase):
         with sqlite3.connect(path) as db:
             db.execute("UPDATE hour_chunk SET data = data || x'00' WHERE kind = 0")
         db.close()
+        with sqlite3.connect(os.path.join(rolled, "days-2026-01.sqlite")) as db:
+            sums = db.execute("SELECT * FROM month_chunk WHERE kind = 2").fetchall()
+            db.execute("DELETE FROM month_chunk WHERE kind = 2")
+            db.execute("INSERT INTO month_chunk SELECT NULL, 2, sensor, first_key, last_key, cells,"
+                       " data FROM month_chunk WHERE kind = 0 ORDER BY first_key DESC LIMIT 1")
         damaged = run(DARKSCOPE, "store", "check", rolled, status=8)
         self.assertIn("hours-2026-01.sqlite: a chunk of kind 0", damaged)
+        self.assertIn("days-2026-01.sqlite: cells of kind 2 of month", damaged)
+        with sqlite3.connect(os.path.join(rolled, "days-2026-01.sqlite")) as db:
+            db.execute("DELETE FROM month_chunk WHERE kind = 2")
+            db.executemany("INSERT INTO month_chunk VALUES (?, ?, ?, ?, ?, ?, ?)", sums)
+        db.close()
         self.assertEqual((ask(rolled, "summary"), ask(rolled, "top")), before)  # answered by days
         for words in ([], ["check"], ["mend", rolled], ["prune", "--keep", "1h/2d/forever", rolled],
                       ["prune", "--keep", "9d/2d/forever", rolled]):
