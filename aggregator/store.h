@@ -60,6 +60,8 @@ enum ds_survey_part {
     DS_SURVEY_PART_COUNT
 };
 
+enum ds_infected { DS_INFECTED_NO, DS_INFECTED_SEEN, DS_INFECTED_CONFIRMED };
+
 /* Which packets. Each part is asked for where its has_ flag is set; all parts must fit. type and
  * signature stand alone: no other part may be set beside them (they are not part of a cell),
  * nor survey.
@@ -73,6 +75,9 @@ struct ds_filter {
     uint16_t port;
     ds_country country;
     char signature[DS_SIGNATURE_ID_MAX + 1];
+    /* Only for series, and with no other part than country: how many infected hosts there were,
+     * seen or confirmed (docs/statistics.md). Only sources are kept of them; packets are 0. */
+    enum ds_infected infected;
 };
 
 /* ---- what is answered ---- */
@@ -106,6 +111,10 @@ struct ds_point {
     int64_t start_s;      /* its first edge */
     uint64_t windows;     /* of all sensors asked for */
     uint64_t observed_ns; /* summed over sensors */
+    /* Of each sensor the most in one of these windows, summed over sensors, which watch different
+     * addresses. So active_addresses is a lower bound of those that got a packet in the bucket. */
+    bool addresses_known; /* by every sensor */
+    uint64_t addresses, active_addresses;
     struct ds_figures figures;
 };
 

@@ -32,9 +32,20 @@ static struct wanted of_port(const struct ds_filter *f)
     return w;
 }
 
+static struct wanted of_infected(const struct ds_filter *f)
+{
+    struct wanted w = {.count = 1, .is_world = !f->has_country};
+    w.keys[0] = (struct ds_sketch_key){
+        .kind = f->infected == DS_INFECTED_SEEN ? DS_SKETCH_INFECTED : DS_SKETCH_INFECTED_CONFIRMED,
+        .country = f->has_country ? f->country : 0};
+    return w;
+}
+
 /* Of all packets, whoever sent them. */
 static struct wanted of_all(const struct ds_filter *f)
 {
+    if (f->infected != DS_INFECTED_NO)
+        return of_infected(f);
     struct ds_sketch_key key = {.kind = DS_SKETCH_COUNTRY};
     unsigned parts = f->has_class + f->has_country + (f->has_proto && !f->has_port);
     if (f->has_type || parts > 1 || (f->has_port && f->has_country))

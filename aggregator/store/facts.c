@@ -54,7 +54,7 @@ static const char device_of_country[] =
 bool ds_filter_is_empty(const struct ds_filter *f)
 {
     return !f->has_class && !f->has_proto && !f->has_port && !f->has_country && !f->has_type &&
-           !f->has_signature && f->survey == DS_SURVEY_PART_ALL;
+           !f->has_signature && f->survey == DS_SURVEY_PART_ALL && f->infected == DS_INFECTED_NO;
 }
 
 enum fact ds_fact_of(const struct ds_filter *f)
@@ -86,6 +86,8 @@ struct ds_figures ds_fact_kept(enum fact fact, const struct ds_filter *f, bool p
 
 struct ds_figures ds_store_kept(const struct ds_filter *filter)
 {
+    if (filter->infected != DS_INFECTED_NO)
+        return (struct ds_figures){0};
     return ds_fact_kept(ds_fact_of(filter), filter, filter->has_port);
 }
 
