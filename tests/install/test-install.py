@@ -79,6 +79,7 @@ def main():
         check(len(shipped) > 0, "signature files are there to be shipped")
         for file in shipped:
             take(os.path.join(datadir, "darkscope", "signatures"), file)
+        take(os.path.join(datadir, "darkscope", "report"), "schema.json")
         for file in web.split():
             take(os.path.join(datadir, "darkscope", "web"), file)
         for unit in sorted(os.listdir(os.path.join(source, "share", "systemd"))):

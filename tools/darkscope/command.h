@@ -27,11 +27,12 @@ struct command {
     /* In place of all that: takes the words behind the command and prints. NULL: a question. 0, or
      * -1 with err. */
     int (*run)(const struct options *o, struct ds_error *err);
-    const char *option; /* the one option that run takes; NULL: none */
+    const char *const *options; /* that run takes, NULL behind the last; NULL: none */
+    bool reads_store;           /* run reads o->store, which is then given */
 };
 
 extern const struct command command_query, command_top, command_summary, command_sensors,
     command_windows, command_window, command_sources, command_signatures, command_attacks,
-    command_seen, command_keygen, command_store, command_live;
+    command_seen, command_keygen, command_store, command_live, command_report;
 
 #endif

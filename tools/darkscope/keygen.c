@@ -109,6 +109,8 @@ static int run(const struct options *o, struct ds_error *err)
     return is_deployment ? write_deployment(base, name, err) : write_pair(base, name, err);
 }
 
+static const char *const own_options[] = {"deployment", NULL};
+
 const struct command command_keygen = {
     .name = "keygen",
     .format = FORMAT_TABLE,
@@ -125,5 +127,5 @@ const struct command command_keygen = {
             "  darkscope keygen /etc/darkscope/aggregator\n"
             "  darkscope keygen --deployment /etc/darkscope/japan\n",
     .run = run,
-    .option = "deployment",
+    .options = own_options,
 };

@@ -15,7 +15,7 @@
 static const struct command *const commands[] = {
     &command_query,  &command_top,     &command_summary, &command_sensors, &command_windows,
     &command_window, &command_sources, &command_attacks, &command_seen,    &command_signatures,
-    &command_keygen, &command_store,   &command_live,
+    &command_keygen, &command_store,   &command_live,    &command_report,
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
@@ -76,7 +76,7 @@ static int find_command(struct options *o, const char *name, struct ds_error *er
     return ds_error(
         err, DS_USAGE,
         "no command %.40s; there are query, top, summary, sensors, windows, window, "
-        "sources, attacks, seen, signatures, keygen, store, live (--help explains them)",
+        "sources, attacks, seen, signatures, keygen, store, live, report (--help explains them)",
         name);
 }
 
@@ -151,6 +151,8 @@ static int take_option(struct options *o, char **argv, int *i, struct ds_error *
     }
     if (strcmp(name, "no-survey") == 0)
         return add_pair(o, "survey", "no", err);
+    if (strcmp(name, "publish") == 0)
+        return add_pair(o, "publish", "yes", err);
     char *value = strchr(name, '=');
     if (value)
         *value++ = 0;
@@ -178,15 +180,43 @@ static int take_word(struct options *o, const char *word, struct ds_error *err)
                     word);
 }
 
-/* A command that asks nobody takes its own option, and general ones that say nothing of whom to
- * ask. */
+static bool takes_option(const struct command *command, const char *name)
+{
+    for (size_t i = 0; command->options && command->options[i]; i++)
+        if (strcmp(command->options[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* A command that asks nobody takes its own options, each once, and general ones that say nothing of
+ * whom to ask. */
 static int check_alone(const struct options *o, struct ds_error *err)
 {
-    const char *wrong = o->store ? "store" : o->url ? "url" : NULL;
+    const char *wrong = o->store && !o->command->reads_store ? "store" : o->url ? "url" : NULL;
     for (size_t i = 0; i < o->pair_count && !wrong; i++)
-        if (!o->command->option || i > 0 || strcmp(o->pairs[i].name, o->command->option) != 0)
+        if (!takes_option(o->command, o->pairs[i].name))
             wrong = o->pairs[i].name;
-    return wrong ? ds_error(err, DS_USAGE, "%s: takes no --%.40s", o->command->name, wrong) : 0;
+    if (wrong)
+        return ds_error(err, DS_USAGE, "%s: takes no --%.40s", o->command->name, wrong);
+    for (size_t i = 0; i < o->pair_count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(o->pairs[i].name, o->pairs[j].name) == 0)
+                return ds_error(err, DS_USAGE, "%s: --%.40s is given twice", o->command->name,
+                                o->pairs[i].name);
+    return 0;
+}
+
+/* The store of a command that reads it by itself. */
+static int choose_store(struct options *o, struct ds_error *err)
+{
+    if (!o->store)
+        o->store = getenv("DARKSCOPE_STORE");
+    if (!o->store)
+        return ds_error(err, DS_USAGE,
+                        "%s: which store? give --store DIR, the aggregator's directory; it may run "
+                        "meanwhile",
+                        o->command->name);
+    return resolve_times(o, err);
 }
 
 static int set_query(struct options *o, struct ds_error *err)
@@ -238,11 +268,14 @@ int options_parse(struct options *o, int argc, char **argv, struct ds_error *err
     if (!o->command)
         return ds_error(err, DS_USAGE,
                         "which command? query, top, summary, sensors, windows, window, sources, "
-                        "attacks, seen, signatures, keygen, store or live (--help explains them)");
+                        "attacks, seen, signatures, keygen, store, live or report (--help explains "
+                        "them)");
     if (o->format == FORMAT_COUNT)
         o->format = o->command->format;
+    if (o->command->run && check_alone(o, err) < 0)
+        return -1;
     if (o->command->run)
-        return check_alone(o, err);
+        return o->command->reads_store ? choose_store(o, err) : 0;
     if (choose_source(o, err) < 0)
         return -1;
     return set_query(o, err);

@@ -136,6 +136,8 @@ static int run(const struct options *o, struct ds_error *err)
                     o->words[0]);
 }
 
+static const char *const own_options[] = {"keep", NULL};
+
 const struct command command_store = {
     .name = "store",
     .format = FORMAT_TABLE,
@@ -148,5 +150,5 @@ const struct command command_store = {
             "\n"
             "prune and repack need the aggregator stopped; it does both by itself.\n",
     .run = run,
-    .option = "keep",
+    .options = own_options,
 };

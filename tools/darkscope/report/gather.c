@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gather.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static int add_point(void *arg, const struct ds_point *point)
+{
+    struct days *d = arg;
+    d->points[point->bucket] = *point;
+    return 0;
+}
+
+int report_days_read(struct report *r, const int64_t *edges_s, size_t count,
+                     const struct ds_filter *filter, struct days *out, struct ds_error *err)
+{
+    const struct ds_buckets buckets = {.edges_s = edges_s, .count = count};
+    *out = (struct days){.edges_s = edges_s, .count = count};
+    out->points = calloc(count, sizeof *out->points);
+    if (!out->points)
+        return ds_error(err, DS_FAILURE, "out of memory");
+    int result = r->store->ops->series(r->store, &buckets, filter, add_point, out, err);
+    if (result < 0)
+        report_days_finish(out);
+    return result;
+}
+
+void report_days_finish(struct days *d)
+{
+    free(d->points);
+    d->points = NULL;
+}
+
+int report_whole_read(struct report *r, const struct ds_filter *filter, struct ds_point *out,
+                      struct ds_error *err)
+{
+    const int64_t edges_s[] = {r->range.from_s, r->range.to_s};
+    struct days whole;
+    if (report_days_read(r, edges_s, 1, filter, &whole, err) < 0)
+        return -1;
+    *out = whole.points[0];
+    report_days_finish(&whole);
+    return 0;
+}
+
+static int add_row(void *arg, const struct ds_top_row *row)
+{
+    struct top *t = arg;
+    if (t->count == t->room) {
+        size_t more = t->room ? 2 * t->room : 256;
+        void *larger = realloc(t->rows, more * sizeof *t->rows);
+        if (!larger)
+            return -1;
+        t->rows = larger;
+        t->room = more;
+    }
+    t->rows[t->count++] = *row;
+    return 0;
+}
+
+int report_top_read(struct report *r, const struct ds_range *range, enum ds_by by,
+                    const struct ds_filter *filter, struct top *out, struct ds_error *err)
+{
+    const struct ds_top top = {.range = *range, .filter = filter, .by = by, .limit = UINT64_MAX};
+    *out = (struct top){0};
+    ds_error(err, DS_FAILURE, "out of memory"); /* what it means where add_row ends the walk */
+    if (r->store->ops->top(r->store, &top, add_row, out, &out->total, err) == 0)
+        return 0;
+    report_top_finish(out);
+    return -1;
+}
+
+void report_top_finish(struct top *t)
+{
+    free(t->rows);
+    *t = (struct top){0};
+}
+
+bool report_year_before(const struct report *r, struct ds_range *out)
+{
+    struct ds_totals totals;
+    struct ds_error ignored;
+    *out = (struct ds_range){0};
+    if (!report_period_range(&r->options->period, r->calendar, 1, &out->from_s, &out->to_s))
+        return false;
+    /* Of a year in progress, as much of the year before. */
+    int64_t length_s = r->range.to_s - r->range.from_s;
+    if (out->to_s - out->from_s > length_s + 2 * INT64_C(86400))
+        out->to_s = ds_calendar_floor(r->calendar, (struct ds_stride){DS_UNIT_DAY, 1},
+                                      out->from_s + length_s);
+    return out->from_s < out->to_s &&
+           r->store->ops->totals(r->store, out, &totals, &ignored) == 0 && totals.windows > 0;
+}
+
+const char *report_service(uint8_t proto, uint16_t port, char out[static REPORT_SERVICE])
+{
+    char name[8];
+    ds_proto_name(proto, name);
+    if (proto == DS_PROTO_ICMP || proto == DS_PROTO_ICMP6)
+        snprintf(out, REPORT_SERVICE, "%u/%u/%s", port >> 8, port & 0xff, name);
+    else if (proto == DS_PROTO_TCP || proto == DS_PROTO_UDP)
+        snprintf(out, REPORT_SERVICE, "%u/%s", port, name);
+    else
+        snprintf(out, REPORT_SERVICE, "%s", name);
+    return out;
+}
+
+struct per_address report_per_address(const struct days *d)
+{
+    struct per_address p = {.monitored_known = true};
+    double active = 0;
+    for (size_t i = 0; i < d->count; i++) {
+        const struct ds_point *day = &d->points[i];
+        double packets = (double)day->figures.packets;
+        if (day->windows == 0)
+            continue;
+        p.days_watched++;
+        p.packets += day->figures.packets;
+        active += (double)day->active_addresses;
+        if (day->active_addresses > 0)
+            p.by_active += packets / (double)day->active_addresses;
+        if (day->addresses > 0)
+            p.by_monitored += packets / (double)day->addresses;
+        else if (day->figures.packets > 0)
+            p.monitored_known = false;
+    }
+    p.mean_active = p.days_watched ? active / (double)p.days_watched : 0;
+    return p;
+}
+
+int64_t *report_month_edges(const struct report *r, size_t *count)
+{
+    const struct ds_stride month = {DS_UNIT_MONTH, 1};
+    size_t most = (size_t)((r->range.to_s - r->range.from_s) / (28 * INT64_C(86400))) + 3;
+    int64_t *edges = calloc(most, sizeof *edges);
+    if (!edges)
+        return NULL;
+    size_t n = 0;
+    edges[0] = r->range.from_s;
+    while (edges[n] < r->range.to_s && n + 2 < most) {
+        int64_t next = ds_calendar_next(r->calendar, month, edges[n]);
+        edges[++n] = next < r->range.to_s ? next : r->range.to_s;
+    }
+    *count = n;
+    return edges;
+}

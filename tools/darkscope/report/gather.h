@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What gathering shares: series by day, whole top tables.
+ */
+#ifndef DARKSCOPE_REPORT_GATHER_H
+#define DARKSCOPE_REPORT_GATHER_H
+
+#include "document.h"
+
+/* Days side by side; those that nobody watched have windows 0. */
+struct days {
+    const int64_t *edges_s; /* borrowed, count + 1 */
+    size_t count;
+    struct ds_point *points;
+};
+
+/* Of a filter, by the edges. 0 and *out, which the caller finishes; or -1 with err. */
+int report_days_read(struct report *r, const int64_t *edges_s, size_t count,
+                     const struct ds_filter *filter, struct days *out, struct ds_error *err);
+void report_days_finish(struct days *d);
+/* Of the whole period in one: the figures of a filter. 0 or -1. */
+int report_whole_read(struct report *r, const struct ds_filter *filter, struct ds_point *out,
+                      struct ds_error *err);
+
+/* A whole top table. */
+struct top {
+    struct ds_top_row *rows;
+    size_t count, room;
+    struct ds_figures total;
+};
+/* 0 and *out, which the caller finishes; or -1. */
+int report_top_read(struct report *r, const struct ds_range *range, enum ds_by by,
+                    const struct ds_filter *filter, struct top *out, struct ds_error *err);
+void report_top_finish(struct top *t);
+
+/* The period a year earlier. False where the store has no window of it. */
+bool report_year_before(const struct report *r, struct ds_range *out);
+
+/* "23/tcp", "8/0/icmp", "47". */
+#define REPORT_SERVICE 24
+const char *report_service(uint8_t proto, uint16_t port, char out[static REPORT_SERVICE]);
+
+/* Packets per address over days: the sum of packets(day) / addresses(day). */
+struct per_address {
+    double by_active;     /* addresses that got a packet in the day's busiest window */
+    double by_monitored;  /* all monitored ones */
+    bool monitored_known; /* on every day with packets */
+    double mean_active;   /* over watched days */
+    uint64_t packets;
+    size_t days_watched;
+};
+struct per_address report_per_address(const struct days *d);
+
+/* Begins of the months of the period, count + 1 edges; the caller frees. NULL without memory. */
+int64_t *report_month_edges(const struct report *r, size_t *count);
+
+#endif

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Events: the largest surges of a port. What a surge is, docs/report.md defines; survey scanners
+ * are left out, since their sweeps are no news.
+ *
+ * Ports are looked at day by day only where they promise something: those with most packets, and
+ * of each month those that grew most against their mean.
+ */
+#include "gather.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SURGE_FACTOR    3 /* times the median of the days before */
+#define BASELINE_DAYS   28
+#define BASELINE_LEAST  7  /* watched days that a baseline wants */
+#define PORTS_OF_PERIOD 12 /* looked at */
+#define PORTS_OF_MONTH  4
+#define CANDIDATES_MAX  80
+#define EVENTS_MAX      1024
+#define COUNTRIES_SHOWN 3
+
+#define SERVICES (2u << 16) /* TCP and UDP */
+
+struct event {
+    uint8_t proto;
+    uint16_t port;
+    size_t first, last, peak; /* days */
+    uint64_t peak_packets, baseline, excess;
+    struct ds_figures peak_figures;
+};
+
+struct events {
+    uint64_t *period, *month; /* packets of a service */
+    uint32_t candidates[CANDIDATES_MAX];
+    size_t candidate_count;
+    struct event all[EVENTS_MAX];
+    size_t count;
+};
+
+static uint32_t service_of(uint8_t proto, uint16_t port)
+{
+    return (uint32_t)(proto == DS_PROTO_UDP) << 16 | port;
+}
+
+static int add_service(void *arg, const struct ds_top_row *row)
+{
+    uint64_t *packets = arg;
+    if (row->proto == DS_PROTO_TCP || row->proto == DS_PROTO_UDP)
+        packets[service_of(row->proto, row->port)] +=
+            row->figures.packets - row->figures.survey_packets;
+    return 0;
+}
+
+static int read_services(struct report *r, int64_t from_s, int64_t to_s, uint64_t *packets,
+                         struct ds_error *err)
+{
+    const struct ds_filter scan = {.has_class = true, .cls = DS_CLASS_SCAN};
+    const struct ds_top top = {
+        .range = {from_s, to_s, NULL}, .filter = &scan, .by = DS_BY_PORT, .limit = UINT64_MAX};
+    struct ds_figures total;
+    memset(packets, 0, SERVICES * sizeof *packets);
+    return r->store->ops->top(r->store, &top, add_service, packets, &total, err);
+}
+
+static void add_candidate(struct events *e, uint32_t service)
+{
+    for (size_t i = 0; i < e->candidate_count; i++)
+        if (e->candidates[i] == service)
+            return;
+    if (e->candidate_count < CANDIDATES_MAX)
+        e->candidates[e->candidate_count++] = service;
+}
+
+/* The services of which packets less what is expected of them is largest. */
+static void add_largest(struct events *e, const uint64_t *packets, double expected, size_t most)
+{
+    uint32_t best[PORTS_OF_PERIOD] = {0};
+    double score[PORTS_OF_PERIOD] = {0};
+    for (uint32_t service = 0; service < SERVICES; service++) {
+        double s = (double)packets[service] - expected * (double)e->period[service];
+        size_t at = most;
+        while (at > 0 && s > score[at - 1])
+            at--;
+        if (at == most || s <= 0)
+            continue;
+        memmove(score + at + 1, score + at, (most - at - 1) * sizeof *score);
+        memmove(best + at + 1, best + at, (most - at - 1) * sizeof *best);
+        score[at] = s;
+        best[at] = service;
+    }
+    for (size_t i = 0; i < most && score[i] > 0; i++)
+        add_candidate(e, best[i]);
+}
+
+static int find_candidates(struct report *r, struct events *e, struct ds_error *err)
+{
+    size_t months = 0;
+    int64_t *edges_s = report_month_edges(r, &months);
+    if (!edges_s)
+        return ds_error(err, DS_FAILURE, "out of memory");
+    int result = read_services(r, r->range.from_s, r->range.to_s, e->period, err);
+    if (result == 0)
+        add_largest(e, e->period, 0, PORTS_OF_PERIOD);
+    double length = (double)(r->range.to_s - r->range.from_s);
+    for (size_t i = 0; i < months && months > 1 && result == 0; i++) {
+        result = read_services(r, edges_s[i], edges_s[i + 1], e->month, err);
+        if (result == 0)
+            add_largest(e, e->month, (double)(edges_s[i + 1] - edges_s[i]) / length,
+                        PORTS_OF_MONTH);
+    }
+    free(edges_s);
+    return result;
+}
+
+static int compare_counts(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
+
+/* The median of the watched days before that are no surge. False where they are too few. */
+static bool baseline_of(const struct days *d, const bool *is_surge, size_t day, uint64_t *out)
+{
+    uint64_t before[BASELINE_DAYS];
+    size_t count = 0;
+    for (size_t i = day; i > 0 && count < BASELINE_DAYS; i--)
+        if (d->points[i - 1].windows > 0 && !is_surge[i - 1])
+            before[count++] = d->points[i - 1].figures.packets;
+    if (count < BASELINE_LEAST)
+        return false;
+    qsort(before, count, sizeof *before, compare_counts);
+    *out = before[count / 2];
+    return true;
+}
+
+static void add_day(struct events *e, uint32_t service, const struct days *d, size_t day,
+                    uint64_t baseline)
+{
+    const struct ds_figures *f = &d->points[day].figures;
+    struct event *last = e->count ? &e->all[e->count - 1] : NULL;
+    uint8_t proto = service >> 16 ? DS_PROTO_UDP : DS_PROTO_TCP;
+    bool goes_on =
+        last && last->proto == proto && last->port == (uint16_t)service && last->last + 1 == day;
+    if (!goes_on) {
+        if (e->count == EVENTS_MAX)
+            return;
+        last = &e->all[e->count++];
+        *last = (struct event){
+            .proto = proto, .port = (uint16_t)service, .first = day, .baseline = baseline};
+    }
+    last->last = day;
+    last->excess += f->packets - baseline;
+    if (f->packets > last->peak_packets) {
+        last->peak = day;
+        last->peak_packets = f->packets;
+        last->peak_figures = *f;
+    }
+}
+
+static int find_surges(struct report *r, struct events *e, uint32_t service, struct ds_error *err)
+{
+    const struct ds_filter of = {.has_class = true,
+                                 .cls = DS_CLASS_SCAN,
+                                 .has_proto = true,
+                                 .proto = service >> 16 ? DS_PROTO_UDP : DS_PROTO_TCP,
+                                 .has_port = true,
+                                 .port = (uint16_t)service,
+                                 .survey = DS_SURVEY_PART_WITHOUT};
+    struct days d;
+    bool *is_surge = calloc(r->day_count, sizeof *is_surge);
+    if (!is_surge)
+        return ds_error(err, DS_FAILURE, "out of memory");
+    int result = report_days_read(r, r->edges_s, r->day_count, &of, &d, err);
+    for (size_t day = 0; day < r->day_count && result == 0; day++) {
+        uint64_t packets = d.points[day].figures.packets, baseline;
+        if (d.points[day].windows == 0 || !baseline_of(&d, is_surge, day, &baseline))
+            continue;
+        is_surge[day] = packets >= SURGE_FACTOR * baseline &&
+                        packets - baseline >= d.points[day].active_addresses && packets > baseline;
+        if (is_surge[day])
+            add_day(e, service, &d, day, baseline);
+    }
+    if (result == 0)
+        report_days_finish(&d);
+    free(is_surge);
+    return result;
+}
+
+/* ---- the table ---- */
+
+static const struct report_column columns[] = {
+    {"rank", VALUE_COUNT, NULL, CERTAIN_EXACT},
+    {"service", VALUE_TEXT, NULL, CERTAIN_EXACT},
+    {"first_day", VALUE_DATE, NULL, CERTAIN_EXACT},
+    {"last_day", VALUE_DATE, NULL, CERTAIN_EXACT},
+    {"peak_day", VALUE_DATE, NULL, CERTAIN_EXACT},
+    {"peak_packets", VALUE_COUNT, "packets", CERTAIN_UPPER},
+    {"baseline_packets", VALUE_COUNT, "packets", CERTAIN_UPPER},
+    {"excess_packets", VALUE_COUNT, "packets", CERTAIN_EXACT},
+    {"peak_hosts", VALUE_COUNT, "hosts", CERTAIN_ESTIMATED},
+    {"peak_hosts_error", VALUE_SHARE, NULL, CERTAIN_EXACT},
+    {"top_countries", VALUE_TEXT, NULL, CERTAIN_EXACT},
+    {NULL, 0, NULL, 0},
+};
+
+static int by_excess(const void *left, const void *right)
+{
+    const struct event *a = left, *b = right;
+    if (a->excess != b->excess)
+        return a->excess < b->excess ? 1 : -1;
+    return (a->first > b->first) - (a->first < b->first);
+}
+
+/* "CN 31.0 %, VN 12.5 %": whence, from the first to the last day, survey scanners included. */
+static int write_countries(struct report *r, json_t *row, const struct event *e,
+                           struct ds_error *err)
+{
+    const struct ds_filter of = {.has_class = true,
+                                 .cls = DS_CLASS_SCAN,
+                                 .has_proto = true,
+                                 .proto = e->proto,
+                                 .has_port = true,
+                                 .port = e->port};
+    const struct ds_range range = {r->edges_s[e->first], r->edges_s[e->last + 1], NULL};
+    char text[COUNTRIES_SHOWN * 16] = "", name[3];
+    size_t used = 0;
+    struct top t;
+    if (report_top_read(r, &range, DS_BY_COUNTRY, &of, &t, err) < 0)
+        return -1;
+    for (size_t i = 0; i < t.count && i < COUNTRIES_SHOWN; i++)
+        used +=
+            (size_t)snprintf(text + used, sizeof text - used, "%s%s %.1f %%", i ? ", " : "",
+                             ds_country_name(t.rows[i].country, name),
+                             100.0 * (double)t.rows[i].figures.packets / (double)t.total.packets);
+    report_set(r, row, "top_countries", used ? json_string(text) : json_null());
+    report_top_finish(&t);
+    return 0;
+}
+
+static int write_event(struct report *r, json_t *table, const struct event *e, size_t rank,
+                       struct ds_error *err)
+{
+    char service[REPORT_SERVICE], date[DS_TIME_TEXT];
+    json_t *row = report_row(r, table);
+    report_set(r, row, "rank", report_count(rank));
+    report_set(r, row, "service", json_string(report_service(e->proto, e->port, service)));
+    report_set(r, row, "first_day",
+               json_string(report_date(r->calendar, r->edges_s[e->first], date)));
+    report_set(r, row, "last_day",
+               json_string(report_date(r->calendar, r->edges_s[e->last], date)));
+    report_set(r, row, "peak_day",
+               json_string(report_date(r->calendar, r->edges_s[e->peak], date)));
+    report_set(r, row, "peak_packets", report_count(e->peak_packets));
+    report_set(r, row, "baseline_packets", report_count(e->baseline));
+    report_set(r, row, "excess_packets", report_count(e->excess));
+    report_set_sources(r, row, "peak_hosts", &e->peak_figures);
+    return write_countries(r, row, e, err);
+}
+
+int report_gather_events(struct report *r, struct ds_error *err)
+{
+    struct events *e = calloc(1, sizeof *e);
+    int result = -1;
+    if (e) {
+        e->period = malloc(SERVICES * sizeof *e->period);
+        e->month = malloc(SERVICES * sizeof *e->month);
+    }
+    if (!e || !e->period || !e->month)
+        ds_error(err, DS_FAILURE, "out of memory");
+    else
+        result = find_candidates(r, e, err);
+    for (size_t i = 0; result == 0 && i < e->candidate_count; i++)
+        result = find_surges(r, e, e->candidates[i], err);
+    if (result == 0) {
+        json_t *chapter = report_chapter(r, "events");
+        json_t *table = report_table(r, chapter, "events", columns);
+        qsort(e->all, e->count, sizeof *e->all, by_excess);
+        for (size_t i = 0; i < e->count && i < REPORT_TOP && result == 0; i++)
+            result = write_event(r, table, &e->all[i], i + 1, err);
+        report_note(r, chapter, "events");
+    }
+    if (e) {
+        free(e->period);
+        free(e->month);
+    }
+    free(e);
+    return result;
+}
+
+/* Source records are kept with the windows alone, so of a year there are none. */
+int report_gather_volume(struct report *r, struct ds_error *err)
+{
+    (void)err;
+    json_t *chapter = report_chapter(r, "volume");
+    report_note(r, chapter, "volume");
+    return 0;
+}
