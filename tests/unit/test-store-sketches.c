@@ -46,6 +46,11 @@ static bool is_mirai(uint64_t source)
     return source % 3 == 0;
 }
 
+static bool is_confirmed(uint64_t source)
+{
+    return source % 6 == 0;
+}
+
 static struct ds_sketch_key port_of(uint64_t source)
 {
     static const uint16_t ports[] = {23, 80, 443};
@@ -96,9 +101,15 @@ static void put_source(struct ds_sketches *s, uint64_t source)
     put_survey(s, (struct ds_sketch_key){.kind = DS_SKETCH_PROTOCOL, .proto = port.proto}, source);
     put_survey(s, port, source);
     put_sketch(s, &(struct ds_sketch_key){.kind = DS_SKETCH_CLASS, .cls = port.cls}, source);
-    if (is_mirai(source))
+    struct ds_sketch_key infected = {.kind = DS_SKETCH_INFECTED, .country = country_of(source)};
+    if (is_mirai(source)) {
         put_sketch(s, &(struct ds_sketch_key){.kind = DS_SKETCH_SIGNATURE, .signature = "mirai"},
                    source);
+        put_sketch(s, &infected, source);
+    }
+    infected.kind = DS_SKETCH_INFECTED_CONFIRMED;
+    if (is_confirmed(source))
+        put_sketch(s, &infected, source);
 }
 
 /* The sample's tables, so that every filter finds packets; the sources are our own. */
@@ -151,7 +162,9 @@ static bool fits(const struct ds_filter *f, uint64_t source)
     struct ds_sketch_key port = port_of(source);
     return (!f->has_country || f->country == country_of(source)) &&
            (!f->has_class || f->cls == port.cls) && (!f->has_proto || f->proto == port.proto) &&
-           (!f->has_port || f->port == port.port) && (!f->has_signature || is_mirai(source));
+           (!f->has_port || f->port == port.port) &&
+           (f->infected != DS_INFECTED_CONFIRMED || is_confirmed(source)) &&
+           (!(f->has_signature || f->infected == DS_INFECTED_SEEN) || is_mirai(source));
 }
 
 static struct ds_sketch sketch_of(const struct ds_filter *f, int64_t from_s, int64_t to_s,
@@ -203,6 +216,9 @@ static const struct ds_filter filters[] = {
      .port = 23},
     {.has_proto = true, .proto = DS_PROTO_TCP, .has_port = true, .port = 80},
     {.has_signature = true, .signature = "mirai"},
+    {.infected = DS_INFECTED_SEEN},
+    {.infected = DS_INFECTED_CONFIRMED},
+    {.infected = DS_INFECTED_SEEN, .has_country = true, .country = DS_COUNTRY('J', 'P')},
     {.survey = DS_SURVEY_PART_ONLY},
     {.survey = DS_SURVEY_PART_WITHOUT},
     {.has_country = true, .country = DS_COUNTRY('J', 'P'), .survey = DS_SURVEY_PART_WITHOUT},

@@ -24,7 +24,6 @@ static const struct report_column host_columns[] = {
     {"service", VALUE_TEXT, NULL, CERTAIN_EXACT},
     {"hosts", VALUE_COUNT, "hosts", CERTAIN_ESTIMATED},
     {"hosts_error", VALUE_SHARE, NULL, CERTAIN_EXACT},
-    {"hosts_missing", VALUE_COUNT, "hosts", CERTAIN_UPPER},
     {"packets", VALUE_COUNT, "packets", CERTAIN_EXACT},
     {NULL, 0, NULL, 0},
 };
@@ -192,7 +191,6 @@ static void write_by_hosts(struct report *r, json_t *chapter, struct top *t)
         report_set(r, out, "rank", report_count(i + 1));
         report_set(r, out, "service", json_string(report_service(row->proto, row->port, service)));
         report_set_sources(r, out, "hosts", &row->figures);
-        report_set(r, out, "hosts_missing", report_count(row->figures.sources_missing));
         report_set(r, out, "packets", report_count(row->figures.packets));
     }
     report_note(r, chapter, "ports-by-hosts");
