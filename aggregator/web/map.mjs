@@ -8,8 +8,9 @@ import * as topojson from "topojson-client";
 const require = createRequire(import.meta.url);
 const world = require("world-atlas/countries-50m.json");
 const countries = require("i18n-iso-countries");
-const english = require("i18n-iso-countries/langs/en.json").countries;
-const japanese = require("i18n-iso-countries/langs/ja.json").countries;
+const codes = Object.keys(require("i18n-iso-countries/langs/en.json").countries);
+const english = new Intl.DisplayNames("en", { type: "region" });
+const japanese = new Intl.DisplayNames("ja", { type: "region" });
 
 // Natural Earth gives no number to what has no ISO code of its own.
 const WITHOUT_NUMBER = { Kosovo: "XK" };
@@ -19,7 +20,6 @@ const PLACES = {
   GP: [-61.6, 16.2], MQ: [-61, 14.6], RE: [55.5, -21.1], SJ: [16, 78], TK: [-171.8, -9.2], TV: [179.2, -8.5],
   UM: [166.6, 19.3], YT: [45.2, -12.8],
 };
-const nameOf = (names, code) => [names[code] ?? code].flat()[0];
 
 // A tenth of a degree is what a globe that fills a screen can show.
 const round = (degrees) => Math.round(degrees * 10) / 10;
@@ -67,12 +67,12 @@ export function makeMap() {
     }
     result.shapes.push({ code, rings });
   }
-  for (const code of Object.keys(english)) {
+  for (const code of codes) {
     const at = largest[code]?.at ?? PLACES[code];
     result.countries[code] = {
       at: at ? at.map(round) : null,
-      en: nameOf(english, code),
-      ja: nameOf(japanese, code),
+      en: english.of(code),
+      ja: japanese.of(code),
     };
   }
   return result;

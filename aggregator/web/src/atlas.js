@@ -12,7 +12,7 @@ const PACKETS_MAX = 4096; // on their way at once
 const DONE_MAX = 512; // of those that arrived, how many stay among them before they are swept out
 const FLIGHT_S = 2.2;
 const TAIL = 0.16; // of the way
-const HEAD_POINTS = 2.6; // how wide a packet is on the screen
+const HEAD_POINTS = 3.2; // how wide a packet is on the screen
 const REDRAW_MS = 1000;
 const NOWHERE = /** @type {[number, number]} */ ([0, 90]); // the telescope's place where none is configured
 const DISTANCE = 3.4; // of the eye, in radii
@@ -59,21 +59,26 @@ const FRAGMENT = `
 
 const GLOBE_VERTEX = `
   out vec2 at;
+  out float rim;
   void main() {
     at = uv;
-    gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0);
+    vec4 seen = modelViewMatrix * vec4(position, 1.0);
+    rim = 1.0 + dot(normalize(seen.xyz), normalize(normalMatrix * normal));
+    gl_Position = projectionMatrix * seen;
   }`;
 const GLOBE_FRAGMENT = `
+  const vec3 AIR = vec3(0.18, 0.42, 0.62);
   precision highp usampler2D;
   uniform sampler2D base, glow;
   uniform usampler2D shapes;
   uniform vec3 colour;
   in vec2 at;
+  in float rim; // 0 in the middle, 1 where the globe ends
   out vec4 ink;
   void main() {
     uint shape = texture(shapes, at).r;
     float shine = texelFetch(glow, ivec2(int(shape), 0), 0).r;
-    ink = vec4(mix(texture(base, at).rgb, colour, shine), 1.0);
+    ink = vec4(mix(texture(base, at).rgb, colour, shine) + rim * rim * rim * 0.6 * AIR, 1.0);
   }`;
 
 /** The mesh of all packets, the oldest first: all fly for the same time, so they end in the order of their start. Not

@@ -18,10 +18,16 @@ function figureOf(point, figure) {
   return (figure === "bytes" ? point.bytes : point.packets) ?? null;
 }
 
-/** Times of the axis, UTC, as fine as the step between them asks for. @param {number[]} times s @param {number} step */
-function timeLabels(times, step) {
+/** Day and clock in a time zone. @param {number} time s @param {string} zone */
+function clockOf(time, zone) {
+  return new Date(time * 1000).toLocaleString("sv-SE", { timeZone: zone }).split(" ");
+}
+
+/** Times of the axis, as fine as the step between them asks for. @param {number[]} times s @param {number} step
+ * @param {string} zone */
+function timeLabels(times, step, zone) {
   return times.map((time, i) => {
-    const [day, clock] = new Date(time * 1000).toISOString().split("T");
+    const [day, clock] = clockOf(time, zone);
     if (step >= 86400) return day;
     const hour = clock.slice(0, step < 60 ? 8 : 5);
     return i === 0 || clock.startsWith("00:00:00") ? `${hour}\n${day}` : hour;
@@ -56,8 +62,9 @@ export class Chart {
     parent.append(this.note);
   }
 
-  /** @param {{points: Point[], step: number}} answer @param {string} figure @param {string} label */
-  show(answer, figure, label) {
+  /** @param {{points: Point[], step: number}} answer @param {string} figure @param {string} label
+   * @param {number | null} loss of packets, 0 to 1 @param {string} zone */
+  show(answer, figure, label, loss, zone) {
     this.plot?.destroy();
     const { points, step } = answer;
     const style = getComputedStyle(this.parent);
@@ -69,12 +76,12 @@ export class Chart {
       {
         width: this.parent.clientWidth,
         height: HEIGHT,
-        tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
+        tzDate: (at) => uPlot.tzDate(new Date(at * 1000), zone),
         cursor: { drag: { x: true, y: false, setScale: false } },
         scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] }, c: { range: [0, 1] } },
-        axes: [{ ...axis, space: 90, values: (_, splits, __, ___, step) => timeLabels(splits, step) }, { ...axis, size: 70, values: (_, splits) => splits.map(number) }],
+        axes: [{ ...axis, space: 90, values: (_, splits, __, ___, step) => timeLabels(splits, step, zone) }, { ...axis, size: 70, values: (_, splits) => splits.map(number) }],
         series: [
-          { label: text("time"), value: (_, at) => (at === null ? "" : new Date(at * 1000).toISOString().slice(0, 16).replace("T", " ")) },
+          { label: `${text("time")} (${zone})`, value: (_, at) => (at === null ? "" : clockOf(at, zone).join(" ").slice(0, 16)) },
           {
             label, stroke: LINES[0], width: 1.5, fill: `${LINES[0]}22`, spanGaps: false,
             points: { show: points.length < 3 },
@@ -95,7 +102,7 @@ export class Chart {
     );
     const seen = points.reduce((sum, { coverage }) => sum + coverage, 0) / Math.max(1, points.length);
     const some = points.some(({ packets }) => packets !== null);
-    this.note.textContent = some ? `${text("coverageOf", { percent: percent(seen) })}. ${text("zoomHint")}` : text("noData");
+    this.note.textContent = some ? `${text("coverageOf", { percent: percent(seen) })}. ${text("lossOf", { percent: percent(loss ?? 0) })}. ${text("zoomHint")}` : text("noData");
   }
 
   resize() {

@@ -86,7 +86,7 @@ export class Cube {
     parent.append(this.canvas);
     this.scene = new THREE.Scene();
     this.camera = new THREE.PerspectiveCamera(38, 1, 0.1, 20);
-    this.camera.position.set(-1.0, 0.8, 4.6);
+    this.camera.position.set(-0.3, 0.75, 4.1); // both planes are seen from within
     this.controls = new OrbitControls(this.camera, this.canvas);
     this.controls.minDistance = 1.5;
     this.controls.maxDistance = 6;
@@ -131,7 +131,7 @@ export class Cube {
       element.className = "label";
       element.textContent = text(key);
       this.parent.append(element);
-      return { at, element };
+      return { at, element, half: element.offsetWidth / 2 };
     });
   }
 
@@ -176,10 +176,10 @@ export class Cube {
     this.controls.update();
     this.renderer.render(this.scene, this.camera);
     const { clientWidth, clientHeight } = this.parent;
-    for (const { at, element } of this.labels) {
+    for (const { at, element, half } of this.labels) {
       const seen = at.clone().project(this.camera);
       element.style.transform =
-        `translate(${((seen.x + 1) / 2) * clientWidth}px, ${((1 - seen.y) / 2) * clientHeight}px) translate(-50%, -50%)`;
+        `translate(${Math.min(clientWidth - half, Math.max(half, ((seen.x + 1) / 2) * clientWidth))}px, ${((1 - seen.y) / 2) * clientHeight}px) translate(-50%, -50%)`;
     }
   }
 

@@ -12,7 +12,7 @@ const LAND = "#182838";
 const LINE = "#3a5874";
 export const GLOW = /** @type {[number, number, number]} */ ([86, 180, 233]);
 const GLOW_MIN = 0.08; // of a country with any packet
-const GLOW_MAX = 0.75;
+const GLOW_MAX = 0.42; // packets must be seen before it
 
 /** A ring that crosses the date line goes on behind the map's edge, and comes in at the other; one around a pole is
  * closed there. @param {Path2D} to @param {number[]} ring lon, lat in turn @param {number} width */

@@ -8,6 +8,7 @@ const PACKETS_MAX = 800;
 const FLIGHT_MS = 2200;
 const TAIL = 0.12;
 const REDRAW_MS = 1000;
+const BEACON = 5; // points, of the telescope
 
 export class Flat {
   /** @param {HTMLElement} parent @param {import("./world.js").World} world
@@ -98,6 +99,11 @@ export class Flat {
     this.flights = this.flights.filter(({ time }) => now - time < FLIGHT_MS);
     this.paper.lineWidth = 1.5;
     for (const flight of this.flights) this.drawFlight(flight, hub, now, width);
+    this.paper.strokeStyle = "#ffffff";
+    this.paper.lineWidth = 2;
+    this.paper.beginPath();
+    this.paper.arc(...hub, BEACON, 0, 2 * Math.PI);
+    this.paper.stroke();
   }
 
   /** @param {Flat["flights"][number]} flight @param {[number, number]} hub @param {number} now

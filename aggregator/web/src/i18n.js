@@ -15,6 +15,11 @@ const TEXTS = {
   resume: ["Resume", "再開"],
   wall: ["Wall", "全画面巡回"],
   wallOff: ["Leave wall", "巡回を終了"],
+  signIn: ["Sign in", "サインイン"],
+  signInHelp: ["This aggregator wants its token (http.token_file). It is kept until this tab is closed.",
+    "このアグリゲーターにはトークン（http.token_file）が必要です。タブを閉じるまで保持されます。"],
+  token: ["Token", "トークン"],
+  tokenWrong: ["That was not the token.", "トークンが違います。"],
   light: ["Light", "明るく"],
   dark: ["Dark", "暗く"],
   language: ["Language", "言語"],
@@ -54,7 +59,7 @@ const TEXTS = {
   device: ["Device", "機器"],
   sensor: ["Sensor", "センサー"],
   every: ["all", "すべて"],
-  time: ["time (UTC)", "時刻 (UTC)"],
+  time: ["time", "時刻"],
   from: ["From", "開始"],
   to: ["To", "終了"],
   step: ["Step", "間隔"],
@@ -90,6 +95,14 @@ const TEXTS = {
   topPortsUdp: ["UDP ports", "UDP ポート"],
   topCountries: ["Countries", "国"],
   byPackets: ["by packets", "パケット数順"],
+  byHosts: ["by hosts", "ホスト数順"],
+  change: ["change", "増減"],
+  before: ["rank before", "前順位"],
+  isNew: ["new", "新規"],
+  beforeOf: ["in the period before {percent}", "前期間 {percent}"],
+  lossOf: ["{percent} of the packets lost", "パケット損失 {percent}"],
+  hostsNotKept: ["Hosts are not kept with or without survey scanners.", "調査スキャナ別のホスト数は保存されていません。"],
+  zone: ["Time zone", "タイムゾーン"],
   noData: ["Nobody watched in this period.", "この期間の観測はありません。"],
   gap: ["nobody watched", "観測なし"],
   last: ["last window", "最新の区間"],
@@ -123,6 +136,12 @@ export function text(key, blanks = {}) {
 /** @param {number} value */
 export function number(value) {
   return value.toLocaleString(language === "ja" ? "ja-JP" : "en-US", { maximumFractionDigits: 0 });
+}
+
+/** A change: +12.3%. @param {number} change 0 is none */
+export function signed(change) {
+  if (change >= 10) return `×${number(change + 1)}`;
+  return `${change < 0 ? "−" : "+"}${(Math.abs(change) * 100).toFixed(1)}%`;
 }
 
 /** A share as NICTERWEB shows it: what would round to nothing is "<0.1%", not 0. @param {number} share 0 to 1 */

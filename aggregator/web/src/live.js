@@ -3,10 +3,12 @@
 // The live feed (docs/live-feed.md): connects, decodes, and connects again by itself. What comes is checked for
 // its form only as far as drawing needs it.
 import { decode } from "@msgpack/msgpack";
+import { fetchWithToken, getToken } from "./token.js";
 
 const SUBPROTOCOL = "darkscope-live.1";
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 15000;
+const REFUSED = 1008; // the token was wrong: it has changed
 const OLD_AFTER_MS = 5000;
 
 /**
@@ -31,6 +33,17 @@ export class Live extends EventTarget {
     this.lostAt = 0; // performance.now() of the last connection's end; 0: none was there
     this.newestAt = 0; // and of the last packets or pulse
     this.retryMs = RETRY_MIN_MS;
+    this.wantsToken = false;
+    this.begin();
+  }
+
+  /** A WebSocket does not say why it was refused: a question before tells whether a token is wanted, and which. */
+  async begin() {
+    const url = new URL("api/v1/openapi.json", document.baseURI);
+    try {
+      this.wantsToken = (await fetch(url, { method: "HEAD" })).status === 401;
+      if (this.wantsToken) await fetchWithToken(url, { method: "HEAD" });
+    } catch { /* nobody there: then the connection is tried until somebody is */ }
     this.connect();
   }
 
@@ -41,20 +54,22 @@ export class Live extends EventTarget {
     const socket = new WebSocket(url, SUBPROTOCOL);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
+      if (this.wantsToken) socket.send(getToken());
       this.isOpen = true;
-      this.retryMs = RETRY_MIN_MS;
     };
     socket.onmessage = (event) => this.take(event.data);
-    socket.onclose = () => {
+    socket.onclose = (event) => {
       if (this.isOpen) this.lostAt = performance.now();
       this.isOpen = false;
-      setTimeout(() => this.connect(), this.retryMs * (0.5 + Math.random()));
+      const again = () => (event.code === REFUSED ? this.begin() : this.connect());
+      setTimeout(again, this.retryMs * (0.5 + Math.random()));
       this.retryMs = Math.min(this.retryMs * 2, RETRY_MAX_MS);
     };
   }
 
   /** @param {ArrayBuffer} data */
   take(data) {
+    this.retryMs = RETRY_MIN_MS;
     for (const message of /** @type {any[]} */ (decode(data))) {
       if (message.kind === "hello") this.hello = message;
       else if (message.kind === "skipped") this.skipped += message.messages;

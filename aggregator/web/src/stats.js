@@ -4,12 +4,14 @@
 // bookmarked and sent.
 import { ask } from "./api.js";
 import { Chart } from "./chart.js";
-import { number, percent, text } from "./i18n.js";
+import { text } from "./i18n.js";
+import { Tables } from "./tables.js";
 import { element } from "./view.js";
 
 const PERIODS = /** @type {Record<string, number>} */ ({ lastHour: 3600, lastDay: 86400, lastWeek: 604800, lastMonth: 2592000 });
 const STEPS = ["auto", "1m", "5m", "1h", "1d"];
-const TOP = 10;
+const ZONES = ["UTC", "Asia/Tokyo", Intl.DateTimeFormat().resolvedOptions().timeZone].filter((zone, i, all) => zone && all.indexOf(zone) === i);
+const DROPS = ["dropped_kernel", "dropped_interface", "dropped_ring"];
 /** Names that narrow a series; those of TYPED are written by hand. */
 const FILTERS = ["port", "country", "class", "type", "signature", "sensor"];
 const TYPED = new Set(["port", "country", "signature", "sensor"]);
@@ -19,6 +21,13 @@ const CLASS_NAMES = ["scan", "backscatter", "other"];
 /** @param {number} seconds */
 const iso = (seconds) => new Date(Math.floor(seconds) * 1000).toISOString().slice(0, 19) + "Z";
 
+/** Of the packets that came, the part that was not taken; null where nobody watched. @param {any} summary */
+function lossOf({ packets }) {
+  if (!packets) return null;
+  const dropped = DROPS.reduce((sum, name) => sum + (packets[name] ?? 0), 0);
+  return dropped / Math.max(1, dropped + packets.received);
+}
+
 export class Stats {
   /** @param {HTMLElement} parent @param {import("./world.js").World} world
    * @param {import("./view.js").Context} context */
@@ -27,8 +36,8 @@ export class Stats {
     this.form = this.makeForm();
     this.error = element("p", { className: "error", role: "alert" });
     this.figureBox = element("section", { className: "chart" });
-    this.tables = element("div", { className: "tables" });
-    this.root = element("div", { className: "stats" }, this.form, this.error, this.figureBox, this.tables);
+    this.root = element("div", { className: "stats" }, this.form, this.error, this.figureBox);
+    this.tables = new Tables(this.root, context, (changes) => this.change(changes));
     parent.append(this.root);
     this.chart = new Chart(this.figureBox, (from, to) => this.zoom(from, to));
     this.figureBox.addEventListener("dblclick", () => this.change({ from: null, to: null }));
@@ -63,6 +72,7 @@ export class Stats {
       label("step", this.makeSelect("step", STEPS, (value) => (value === "auto" ? text("auto") : value))),
       label("survey", this.makeSelect("survey", ["", "no", "only"], (value) =>
         text({ "": "surveyAll", no: "surveyNo", only: "surveyOnly" }[value] ?? ""))),
+      label("zone", this.makeSelect("tz", ["", ...ZONES.slice(1)], (value) => value || ZONES[0])),
       label("figure", this.makeSelect("figure", ["packets", "hosts", "bytes"], (value) => text(value))),
     );
     const form = /** @type {HTMLFormElement} */ (element("form", {}, ...fields,
@@ -117,7 +127,8 @@ export class Stats {
     this.error.textContent = "";
     try {
       const { sensors } = await ask("sensors", {}, cancel.signal);
-      const common = { ...this.range(sensors), survey: parameters.get("survey"), sensor: parameters.get("sensor") };
+      const tz = parameters.get("tz");
+      const common = { ...this.range(sensors), survey: parameters.get("survey"), sensor: parameters.get("sensor"), tz };
       const names = Object.fromEntries(FILTERS.map((name) => [name, parameters.get(name)]));
       const isCell = !names.type && !names.signature;
       const answer = await ask("query", {
@@ -126,49 +137,12 @@ export class Stats {
       this.answer = answer;
       const figure = parameters.get("figure") ?? "packets";
       const what = FILTERS.map((name) => parameters.get(name)).filter(Boolean).join(" ");
-      this.chart.show(answer, figure, `${text(figure === "hosts" ? "hostsPeak" : figure)} ${what}`);
-      await this.loadTables(common, parameters.get("country"), cancel.signal);
+      const summary = await ask("summary", { ...common, survey: null, limit: 1 }, cancel.signal);
+      this.chart.show(answer, figure, `${text(figure === "hosts" ? "hostsPeak" : figure)} ${what}`, lossOf(summary), tz ?? ZONES[0]);
+      await this.tables.load(common, { country: names.country, class: names.class }, cancel.signal);
     } catch (error) {
       if (!cancel.signal.aborted) this.error.textContent = text("failed", { why: /** @type {Error} */ (error).message });
     }
-  }
-
-  /** @param {Record<string, any>} common @param {string | null} country @param {AbortSignal} signal */
-  async loadTables(common, country, signal) {
-    const questions = [
-      { title: "topPortsTcp", names: { by: "ports", proto: "tcp", country } },
-      { title: "topPortsUdp", names: { by: "ports", proto: "udp", country } },
-      { title: "topCountries", names: { by: "countries" } },
-    ];
-    const answers = await Promise.all(questions.map(({ names }) => ask("top", { ...common, ...names, limit: TOP }, signal)));
-    this.tables.replaceChildren(...answers.map((answer, i) => this.makeTable(questions[i].title, answer)));
-  }
-
-  /** @param {string} title @param {any} answer */
-  makeTable(title, answer) {
-    const cell = (/** @type {string} */ value) => element("td", {}, value);
-    const figures = (/** @type {any} */ row) => [
-      cell(number(row.packets)),
-      cell(percent(row.share)),
-      cell(row.sources ?? row.sources_peak ? number(row.sources ?? row.sources_peak) : "–"),
-    ];
-    const rows = answer.rows.map((/** @type {any} */ row) => {
-      const name = row.country ?? `${row.port}/${row.proto}`;
-      const link = element("a", {
-        href: "#", onclick: (/** @type {Event} */ event) => {
-          event.preventDefault();
-          this.change(row.country ? { country: row.country } : { port: name });
-        },
-      }, row.country ? `${this.context.countryName(row.country)} (${row.country})` : name);
-      return element("tr", {}, cell(String(row.rank)), element("td", {}, link), ...figures(row));
-    });
-    const head = ["rank", title === "topCountries" ? "country" : "port", "packets", "share", "hostsPeak"];
-    return element("table", {},
-      element("caption", {}, `${text(title)} ${text("byPackets")}`),
-      element("thead", {}, element("tr", {}, ...head.map((key) => element("th", { scope: "col" }, text(key))))),
-      element("tbody", {}, ...rows),
-      element("tfoot", {}, element("tr", {}, cell(""), cell(text("other")), cell(number(answer.other?.packets ?? 0)),
-        cell(percent(answer.other?.share ?? 0)), cell(text("coverageOf", { percent: percent(answer.total.coverage ?? 0) })))));
   }
 
   saveCsv() {

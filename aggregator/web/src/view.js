@@ -41,7 +41,7 @@ export const webgl = (() => {
 const PACE_MS = 1000; // between two looks
 const FPS_LOW = 42; // below, the picture is made of fewer points
 const FPS_HIGH = 57;
-const RATIO_MIN = 0.4;
+const RATIO_MIN = 0.5;
 const RATIO_STEP = 0.8;
 const FORGET_MS = 30000; // then a ratio that was too much is tried again
 const GAP_MS = 400; // between two frames: the page was hidden, or busy otherwise
