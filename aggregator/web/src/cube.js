@@ -86,7 +86,7 @@ export class Cube {
     parent.append(this.canvas);
     this.scene = new THREE.Scene();
     this.camera = new THREE.PerspectiveCamera(38, 1, 0.1, 20);
-    this.camera.position.set(-0.3, 0.75, 4.1); // both planes are seen from within
+    this.camera.position.set(-0.3, 0.75, 4.45); // both planes are seen from within
     this.controls = new OrbitControls(this.camera, this.canvas);
     this.controls.minDistance = 1.5;
     this.controls.maxDistance = 6;
