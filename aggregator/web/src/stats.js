@@ -21,6 +21,13 @@ const CLASS_NAMES = ["scan", "backscatter", "other"];
 /** @param {number} seconds */
 const iso = (seconds) => new Date(Math.floor(seconds) * 1000).toISOString().slice(0, 19) + "Z";
 
+/** How the hosts of a series are known. @param {any[]} points */
+function hostsLabel(points) {
+  const watched = points.filter(({ packets }) => packets !== null);
+  if (!watched.every(({ sources }) => typeof sources === "number")) return "hostsPeak";
+  return watched.some(({ sources_error: error }) => error > 0) ? "hostsEstimated" : "hosts";
+}
+
 /** Of the packets that came, the part that was not taken; null where nobody watched. @param {any} summary */
 function lossOf({ packets }) {
   if (!packets) return null;
@@ -138,7 +145,7 @@ export class Stats {
       const figure = parameters.get("figure") ?? "packets";
       const what = FILTERS.map((name) => parameters.get(name)).filter(Boolean).join(" ");
       const summary = await ask("summary", { ...common, survey: null, limit: 1 }, cancel.signal);
-      this.chart.show(answer, figure, `${text(figure === "hosts" ? "hostsPeak" : figure)} ${what}`, lossOf(summary), tz ?? ZONES[0]);
+      this.chart.show(answer, figure, `${text(figure === "hosts" ? hostsLabel(answer.points) : figure)} ${what}`, lossOf(summary), tz ?? ZONES[0]);
       await this.tables.load(common, { country: names.country, class: names.class }, cancel.signal);
     } catch (error) {
       if (!cancel.signal.aborted) this.error.textContent = text("failed", { why: /** @type {Error} */ (error).message });
