@@ -309,7 +309,8 @@ static int add_packets(void *arg, const struct ds_top_row *row)
 static void assert_sums(struct ds_store *store)
 {
     const struct ds_filter all = {0};
-    const struct ds_top top = {{0, DS_STORE_TIME_MAX, NULL}, &all, DS_BY_PORT, SIZE_MAX};
+    const struct ds_top top = {
+        {0, DS_STORE_TIME_MAX, NULL}, &all, DS_BY_PORT, SIZE_MAX, DS_ORDER_PACKETS};
     struct ds_figures total;
     struct ds_error err = {0};
     uint64_t packets = 0;
