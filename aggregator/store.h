@@ -78,6 +78,7 @@ struct ds_filter {
     /* Only for series, and with no other part than country: how many infected hosts there were,
      * seen or confirmed (docs/statistics.md). Only sources are kept of them; packets are 0. */
     enum ds_infected infected;
+    bool without_sources; /* need not be estimated: that takes most of the time */
 };
 
 /* ---- what is answered ---- */

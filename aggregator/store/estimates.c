@@ -44,6 +44,8 @@ static struct wanted of_infected(const struct ds_filter *f)
 /* Of all packets, whoever sent them. */
 static struct wanted of_all(const struct ds_filter *f)
 {
+    if (f->without_sources)
+        return (struct wanted){0};
     if (f->infected != DS_INFECTED_NO)
         return of_infected(f);
     struct ds_sketch_key key = {.kind = DS_SKETCH_COUNTRY};

@@ -12,15 +12,22 @@ static int add_point(void *arg, const struct ds_point *point)
     return 0;
 }
 
-int report_days_read(struct report *r, const int64_t *edges_s, size_t count,
+struct wanted_days report_days(const struct report *r, enum hosts hosts)
+{
+    return (struct wanted_days){r->edges_s, r->day_count, hosts};
+}
+
+int report_days_read(struct report *r, const struct wanted_days *days,
                      const struct ds_filter *filter, struct days *out, struct ds_error *err)
 {
-    const struct ds_buckets buckets = {.edges_s = edges_s, .count = count};
-    *out = (struct days){.edges_s = edges_s, .count = count};
-    out->points = calloc(count, sizeof *out->points);
+    const struct ds_buckets buckets = {.edges_s = days->edges_s, .count = days->count};
+    struct ds_filter of = *filter;
+    of.without_sources = days->hosts == WITHOUT_HOSTS;
+    *out = (struct days){.edges_s = days->edges_s, .count = days->count};
+    out->points = calloc(days->count, sizeof *out->points);
     if (!out->points)
         return ds_error(err, DS_FAILURE, "out of memory");
-    int result = r->store->ops->series(r->store, &buckets, filter, add_point, out, err);
+    int result = r->store->ops->series(r->store, &buckets, &of, add_point, out, err);
     if (result < 0)
         report_days_finish(out);
     return result;
@@ -36,8 +43,9 @@ int report_whole_read(struct report *r, const struct ds_filter *filter, struct d
                       struct ds_error *err)
 {
     const int64_t edges_s[] = {r->range.from_s, r->range.to_s};
+    const struct wanted_days days = {edges_s, 1, WITH_HOSTS};
     struct days whole;
-    if (report_days_read(r, edges_s, 1, filter, &whole, err) < 0)
+    if (report_days_read(r, &days, filter, &whole, err) < 0)
         return -1;
     *out = whole.points[0];
     report_days_finish(&whole);
@@ -59,10 +67,13 @@ static int add_row(void *arg, const struct ds_top_row *row)
     return 0;
 }
 
-int report_top_read(struct report *r, const struct ds_range *range, enum ds_by by,
-                    const struct ds_filter *filter, struct top *out, struct ds_error *err)
+int report_top_read(struct report *r, const struct wanted_top *wanted, struct top *out,
+                    struct ds_error *err)
 {
-    const struct ds_top top = {.range = *range, .filter = filter, .by = by, .limit = UINT64_MAX};
+    struct ds_filter of = *wanted->filter;
+    const struct ds_top top = {
+        .range = *wanted->range, .filter = &of, .by = wanted->by, .limit = UINT64_MAX};
+    of.without_sources = wanted->hosts == WITHOUT_HOSTS;
     *out = (struct top){0};
     ds_error(err, DS_FAILURE, "out of memory"); /* what it means where add_row ends the walk */
     if (r->store->ops->top(r->store, &top, add_row, out, &out->total, err) == 0)

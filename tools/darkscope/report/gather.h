@@ -14,13 +14,32 @@ struct days {
     struct ds_point *points;
 };
 
+/* Whether unique hosts are wanted: they take most of the time. */
+enum hosts { WITH_HOSTS, WITHOUT_HOSTS };
+
+/* Days that are asked for: count + 1 edges, borrowed. */
+struct wanted_days {
+    const int64_t *edges_s;
+    size_t count;
+    enum hosts hosts;
+};
+
 /* Of a filter, by the edges. 0 and *out, which the caller finishes; or -1 with err. */
-int report_days_read(struct report *r, const int64_t *edges_s, size_t count,
+int report_days_read(struct report *r, const struct wanted_days *days,
                      const struct ds_filter *filter, struct days *out, struct ds_error *err);
+/* The days of the period. */
+struct wanted_days report_days(const struct report *r, enum hosts hosts);
 void report_days_finish(struct days *d);
 /* Of the whole period in one: the figures of a filter. 0 or -1. */
 int report_whole_read(struct report *r, const struct ds_filter *filter, struct ds_point *out,
                       struct ds_error *err);
+
+struct wanted_top {
+    const struct ds_range *range;
+    enum ds_by by;
+    const struct ds_filter *filter;
+    enum hosts hosts;
+};
 
 /* A whole top table. */
 struct top {
@@ -29,8 +48,8 @@ struct top {
     struct ds_figures total;
 };
 /* 0 and *out, which the caller finishes; or -1. */
-int report_top_read(struct report *r, const struct ds_range *range, enum ds_by by,
-                    const struct ds_filter *filter, struct top *out, struct ds_error *err);
+int report_top_read(struct report *r, const struct wanted_top *top, struct top *out,
+                    struct ds_error *err);
 void report_top_finish(struct top *t);
 
 /* The period a year earlier. False where the store has no window of it. */

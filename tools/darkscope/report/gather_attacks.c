@@ -112,7 +112,8 @@ static int write_days(struct report *r, json_t *chapter, const struct attacks *a
     uint64_t *counts = calloc(r->day_count, sizeof *counts);
     if (!counts)
         return ds_error(err, DS_FAILURE, "out of memory");
-    int result = report_days_read(r, r->edges_s, r->day_count, &of, &d, err);
+    const struct wanted_days days = report_days(r, WITH_HOSTS);
+    int result = report_days_read(r, &days, &of, &d, err);
     for (size_t i = 0; i < a->count && result == 0; i++) {
         int64_t day = day_of(r, a->all[i].start_ms / 1000);
         if (day >= 0)

@@ -87,11 +87,12 @@ int report_gather_daily(struct report *r, struct ds_error *err)
     static const char *const packets[] = {"packets_tcp", "packets_udp", "packets_icmp", NULL};
     static const char *const hosts[] = {"hosts", "hosts_tcp", "hosts_udp", "hosts_icmp", NULL};
     const struct ds_filter all = {0};
+    const struct wanted_days days = report_days(r, WITH_HOSTS);
     struct daily d = {0};
-    int result = report_days_read(r, r->edges_s, r->day_count, &all, &d.all, err);
+    int result = report_days_read(r, &days, &all, &d.all, err);
     for (size_t i = 0; i < PROTOCOLS && result == 0; i++) {
         const struct ds_filter of = {.has_proto = true, .proto = protocols[i]};
-        result = report_days_read(r, r->edges_s, r->day_count, &of, &d.of[i], err);
+        result = report_days_read(r, &days, &of, &d.of[i], err);
     }
     if (result == 0) {
         json_t *chapter = report_chapter(r, "daily");
@@ -130,10 +131,12 @@ int report_gather_survey(struct report *r, struct ds_error *err)
 {
     static const char *const share[] = {"survey_share", NULL};
     const struct ds_filter everything = {0}, only = {.survey = DS_SURVEY_PART_ONLY};
+    const struct wanted_days days = report_days(r, WITHOUT_HOSTS);
+    const struct wanted_days with_hosts = report_days(r, WITH_HOSTS);
     struct days all = {0}, survey = {0};
-    int result = report_days_read(r, r->edges_s, r->day_count, &everything, &all, err);
+    int result = report_days_read(r, &days, &everything, &all, err);
     if (result == 0)
-        result = report_days_read(r, r->edges_s, r->day_count, &only, &survey, err);
+        result = report_days_read(r, &with_hosts, &only, &survey, err);
     if (result == 0) {
         json_t *chapter = report_chapter(r, "survey");
         json_t *table = report_table(r, chapter, "survey", survey_columns);

@@ -27,7 +27,6 @@ struct event {
     uint16_t port;
     size_t first, last, peak; /* days */
     uint64_t peak_packets, baseline, excess;
-    struct ds_figures peak_figures;
 };
 
 struct events {
@@ -55,7 +54,8 @@ static int add_service(void *arg, const struct ds_top_row *row)
 static int read_services(struct report *r, int64_t from_s, int64_t to_s, uint64_t *packets,
                          struct ds_error *err)
 {
-    const struct ds_filter scan = {.has_class = true, .cls = DS_CLASS_SCAN};
+    const struct ds_filter scan = {
+        .has_class = true, .cls = DS_CLASS_SCAN, .without_sources = true};
     const struct ds_top top = {
         .range = {from_s, to_s, NULL}, .filter = &scan, .by = DS_BY_PORT, .limit = UINT64_MAX};
     struct ds_figures total;
@@ -154,24 +154,31 @@ static void add_day(struct events *e, uint32_t service, const struct days *d, si
     if (f->packets > last->peak_packets) {
         last->peak = day;
         last->peak_packets = f->packets;
-        last->peak_figures = *f;
     }
+}
+
+/* Without survey scanners, as surges are looked for. */
+static struct ds_filter filter_of(uint8_t proto, uint16_t port)
+{
+    return (struct ds_filter){.has_class = true,
+                              .cls = DS_CLASS_SCAN,
+                              .has_proto = true,
+                              .proto = proto,
+                              .has_port = true,
+                              .port = port,
+                              .survey = DS_SURVEY_PART_WITHOUT};
 }
 
 static int find_surges(struct report *r, struct events *e, uint32_t service, struct ds_error *err)
 {
-    const struct ds_filter of = {.has_class = true,
-                                 .cls = DS_CLASS_SCAN,
-                                 .has_proto = true,
-                                 .proto = service >> 16 ? DS_PROTO_UDP : DS_PROTO_TCP,
-                                 .has_port = true,
-                                 .port = (uint16_t)service,
-                                 .survey = DS_SURVEY_PART_WITHOUT};
+    const struct ds_filter of =
+        filter_of(service >> 16 ? DS_PROTO_UDP : DS_PROTO_TCP, (uint16_t)service);
     struct days d;
     bool *is_surge = calloc(r->day_count, sizeof *is_surge);
     if (!is_surge)
         return ds_error(err, DS_FAILURE, "out of memory");
-    int result = report_days_read(r, r->edges_s, r->day_count, &of, &d, err);
+    const struct wanted_days days = report_days(r, WITHOUT_HOSTS);
+    int result = report_days_read(r, &days, &of, &d, err);
     for (size_t day = 0; day < r->day_count && result == 0; day++) {
         uint64_t packets = d.points[day].figures.packets, baseline;
         if (d.points[day].windows == 0 || !baseline_of(&d, is_surge, day, &baseline))
@@ -226,7 +233,8 @@ static int write_countries(struct report *r, json_t *row, const struct event *e,
     char text[COUNTRIES_SHOWN * 16] = "", name[3];
     size_t used = 0;
     struct top t;
-    if (report_top_read(r, &range, DS_BY_COUNTRY, &of, &t, err) < 0)
+    const struct wanted_top top = {&range, DS_BY_COUNTRY, &of, WITHOUT_HOSTS};
+    if (report_top_read(r, &top, &t, err) < 0)
         return -1;
     for (size_t i = 0; i < t.count && i < COUNTRIES_SHOWN; i++)
         used +=
@@ -235,6 +243,19 @@ static int write_countries(struct report *r, json_t *row, const struct event *e,
                              100.0 * (double)t.rows[i].figures.packets / (double)t.total.packets);
     report_set(r, row, "top_countries", used ? json_string(text) : json_null());
     report_top_finish(&t);
+    return 0;
+}
+
+static int write_peak_hosts(struct report *r, json_t *row, const struct event *e,
+                            struct ds_error *err)
+{
+    const struct ds_filter of = filter_of(e->proto, e->port);
+    const struct wanted_days day = {.edges_s = r->edges_s + e->peak, .count = 1};
+    struct days d;
+    if (report_days_read(r, &day, &of, &d, err) < 0)
+        return -1;
+    report_set_sources(r, row, "peak_hosts", &d.points[0].figures);
+    report_days_finish(&d);
     return 0;
 }
 
@@ -254,8 +275,7 @@ static int write_event(struct report *r, json_t *table, const struct event *e, s
     report_set(r, row, "peak_packets", report_count(e->peak_packets));
     report_set(r, row, "baseline_packets", report_count(e->baseline));
     report_set(r, row, "excess_packets", report_count(e->excess));
-    report_set_sources(r, row, "peak_hosts", &e->peak_figures);
-    return write_countries(r, row, e, err);
+    return write_peak_hosts(r, row, e, err) < 0 ? -1 : write_countries(r, row, e, err);
 }
 
 int report_gather_events(struct report *r, struct ds_error *err)

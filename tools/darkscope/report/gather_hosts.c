@@ -38,19 +38,20 @@ static struct ds_filter of_signature(const char *id)
 
 static int read_infected(struct report *r, struct infected *in, struct ds_error *err)
 {
+    const struct wanted_days days = report_days(r, WITH_HOSTS);
     const struct ds_filter mirai = of_signature(ds_signature_name(DS_SIGNATURE_MIRAI));
     const struct ds_filter seen = {.infected = DS_INFECTED_SEEN},
                            confirmed = {.infected = DS_INFECTED_CONFIRMED},
                            home = {.has_country = true,
                                    .country = r->options->home,
                                    .infected = DS_INFECTED_SEEN};
-    int result = report_days_read(r, r->edges_s, r->day_count, &seen, &in->seen, err);
+    int result = report_days_read(r, &days, &seen, &in->seen, err);
     if (result == 0)
-        result = report_days_read(r, r->edges_s, r->day_count, &confirmed, &in->confirmed, err);
+        result = report_days_read(r, &days, &confirmed, &in->confirmed, err);
     if (result == 0)
-        result = report_days_read(r, r->edges_s, r->day_count, &mirai, &in->mirai, err);
+        result = report_days_read(r, &days, &mirai, &in->mirai, err);
     if (result == 0 && r->options->home)
-        result = report_days_read(r, r->edges_s, r->day_count, &home, &in->home, err);
+        result = report_days_read(r, &days, &home, &in->home, err);
     return result;
 }
 
@@ -113,9 +114,10 @@ static int write_month(struct report *r, json_t *table, int64_t from_s, int64_t 
 {
     const struct ds_filter all = {0};
     const struct ds_range range = {from_s, to_s, NULL};
+    const struct wanted_top top = {&range, DS_BY_DEVICE, &all, WITHOUT_HOSTS};
     struct top t;
     char date[DS_TIME_TEXT], key[32];
-    if (report_top_read(r, &range, DS_BY_DEVICE, &all, &t, err) < 0)
+    if (report_top_read(r, &top, &t, err) < 0)
         return -1;
     json_t *row = report_row(r, table);
     report_date(r->calendar, from_s, date);
@@ -167,8 +169,9 @@ int report_gather_tools(struct report *r, struct ds_error *err)
 {
     static const char *const share[] = {"share", NULL};
     const struct ds_filter all = {0};
+    const struct wanted_top top = {&r->range, DS_BY_SIGNATURE, &all, WITH_HOSTS};
     struct top t;
-    if (report_top_read(r, &r->range, DS_BY_SIGNATURE, &all, &t, err) < 0)
+    if (report_top_read(r, &top, &t, err) < 0)
         return -1;
     json_t *chapter = report_chapter(r, "tools");
     json_t *table = report_table(r, chapter, "tools", tool_columns);

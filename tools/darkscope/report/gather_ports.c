@@ -204,10 +204,12 @@ int report_gather_ports(struct report *r, struct ds_error *err)
     struct ports p = {0};
     struct ds_range before;
     p.has_before = report_year_before(r, &before);
-    int result = report_top_read(r, &r->range, DS_BY_PORT, &scan, &p.now, err);
+    const struct wanted_top now = {&r->range, DS_BY_PORT, &scan, WITH_HOSTS};
+    const struct wanted_top then = {&before, DS_BY_PORT, &scan, WITHOUT_HOSTS};
+    int result = report_top_read(r, &now, &p.now, err);
     struct ds_error ignored;
     if (result == 0 && p.has_before)
-        p.has_before = report_top_read(r, &before, DS_BY_PORT, &scan, &p.before, &ignored) == 0;
+        p.has_before = report_top_read(r, &then, &p.before, &ignored) == 0;
     if (result == 0) {
         json_t *chapter = report_chapter(r, "ports");
         p.without = true;

@@ -254,11 +254,13 @@ static int read_year(struct report *r, int before, struct year *y, struct ds_err
     y->edges_s = report_day_edges(r->calendar, y->range.from_s, y->range.to_s, &y->day_count);
     if (!y->edges_s)
         return ds_error(err, DS_FAILURE, "out of memory");
+    const struct wanted_days days = {
+        .edges_s = y->edges_s, .count = y->day_count, .hosts = WITHOUT_HOSTS};
     int result = r->store->ops->totals(r->store, &y->range, &y->totals, err);
     if (result == 0)
-        result = report_days_read(r, y->edges_s, y->day_count, &all, &y->all, err);
+        result = report_days_read(r, &days, &all, &y->all, err);
     if (result == 0)
-        result = report_days_read(r, y->edges_s, y->day_count, &survey, &y->survey, err);
+        result = report_days_read(r, &days, &survey, &y->survey, err);
     if (result == 0)
         return 0;
     finish_year(y);
