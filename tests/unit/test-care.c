@@ -310,7 +310,7 @@ static void assert_sums(struct ds_store *store)
 {
     const struct ds_filter all = {0};
     const struct ds_top top = {
-        {0, DS_STORE_TIME_MAX, NULL}, &all, DS_BY_PORT, SIZE_MAX, DS_ORDER_PACKETS};
+        .range = {0, DS_STORE_TIME_MAX, NULL}, .filter = &all, .by = DS_BY_PORT, .limit = SIZE_MAX};
     struct ds_figures total;
     struct ds_error err = {0};
     uint64_t packets = 0;

@@ -142,11 +142,10 @@ static void errs_as_theory_says(void **state)
         for (unsigned k = 0; k < 2; k++) {
             const struct ds_filter all = {0};
             struct compared c = {w, range, k ? DS_BY_PORT : DS_BY_COUNTRY, 0, 0};
-            const struct ds_top top = {{START, START + (range ? DAYS : 1) * DAY, NULL},
-                                       &all,
-                                       c.by,
-                                       SERIES,
-                                       DS_ORDER_PACKETS};
+            const struct ds_top top = {.range = {START, START + (range ? DAYS : 1) * DAY, NULL},
+                                       .filter = &all,
+                                       .by = c.by,
+                                       .limit = SERIES};
             struct ds_figures total;
             struct ds_error err = {0};
             if (w->scratch.store->ops->top(w->scratch.store, &top, compare, &c, &total, &err))
