@@ -251,7 +251,7 @@ static void no_kill_changes_a_figure(void **state)
 
 /* ---- kill -9 in the middle of upkeep ---- */
 
-#define UPKEEP_KILLS   40
+#define UPKEEP_KILLS   16
 #define UPKEEP_WAIT_US 60000 /* at most, before a kill: upkeep of it all takes as long */
 
 /* What is to be done about a store that has all its windows: hours, days, months packed anew, and
@@ -333,7 +333,7 @@ static void no_kill_in_upkeep_changes_a_sum(void **state)
                 assert_int_equal(put(s->store, i), DS_PUT_COMMITTED);
         ds_store_destroy(s->store);
         s->store = NULL;
-        bool is_done = kill_in_upkeep(s, (unsigned)(sample_random(&random) % 12),
+        bool is_done = kill_in_upkeep(s, (unsigned)(sample_random(&random) % 30),
                                       (useconds_t)(sample_random(&random) % UPKEEP_WAIT_US));
         ended += is_done;
         killed += !is_done;

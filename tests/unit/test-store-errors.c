@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How far estimates of a store are from the true numbers of sources: of 200 countries and 200 ports
+ * How far estimates of a store are from the true numbers of sources: of 100 countries and 100 ports
  * over a day and over 30 days, whose sources come back again and again. Of all series, 99 % must be
  * within three standard errors.
  */
@@ -19,8 +19,8 @@
 #define HOUR     INT64_C(3600)
 #define DAY      INT64_C(86400)
 #define DAYS     30
-#define SERIES   400 /* countries, then ports */
-#define PORTS_AT 200
+#define SERIES   200 /* countries, then ports */
+#define PORTS_AT 100
 #define SIZES    7
 #define POOL_MIN 100u /* sources of the smallest; each of the next sizes has twice as many */
 #define COMEBACK 24   /* of a pool, one in so many comes in an hour */
