@@ -16,8 +16,11 @@ KILLS = 3
 
 
 def start_sensor(capture, endpoint):
-    return subprocess.Popen([os.environ["DARKSCOPE_SENSOR"], "-r", capture, "-n", "tokyo",
-                             "-w", "1s", "-a", endpoint], stderr=subprocess.PIPE, text=True)
+    """With the same secret each time: estimates are compared, too."""
+    key = os.path.join(os.path.dirname(capture), "japan.deployment")
+    return subprocess.Popen([os.environ["DARKSCOPE_SENSOR"], "-r", capture, "-n", "tokyo", "-w", "1s",
+                             "--deployment-key", key, "-a", endpoint],
+                            stderr=subprocess.PIPE, text=True)
 
 
 def summary(aggregator):
@@ -32,6 +35,9 @@ class Crash(unittest.TestCase):
             capture = os.path.join(directory, "capture.pcap")
             subprocess.run([os.environ["DARKSCOPE_GEN"], "-o", capture, "-r", "50",
                             "-d", f"{SECONDS}s"], check=True, timeout=daemon.PATIENCE_S)
+            subprocess.run([os.environ["DARKSCOPE"], "keygen", "--deployment",
+                            os.path.join(directory, "japan")], check=True,
+                           stdout=subprocess.DEVNULL, timeout=daemon.PATIENCE_S)
             with daemon.Aggregator() as undisturbed:
                 sensor = start_sensor(capture, undisturbed.endpoint)
                 _, log = sensor.communicate(timeout=daemon.PATIENCE_S)
