@@ -13,8 +13,21 @@ static int open_chunk(struct run *r, struct ds_error *err)
     return opened > 0 ? ds_sqlite_damaged(r->file, "a chunk", why, err) : 0;
 }
 
+/* Steps to the row of the next chunk. One ahead, so that a run of one chunk has no open cursor once
+ * that is unpacked: SQLite looks through all of them with each change, and an hour may have 3,600.
+ */
+static int step_ahead(struct run *r, struct ds_error *err)
+{
+    int row = ds_sqlite_step(r->file, r->chunks, err);
+    r->is_begun = true;
+    r->has_row = row > 0;
+    return row < 0 ? -1 : 0;
+}
+
 int ds_run_next(struct run *r, struct ds_error *err)
 {
+    if (!r->is_begun && step_ahead(r, err) < 0)
+        return -1;
     for (;;) {
         int got = ds_chunk_next(&r->chunk, &r->cell);
         if (got > 0 && r->cell->key < r->least)
@@ -25,10 +38,9 @@ int ds_run_next(struct run *r, struct ds_error *err)
         }
         if (got < 0)
             return ds_sqlite_damaged(r->file, "a chunk", "its figures cannot be", err);
-        int row = ds_sqlite_step(r->file, r->chunks, err);
-        if (row <= 0)
-            return row;
-        if (open_chunk(r, err) < 0)
+        if (!r->has_row)
+            return 0;
+        if (open_chunk(r, err) < 0 || step_ahead(r, err) < 0)
             return -1;
     }
 }

@@ -11,6 +11,7 @@
 struct run {
     struct store_file *file;
     sqlite3_stmt *chunks; /* gives data, in order of first_key; the merge finalizes it */
+    bool is_begun, has_row;
     struct ds_chunk chunk;
     const struct ds_chunk_cell *cell; /* the next one, of the chunk */
     uint64_t least;                   /* key that it may have */
