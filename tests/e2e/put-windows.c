@@ -20,7 +20,7 @@
 #define LINE_BYTES 65536
 #define CELLS      1024
 
-static void fail(const char *what)
+static _Noreturn void fail(const char *what)
 {
     fprintf(stderr, "put-windows: %s\n", what);
     exit(1);
