@@ -308,6 +308,8 @@ static void read_pair(struct reading *r)
     } else if (ds_bytes_equal(key, m->is_pulse ? "time_s" : "time_ms")) {
         note(r, SEEN_TIME);
         m->time = ds_cursor_int(&r->c);
+        if (m->time < 0 || m->time > (m->is_pulse ? DS_TIME_MAX : DS_TIME_MAX * 1000))
+            ds_cursor_fail(&r->c, "a time is before 1970 or after 9999");
     } else if (!read_other(r, key) && !(m->is_pulse ? read_count(r, key) : read_column(r, key))) {
         ds_cursor_skip(&r->c);
     }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOUR_S   3600
+#define HOUR_S   DS_WINDOW_SECONDS_MAX
 #define NS_PER_S UINT64_C(1000000000)
 
 static void add(uint64_t *into, uint64_t from)
@@ -221,13 +221,6 @@ static const struct table_ops attack_ops = {
     .add = add_attack,
 };
 
-static const struct table_ops continued_attack_ops = {
-    .row_bytes = sizeof(struct ds_attack),
-    .rows_max = DS_ATTACKS_MAX,
-    .compare = compare_attacks,
-    .add = continue_attack,
-};
-
 /* A table that is being built, or one of those it is built from. */
 struct rows {
     void *at;
@@ -305,7 +298,9 @@ static void free_tables(struct tables *t)
 static int build_tables(struct tables *out, const struct tables *a, const struct tables *b,
                         enum ds_merge how)
 {
-    bool is_continued = how == DS_MERGE_HOUR;
+    struct table_ops attacks = attack_ops;
+    if (how == DS_MERGE_HOUR)
+        attacks.add = continue_attack;
     int result = merge_tables(&cell_ops, a->cells, b->cells, &out->cells);
     if (result == 0)
         result = merge_tables(&country_ops, a->countries, b->countries, &out->countries);
@@ -316,8 +311,7 @@ static int build_tables(struct tables *out, const struct tables *a, const struct
     if (result == 0)
         result = merge_tables(&source_ops, a->sources, b->sources, &out->sources);
     if (result == 0)
-        result = merge_tables(is_continued ? &continued_attack_ops : &attack_ops, a->attacks,
-                              b->attacks, &out->attacks);
+        result = merge_tables(&attacks, a->attacks, b->attacks, &out->attacks);
     return result;
 }
 

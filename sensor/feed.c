@@ -4,6 +4,7 @@
 #include "darkscope/clock.h"
 #include "darkscope/endpoint.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,10 +174,13 @@ int ds_feed_start(const struct ds_feed_settings *settings, struct ds_feed **out,
         f->sources[i].sampler = settings->samplers[i];
     f->slice_ms = ds_clock_utc_ns() / DS_NS_PER_MS;
     f->pulse_s = f->slice_ms / 1000;
-    if (connect_socket(f, settings) < 0 || pthread_create(&f->thread, NULL, run, f)) {
+    int error = connect_socket(f, settings) < 0 ? errno : 0;
+    if (!error)
+        error = pthread_create(&f->thread, NULL, run, f);
+    if (error) {
         destroy(f);
-        return ds_error(err, DS_NETWORK,
-                        "live feed to %.200s cannot be opened; see live:", settings->endpoint);
+        return ds_error(err, DS_NETWORK, "live: cannot send samples to %.200s: %s",
+                        settings->endpoint, zmq_strerror(error));
     }
     *out = f;
     return 0;

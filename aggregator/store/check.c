@@ -31,6 +31,8 @@ static const char *bad_time(const struct ds_window *w)
         return "the window's length does not divide an hour";
     if (w->start_s < 0 || w->start_s >= DS_STORE_TIME_MAX || w->start_s % w->seconds != 0)
         return "the window's start is out of range or not aligned to its length";
+    if (w->merged > 0 && w->seconds != DS_WINDOW_SECONDS_MAX)
+        return "windows are merged into one that is no hour";
     if (w->observed_ns > w->seconds * NS_PER_S)
         return "the time observed is longer than the window";
     return NULL;

@@ -130,8 +130,9 @@ static void test_wrong(void **state)
                    "class\x92\x02",
                    "\xa5"
                    "class\x92\x03",
-                   8);                             /* nor class */
-    expect_refused("\xa2JP", "\xa2J1", 3);         /* nor country */
+                   8);                                                        /* nor class */
+    expect_refused("\xa2JP", "\xa2J1", 3);                                    /* nor country */
+    expect_refused("\xa7time_ms\xcf\x00\x00", "\xa7time_ms\xcf\x00\x7f", 11); /* after 9999 */
     expect_refused("\xa6weight", "\xa6weigHt", 7); /* a column is missing */
     expect_refused("\xa6weight", "\xa6source", 7); /* and one twice */
 }

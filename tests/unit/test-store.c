@@ -183,7 +183,7 @@ static void merges_sensors(void **state)
 static void refuses_what_would_be_wrong(void **state)
 {
     struct scratch *s = *state;
-    for (int fault = 0; fault < 17; fault++) {
+    for (int fault = 0; fault < 18; fault++) {
         struct ds_window w;
         struct ds_error err = {0};
         sample_small(&w);
@@ -239,6 +239,9 @@ static void refuses_what_would_be_wrong(void **state)
             break;
         case 16:
             put.sequence = UINT64_MAX;
+            break;
+        case 17:
+            w.merged = 1; /* of a minute */
             break;
         }
         assert_int_equal(s->store->ops->put(s->store, &put, &err), DS_PUT_REFUSED);

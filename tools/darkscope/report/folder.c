@@ -47,7 +47,11 @@ static int end(struct writing *w, FILE *file, struct ds_error *err)
 {
     bool failed = ferror(file) != 0;
     failed = fclose(file) != 0 || failed;
-    return failed || rename(w->part, w->path) != 0 ? file_error(w->path, err) : 0;
+    if (!failed && rename(w->part, w->path) == 0)
+        return 0;
+    file_error(w->path, err);
+    unlink(w->part);
+    return -1;
 }
 
 static int write_json(struct writing *w, struct ds_error *err)
@@ -55,10 +59,14 @@ static int write_json(struct writing *w, struct ds_error *err)
     FILE *file = begin(w, "", "report", ".json", err);
     if (!file)
         return -1;
-    if (json_dumpf(w->root, file, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) < 0 ||
-        fputc('\n', file) < 0)
-        clearerr(file);
-    return end(w, file, err);
+    if (json_dumpf(w->root, file, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) == 0) {
+        fputc('\n', file);
+        return end(w, file, err);
+    }
+    file_error(w->path, err);
+    fclose(file);
+    unlink(w->part);
+    return -1;
 }
 
 typedef void document_fn(FILE *to, const json_t *root, enum report_language language);
