@@ -49,6 +49,9 @@ static inline int64_t ds_monitor_index4(const struct ds_monitor *m, uint32_t add
     const struct ds_monitor_range *one = m->ranges;
     if (m->range_count && address >= one->first && address <= one->last)
         return address - one->first;
+    /* Nor need those be looked up that are below or above all: most addresses are. */
+    if (m->range_count == 0 || address < one->first || address > one[m->range_count - 1].last)
+        return DS_MONITOR_OUTSIDE;
     /* The first range that does not end below the address. */
     size_t i = m->start[address >> 16], end = m->start[(address >> 16) + 1];
     while (i < end) {
@@ -58,7 +61,7 @@ static inline int64_t ds_monitor_index4(const struct ds_monitor *m, uint32_t add
         else
             end = middle;
     }
-    if (i == m->range_count || m->ranges[i].first > address)
+    if (m->ranges[i].first > address)
         return DS_MONITOR_OUTSIDE;
     return (int64_t)(m->ranges[i].base + (address - m->ranges[i].first));
 }
