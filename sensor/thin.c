@@ -114,6 +114,15 @@ static int write_anew(struct thinning *t, const struct rewritten *r)
     return 0;
 }
 
+/* Also where one fails are those before it brought to the disk: the file they came from goes. */
+static int write_all(struct thinning *t)
+{
+    int failed = 0;
+    for (size_t i = t->out_count; i-- > 0 && !failed;)
+        failed = write_anew(t, &t->out[i]);
+    return ds_spool_flush(t->backlog->spool) < 0 ? -1 : failed;
+}
+
 static void finish_thinning(struct thinning *t)
 {
     for (size_t i = 0; i < t->out_count; i++)
@@ -132,12 +141,8 @@ int ds_thin_oldest_file(struct ds_backlog *b)
         failed = add_window(&t, i);
     if (!failed)
         failed = end_window(&t);
-    if (t.bytes > ds_spool_spare(b->spool))
-        failed = -1;
-    for (size_t i = t.out_count; i-- > 0 && !failed;)
-        failed = write_anew(&t, &t.out[i]);
     if (!failed)
-        failed = ds_spool_flush(b->spool);
+        failed = t.bytes > ds_spool_spare(b->spool) ? -1 : write_all(&t);
     finish_thinning(&t);
     return failed;
 }
