@@ -210,15 +210,15 @@ static uint64_t sortable(uint64_t key)
     return key ^ (country ^ place) << DS_CELL_COUNTRY_SHIFT;
 }
 
-static struct ds_cell cell_of(uint64_t sorted_key)
+/* Field by field: a struct put together on the stack and copied would wait for its small stores. */
+static void start_cell(struct ds_cell *to, uint64_t sorted_key)
 {
     uint64_t place = sorted_key >> DS_CELL_COUNTRY_SHIFT & DS_CELL_COUNTRY;
-    return (struct ds_cell){
-        .cls = (uint8_t)ds_count_cell_class(sorted_key),
-        .proto = (uint8_t)(sorted_key >> DS_CELL_PROTO_SHIFT),
-        .port = (uint16_t)(sorted_key >> DS_CELL_PORT_SHIFT),
-        .country = place ? ds_geo_country((uint16_t)(place - 1)) : DS_COUNTRY_REST,
-    };
+    to->cls = (uint8_t)ds_count_cell_class(sorted_key);
+    to->proto = (uint8_t)(sorted_key >> DS_CELL_PROTO_SHIFT);
+    to->port = (uint16_t)(sorted_key >> DS_CELL_PORT_SHIFT);
+    to->country = place ? ds_geo_country((uint16_t)(place - 1)) : DS_COUNTRY_REST;
+    to->packets = to->survey_packets = to->bytes = to->sources = 0;
 }
 
 static uint64_t at_most(uint64_t value, uint64_t most)
@@ -279,7 +279,7 @@ static void merge_cells(const struct ds_sort_item *items, size_t count, struct d
 {
     for (size_t i = 0; i < count; i++) {
         if (i == 0 || (items[i].key ^ items[i - 1].key) & DS_CELL_KEY_MASK & ~DS_CELL_SURVEY)
-            w->cells[w->cell_count++] = cell_of(items[i].key);
+            start_cell(&w->cells[w->cell_count++], items[i].key);
         struct ds_cell *to = &w->cells[w->cell_count - 1];
         uint64_t packets = items[i].key & ~DS_CELL_KEY_MASK;
         to->packets += packets;
