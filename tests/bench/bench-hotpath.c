@@ -2,8 +2,8 @@
  *
  * What a packet costs: the whole pipeline on a file, beside a bare pcap_next_ex loop and a bare
  * walk through memory over the same packets in the same run, as ratios. CPU time of all threads,
- * not wall time: machines are shared. With several workers also wall time, beside that of one: this
- * ratio wants a machine that does nothing else.
+ * not wall time: machines are shared. With several workers also wall time, beside that of one
+ * worker on one processor: this ratio wants a machine that does nothing else.
  *
  *   bench-hotpath [--packets N] [--sources N] [--uniform] [--window S] [--workers N] [--rounds N]
  *                 [--country-db FILE] [--signatures FILE] [--rules N] [--brief]
@@ -27,6 +27,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <pcap/pcap.h>
+#include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -449,17 +450,32 @@ static void print_rows(const struct bench *b, double ns[ROWS][ROUNDS_MAX], unsig
     }
 }
 
-/* How much sooner several workers are done than one, of each round. */
+/* How much sooner several workers are done than one on one processor, of each round. */
 struct speedup {
     double first[ROUNDS_MAX], later[ROUNDS_MAX];
 };
 
-/* After the pipeline of all workers: the same with one. */
+/* Threads made from now on share one processor, or have all again. */
+static void bind_to_one(const cpu_set_t *all, bool one)
+{
+    cpu_set_t set = *all;
+    for (int i = 0, kept = 0; one && i < CPU_SETSIZE; i++)
+        if (CPU_ISSET(i, all) && kept++)
+            CPU_CLR(i, &set);
+    sched_setaffinity(0, sizeof set, &set);
+}
+
+/* After the pipeline of all workers: the same with one, and with what encodes its windows beside it
+ * on one processor. */
 static void measure_speedup(struct bench *b, struct speedup *s, unsigned round)
 {
     struct times first = b->first, later = b->later;
+    cpu_set_t all;
+    sched_getaffinity(0, sizeof all, &all);
+    bind_to_one(&all, true);
     b->counted = 0;
     run_pipeline(b, 1);
+    bind_to_one(&all, false);
     s->first[round] = b->first.wall / first.wall;
     s->later[round] = b->later.wall / later.wall;
 }
@@ -486,7 +502,8 @@ static void run_all(struct bench *b)
            (double)b->message_bytes / (double)b->windows);
     if (b->workers == 1)
         return;
-    printf("\n| wall time, one worker / %u workers | least | median | most |\n|---|---|---|---|\n",
+    printf("\n| wall time, one worker on one processor / %u workers | least | median | most |\n"
+           "|---|---|---|---|\n",
            b->workers);
     print_speedup("fresh memory", speedup.first, b->rounds);
     print_speedup("after that", speedup.later, b->rounds);
