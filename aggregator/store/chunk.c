@@ -42,88 +42,104 @@ static uint64_t lesser(uint64_t a, uint64_t b)
 
 /* ---- writing ---- */
 
-static bool is_new_key(const struct ds_chunk_cell *cells, size_t i)
+/* The numbers of a batch, column by column: while it is split it stays in the first cache. */
+struct batch {
+    uint64_t of[DS_CHUNK_COLUMNS][DS_CHUNK_BATCH];
+};
+
+/* Columns that are being written. */
+struct writing {
+    uint8_t *begin[DS_CHUNK_COLUMNS], *end[DS_CHUNK_COLUMNS];
+    uint64_t bits[DS_CHUNK_COLUMNS]; /* of all values; 0: all are 0 */
+    uint64_t least_key;              /* that may come next */
+    uint32_t slot;                   /* of the cell before */
+    size_t keys, key_cells;          /* cells: of the key that is being written */
+};
+
+/* Four bytes at once, without a branch that depends on how many are used: most numbers are small,
+ * but of one or two bytes by chance. to has room for VARINT_MAX bytes. */
+static inline uint8_t *put_number(uint8_t *to, uint64_t value)
 {
-    return i == 0 || cells[i].key != cells[i - 1].key;
+    if (value >> 28)
+        return put_varint(to, value);
+    const uint32_t v = (uint32_t)value;
+    const unsigned more = (31 - (unsigned)__builtin_clz(v | 1)) / 7; /* bytes behind the first */
+    uint32_t bytes = (v & 0x7f) | (v & 0x3f80) << 1 | (v & 0x1fc000) << 2 | (v & 0xfe00000) << 3;
+    bytes = htole32(bytes | (UINT32_C(0x808080) & ~(UINT32_MAX << 8 * more)));
+    memcpy(to, &bytes, sizeof bytes);
+    return to + 1 + more;
 }
 
-static uint8_t *put_keys(uint8_t *to, const struct ds_chunk_cell *cells, size_t count)
+static void put_column(struct writing *w, unsigned column, const uint64_t *values, size_t count)
 {
-    uint64_t next = 0;
+    uint8_t *to = w->end[column];
+    uint64_t bits = 0;
+    for (size_t i = 0; i < count; i++)
+        bits |= values[i];
+    w->bits[column] |= bits;
+    for (size_t i = 0; i < count && bits >= 0x80; i++)
+        to = put_number(to, values[i]);
+    for (size_t i = 0; i < count && bits < 0x80; i++)
+        *to++ = (uint8_t)values[i];
+    w->end[column] = to;
+}
+
+/* The keys that begin in the batch, and in how many slots those are that end there. */
+static void put_keys(struct writing *w, struct batch *b, const struct ds_chunk_cell *cells,
+                     size_t count)
+{
+    size_t begun = 0, ended = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!is_new_key(cells, i))
-            continue;
-        assert(cells[i].key >= next);
-        to = put_varint(to, cells[i].key - next);
-        next = cells[i].key + 1;
+        const struct ds_chunk_cell *c = &cells[i];
+        if (w->key_cells > 0 && c->key == w->least_key - 1) {
+            b->of[DS_CHUNK_SLOT][i] = c->slot - w->slot - 1;
+        } else {
+            assert(c->key >= w->least_key);
+            if (w->key_cells > 0)
+                b->of[DS_CHUNK_SLOTS][ended++] = w->key_cells - 1;
+            b->of[DS_CHUNK_KEY][begun++] = c->key - w->least_key;
+            b->of[DS_CHUNK_SLOT][i] = c->slot;
+            w->least_key = c->key + 1;
+            w->key_cells = 0;
+        }
+        w->key_cells++;
+        w->slot = c->slot;
     }
-    return to;
+    w->keys += begun;
+    put_column(w, DS_CHUNK_KEY, b->of[DS_CHUNK_KEY], begun);
+    put_column(w, DS_CHUNK_SLOTS, b->of[DS_CHUNK_SLOTS], ended);
 }
 
-static uint8_t *put_slot_counts(uint8_t *to, const struct ds_chunk_cell *cells, size_t count)
+static void put_batch(struct writing *w, const struct ds_chunk_cell *cells, size_t count,
+                      uint32_t windows_max)
 {
-    for (size_t i = 0; i < count;) {
-        size_t end = i + 1;
-        while (end < count && !is_new_key(cells, end))
-            end++;
-        to = put_varint(to, end - i - 1);
-        i = end;
+    struct batch b;
+    put_keys(w, &b, cells, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct ds_chunk_cell *c = &cells[i];
+        uint64_t each = c->packets == 1 ? c->bytes : c->bytes / c->packets;
+        b.of[DS_CHUNK_PACKETS][i] = c->packets - 1;
+        b.of[DS_CHUNK_BYTES][i] = each;
+        b.of[DS_CHUNK_REMAINDER][i] = c->bytes - each * c->packets;
+        b.of[DS_CHUNK_WINDOWS][i] = lesser(c->packets, windows_max) - c->windows;
+        b.of[DS_CHUNK_REPEATS][i] = c->packets - c->windows + 1 - c->sources_peak;
+        b.of[DS_CHUNK_SURVEY][i] = c->survey_packets;
+        b.of[DS_CHUNK_INEXACT][i] = c->is_inexact;
+        b.of[DS_CHUNK_FIRST][i] = c->first;
+        b.of[DS_CHUNK_LAST][i] = c->last - c->first;
     }
-    return to;
+    for (unsigned column = DS_CHUNK_SLOT; column < DS_CHUNK_COLUMNS; column++)
+        put_column(w, column, b.of[column], count);
 }
 
-/* Of each cell the value, in one loop: this is most of the work of taking a window in. */
-#define PUT_EACH(value)                                                                            \
-    for (const struct ds_chunk_cell *c = cells; c < cells + count; c++)                            \
-    to = put_varint(to, (value))
-
-static uint8_t *put_column(uint8_t *to, const struct ds_chunk_cell *cells, size_t count,
-                           uint32_t windows_max, enum ds_chunk_column column)
+static void put_cells(struct writing *w, const struct ds_chunk_cell *cells, size_t count,
+                      uint32_t windows_max)
 {
-    switch (column) {
-    case DS_CHUNK_KEY:
-        return put_keys(to, cells, count);
-    case DS_CHUNK_SLOTS:
-        return put_slot_counts(to, cells, count);
-    case DS_CHUNK_SLOT:
-        PUT_EACH(is_new_key(cells, (size_t)(c - cells)) ? c->slot : c->slot - c[-1].slot - 1);
-        return to;
-    case DS_CHUNK_PACKETS:
-        PUT_EACH(c->packets - 1);
-        return to;
-    case DS_CHUNK_BYTES:
-        PUT_EACH(c->packets == 1 ? c->bytes : c->bytes / c->packets);
-        return to;
-    case DS_CHUNK_REMAINDER:
-        PUT_EACH(c->packets == 1 ? 0 : c->bytes % c->packets);
-        return to;
-    case DS_CHUNK_WINDOWS:
-        PUT_EACH(lesser(c->packets, windows_max) - c->windows);
-        return to;
-    case DS_CHUNK_REPEATS:
-        PUT_EACH(c->packets - c->windows + 1 - c->sources_peak);
-        return to;
-    case DS_CHUNK_SURVEY:
-        PUT_EACH(c->survey_packets);
-        return to;
-    case DS_CHUNK_INEXACT:
-        PUT_EACH(c->is_inexact);
-        return to;
-    case DS_CHUNK_FIRST:
-        PUT_EACH(c->first);
-        return to;
-    case DS_CHUNK_LAST:
-        PUT_EACH(c->last - c->first);
-        return to;
-    case DS_CHUNK_COLUMNS:
-        break;
-    }
-    return to;
-}
-
-static bool is_zero(const uint8_t *bytes, size_t size)
-{
-    return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
+    for (size_t i = 0; i < count; i += DS_CHUNK_BATCH)
+        put_batch(w, cells + i, count - i < DS_CHUNK_BATCH ? count - i : DS_CHUNK_BATCH,
+                  windows_max);
+    const uint64_t last_slots = w->key_cells - 1;
+    put_column(w, DS_CHUNK_SLOTS, &last_slots, 1);
 }
 
 static bool reserve(uint8_t **buffer, size_t *allocated, size_t bytes)
@@ -138,9 +154,14 @@ static bool reserve(uint8_t **buffer, size_t *allocated, size_t bytes)
     return true;
 }
 
+static size_t column_room(size_t count)
+{
+    return count * VARINT_MAX + SLACK;
+}
+
 static bool make_room(struct ds_chunk_packer *p, size_t count)
 {
-    size_t plain = count * VARINT_MAX;
+    size_t plain = column_room(count);
     size_t packed = HEAD_MAX + DS_CHUNK_COLUMNS * ZSTD_compressBound(plain);
     if (!p->zstd) {
         p->zstd = ZSTD_createCCtx();
@@ -150,20 +171,19 @@ static bool make_room(struct ds_chunk_packer *p, size_t count)
             ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_contentSizeFlag, 0)))
             return false;
     }
-    return reserve(&p->plain, &p->plain_bytes, plain) &&
+    return reserve(&p->plain, &p->plain_bytes, DS_CHUNK_COLUMNS * plain) &&
            reserve(&p->packed, &p->packed_bytes, packed);
 }
 
-/* Packs what is plain to to. Returns how many bytes that took. */
-static size_t pack_column(struct ds_chunk_packer *p, size_t plain, uint8_t *to)
+/* Packs a column to to. Returns how many bytes that took. */
+static size_t pack_column(struct ds_chunk_packer *p, const uint8_t *plain, size_t bytes,
+                          uint8_t *to)
 {
-    if (is_zero(p->plain, plain))
-        return 0;
-    size_t packed = ZSTD_compress2(p->zstd, to, ZSTD_compressBound(plain), p->plain, plain);
-    if (!ZSTD_isError(packed) && packed < plain)
+    size_t packed = ZSTD_compress2(p->zstd, to, ZSTD_compressBound(bytes), plain, bytes);
+    if (!ZSTD_isError(packed) && packed < bytes)
         return packed;
-    memcpy(to, p->plain, plain);
-    return plain;
+    memcpy(to, plain, bytes);
+    return bytes;
 }
 
 int ds_chunk_pack(struct ds_chunk_packer *p, const struct ds_chunk_cell *cells, size_t count,
@@ -172,20 +192,21 @@ int ds_chunk_pack(struct ds_chunk_packer *p, const struct ds_chunk_cell *cells, 
     assert(count > 0 && count <= DS_CHUNK_CELLS_MAX);
     if (!make_room(p, count))
         return -1;
-    size_t keys = 0;
-    for (size_t i = 0; i < count; i++)
-        keys += is_new_key(cells, i);
+    struct writing w = {0};
+    for (unsigned i = 0; i < DS_CHUNK_COLUMNS; i++)
+        w.begin[i] = w.end[i] = p->plain + i * column_room(count);
+    put_cells(&w, cells, count, windows_max);
     /* The columns go behind the longest possible head, then the head right before them. */
     uint8_t head[HEAD_MAX], *head_end = head;
-    const uint64_t numbers[] = {keys, count, windows_max, DS_CHUNK_COLUMNS};
+    const uint64_t numbers[] = {w.keys, count, windows_max, DS_CHUNK_COLUMNS};
     for (size_t i = 0; i < 4; i++)
         head_end = put_varint(head_end, numbers[i]);
     uint8_t *body = p->packed + HEAD_MAX, *to = body;
     for (unsigned i = 0; i < DS_CHUNK_COLUMNS; i++) {
-        uint8_t *end = put_column(p->plain, cells, count, windows_max, (enum ds_chunk_column)i);
-        size_t plain = (size_t)(end - p->plain), packed = pack_column(p, plain, to);
+        size_t plain = w.bits[i] ? (size_t)(w.end[i] - w.begin[i]) : 0;
+        size_t packed = plain ? pack_column(p, w.begin[i], plain, to) : 0;
         to += packed;
-        head_end = put_varint(head_end, packed ? plain : 0);
+        head_end = put_varint(head_end, plain);
         head_end = put_varint(head_end, packed);
     }
     size_t head_bytes = (size_t)(head_end - head);
@@ -419,11 +440,6 @@ void ds_chunk_seek(struct ds_chunk *c, uint64_t key)
         for (unsigned i = DS_CHUNK_SLOT; i < DS_CHUNK_COLUMNS; i++)
             step_over(&c->at[i], skipped);
 }
-
-/* The columns of a batch, but the keys'. */
-struct batch {
-    uint64_t of[DS_CHUNK_COLUMNS][DS_CHUNK_BATCH];
-};
 
 static bool is_possible(const struct ds_chunk_cell *cell, uint64_t bytes_each, uint64_t remainder,
                         uint64_t repeats)
