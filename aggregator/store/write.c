@@ -212,24 +212,33 @@ static int insert_signatures(struct store_file *f, int64_t sensor, const struct 
     return insert_finish(&in);
 }
 
-static int insert_sources(struct store_file *f, int64_t sensor, const struct ds_window *w,
-                          struct ds_error *err)
+static int insert_columns(struct store_file *f, int64_t sensor, const struct ds_window *w,
+                          const unsigned char *columns, size_t size, struct ds_error *err)
 {
-    unsigned char *records = NULL;
-    size_t size = 0;
     char marks[STORE_MARKS_BYTES];
-    if (w->source_record_count == 0)
-        return 0;
-    if (ds_source_columns_pack(w->source_records, w->source_record_count, &records, &size))
-        return ds_error(err, DS_FAILURE, "out of memory");
     struct insert in = insert_begin(f, "INSERT INTO window_sources VALUES (?,?,?,?,?)", err);
     row_of(&in, w, sensor);
     value(&in, STORE_SOURCES_FORMAT);
     text(&in, ds_sqlite_join_marks(w, marks));
-    blob(&in, records, size);
+    blob(&in, columns, size);
     row(&in);
-    int result = insert_finish(&in);
-    free(records);
+    return insert_finish(&in);
+}
+
+/* As they came, where they did. */
+static int insert_sources(struct store_file *f, int64_t sensor, const struct ds_window *w,
+                          struct ds_error *err)
+{
+    unsigned char *columns = NULL;
+    size_t size = 0;
+    if (w->source_record_count == 0)
+        return 0;
+    if (w->source_columns)
+        return insert_columns(f, sensor, w, w->source_columns, w->source_columns_bytes, err);
+    if (ds_source_columns_pack(w->source_records, w->source_record_count, &columns, &size))
+        return ds_error(err, DS_FAILURE, "out of memory");
+    int result = insert_columns(f, sensor, w, columns, size, err);
+    free(columns);
     return result;
 }
 

@@ -10,6 +10,7 @@
 #include "gen/windows/run.h"
 #include "measure.h"
 #include "sketch_fields.h"
+#include "source_columns.h"
 #include "store.h"
 #include "store/roll.h"
 
@@ -97,7 +98,10 @@ static int send_message(struct ds_gen_sink *sink, const struct ds_gen_message *m
     struct intake *in = (struct intake *)sink;
     struct ds_window as_received = *m->window, *const w = &as_received;
     check(ds_sketches_pack(&w->sketches, &w->sketches.packed, &w->sketches.packed_bytes) < 0,
-          "pack", "out of memory"); /* the sensor's work */
+          "pack", "out of memory"); /* the sensor's work, as the next */
+    check(ds_source_columns_pack(w->source_records, w->source_record_count, &w->source_columns,
+                                 &w->source_columns_bytes) < 0,
+          "pack", "out of memory");
     const struct ds_store_put put = {.sensor = m->sensor,
                                      .boot = m->boot,
                                      .sequence = m->sequence,
@@ -114,6 +118,7 @@ static int send_message(struct ds_gen_sink *sink, const struct ds_gen_message *m
     in->sources += w->sources;
     upkeep(in, put.received_s);
     free(w->sketches.packed);
+    free(w->source_columns);
     if (in->windows % MINUTES_OF_DAY == 0)
         fprintf(stderr, "bench-store: day %" PRIu64 ", %.1f minutes/s by CPU time\n",
                 in->windows / MINUTES_OF_DAY,
