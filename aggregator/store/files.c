@@ -348,6 +348,15 @@ int ds_file_use(struct sqlite_store *s, enum store_kind kind, int64_t from_s,
     return 0;
 }
 
+int ds_file_use_shared(struct sqlite_store *s, enum store_kind kind, int64_t from_s,
+                       struct store_file **out, struct ds_error *err)
+{
+    pthread_mutex_lock(&s->shared->mutex);
+    int result = ds_file_use(s, kind, from_s, out, err);
+    pthread_mutex_unlock(&s->shared->mutex);
+    return result;
+}
+
 int ds_file_write(struct sqlite_store *s, enum store_kind kind, int64_t from_s, int64_t generation,
                   struct store_file **out, struct ds_error *err)
 {
@@ -398,4 +407,11 @@ int ds_file_remove(struct sqlite_store *s, enum store_kind kind, int64_t from_s,
             return ds_file_system_error(s, "delete a file", err);
     }
     return 0;
+}
+
+int ds_file_remove_shared(struct sqlite_store *s, enum store_kind kind, int64_t from_s,
+                          struct ds_error *err)
+{
+    ds_file_close(s->shared->putter, kind, from_s); /* or its blocks stay in use */
+    return ds_file_remove(s, kind, from_s, err);
 }

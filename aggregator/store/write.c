@@ -475,23 +475,17 @@ static int put_all(struct store_file *f, int64_t sensor, const struct ds_store_p
     if (result > 0)
         return insert_window(f, sensor, put->window, 1 + put->window->merged, err);
     *is_first = false;
-    ds_unions_forget(&f->store->unions, put->window->start_s - put->window->start_s % HOUR_S,
-                     sensor);
+    ds_unions_forget(&f->store->shared->unions,
+                     put->window->start_s - put->window->start_s % HOUR_S, sensor);
     result = put_part(f, sensor, &earlier, parts, put, err);
     ds_window_finish(&earlier);
     return result;
 }
 
-int ds_sqlite_put(struct ds_store *store, const struct ds_store_put *put, struct ds_error *err)
+static int put_checked(struct sqlite_store *s, const struct ds_store_put *put, struct ds_error *err)
 {
-    struct sqlite_store *s = sqlite_of(store);
     struct store_file *f;
     int64_t sensor;
-    const char *why = ds_sqlite_bad_put(put);
-    if (why) {
-        ds_error(err, DS_INPUT, "%s", why);
-        return DS_PUT_REFUSED;
-    }
     if (find_sensor(s, put->sensor, &sensor, err) < 0 ||
         open_day(s, put->window->start_s, &f, err) < 0 ||
         ds_sqlite_exec(f, "BEGIN IMMEDIATE", err) < 0)
@@ -504,8 +498,22 @@ int ds_sqlite_put(struct ds_store *store, const struct ds_store_put *put, struct
     if (!sqlite3_get_autocommit(f->db))
         ds_sqlite_exec(f, "ROLLBACK", NULL);
     if (result == 0)
-        ds_tidy_note(s->tidy, f->from_s, sensor, put->window->start_s);
+        ds_tidy_note(s->shared->tidy, f->from_s, sensor, put->window->start_s);
     if (result == 0 && is_first)
-        ds_unions_note(&s->unions, sensor, f->generation, put->window);
+        ds_unions_note(&s->shared->unions, sensor, f->generation, put->window);
+    return result;
+}
+
+int ds_sqlite_put(struct ds_store *store, const struct ds_store_put *put, struct ds_error *err)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    const char *why = ds_sqlite_bad_put(put);
+    if (why) {
+        ds_error(err, DS_INPUT, "%s", why);
+        return DS_PUT_REFUSED;
+    }
+    pthread_mutex_lock(&s->shared->mutex);
+    int result = put_checked(s, put, err);
+    pthread_mutex_unlock(&s->shared->mutex);
     return result;
 }
