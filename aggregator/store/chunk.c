@@ -2,7 +2,7 @@
  *
  *   0  version, 1 byte
  *   1  CRC-32C of all that follows, 4 bytes, lowest first
- *   5  keys, cells, windows_max, columns; then of each column its plain and its packed size
+ *   5  keys, cells, windows_max, forms, columns; then of each column its plain and its packed size
  *      columns, one after the other: nothing where the packed size is 0 and all values are 0; plain
  *      where the sizes are equal; else a zstd frame
  *
@@ -18,11 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ZSTD_LEVEL 3 /* costs twice the time of 1, saves 2 % */
+#define ZSTD_LEVEL 1 /* 3 takes a third longer and makes hours larger; 12, 10 times, saves 4 % */
 #define SUM_AT     1
 #define HEAD_AT    5
 #define VARINT_MAX 10 /* bytes of 64 bits */
-#define HEAD_MAX   (HEAD_AT + (4 + 2 * DS_CHUNK_COLUMNS) * VARINT_MAX)
+#define NUMBERS    5  /* in front of the sizes */
+#define HEAD_MAX   (HEAD_AT + (NUMBERS + 2 * DS_CHUNK_COLUMNS) * VARINT_MAX)
 #define SLACK      16 /* behind the columns, so that they are read in words */
 #define HIGH_BITS  UINT64_C(0x8080808080808080)
 #define KEY_MAX    ((uint64_t)DS_CLASS_COUNT << 40)
@@ -51,9 +52,10 @@ struct batch {
 struct writing {
     uint8_t *begin[DS_CHUNK_COLUMNS], *end[DS_CHUNK_COLUMNS];
     uint64_t bits[DS_CHUNK_COLUMNS]; /* of all values; 0: all are 0 */
-    uint64_t least_key;              /* that may come next */
-    uint32_t slot;                   /* of the cell before */
-    size_t keys, key_cells;          /* cells: of the key that is being written */
+    unsigned forms;
+    uint64_t least_key;     /* that may come next */
+    uint32_t slot;          /* of the cell before */
+    size_t keys, key_cells; /* cells: of the key that is being written */
 };
 
 /* Four bytes at once, without a branch that depends on how many are used: most numbers are small,
@@ -110,6 +112,28 @@ static void put_keys(struct writing *w, struct batch *b, const struct ds_chunk_c
     put_column(w, DS_CHUNK_SLOTS, b->of[DS_CHUNK_SLOTS], ended);
 }
 
+static unsigned bit_length(uint64_t value)
+{
+    return 64 - (unsigned)__builtin_clzll(value | 1);
+}
+
+/* The forms with the smaller numbers. A minute has hardly any repeats, an hour few sources of a
+ * port; of most ports nearly all packets are of survey scanners, of others none. */
+static unsigned choose_forms(const struct ds_chunk_cell *cells, size_t count)
+{
+    uint64_t repeats = 0, sources = 0, survey = 0, others = 0;
+    bool has_sources = true;
+    for (const struct ds_chunk_cell *c = cells; c < cells + count; c++) {
+        repeats += bit_length(c->packets - c->windows + 1 - c->sources_peak);
+        sources += bit_length(c->sources_peak - 1);
+        has_sources = has_sources && c->sources_peak > 0;
+        survey += bit_length(c->survey_packets);
+        others += bit_length(c->packets - c->survey_packets);
+    }
+    return (has_sources && sources < repeats ? DS_CHUNK_HAS_SOURCES : 0) |
+           (others < survey ? DS_CHUNK_HAS_OTHERS : 0);
+}
+
 static void put_batch(struct writing *w, const struct ds_chunk_cell *cells, size_t count,
                       uint32_t windows_max)
 {
@@ -122,8 +146,11 @@ static void put_batch(struct writing *w, const struct ds_chunk_cell *cells, size
         b.of[DS_CHUNK_BYTES][i] = each;
         b.of[DS_CHUNK_REMAINDER][i] = c->bytes - each * c->packets;
         b.of[DS_CHUNK_WINDOWS][i] = lesser(c->packets, windows_max) - c->windows;
-        b.of[DS_CHUNK_REPEATS][i] = c->packets - c->windows + 1 - c->sources_peak;
-        b.of[DS_CHUNK_SURVEY][i] = c->survey_packets;
+        b.of[DS_CHUNK_REPEATS][i] = w->forms & DS_CHUNK_HAS_SOURCES
+                                        ? c->sources_peak - 1
+                                        : c->packets - c->windows + 1 - c->sources_peak;
+        b.of[DS_CHUNK_SURVEY][i] =
+            w->forms & DS_CHUNK_HAS_OTHERS ? c->packets - c->survey_packets : c->survey_packets;
         b.of[DS_CHUNK_INEXACT][i] = c->is_inexact;
         b.of[DS_CHUNK_FIRST][i] = c->first;
         b.of[DS_CHUNK_LAST][i] = c->last - c->first;
@@ -192,14 +219,14 @@ int ds_chunk_pack(struct ds_chunk_packer *p, const struct ds_chunk_cell *cells, 
     assert(count > 0 && count <= DS_CHUNK_CELLS_MAX);
     if (!make_room(p, count))
         return -1;
-    struct writing w = {0};
+    struct writing w = {.forms = choose_forms(cells, count)};
     for (unsigned i = 0; i < DS_CHUNK_COLUMNS; i++)
         w.begin[i] = w.end[i] = p->plain + i * column_room(count);
     put_cells(&w, cells, count, windows_max);
     /* The columns go behind the longest possible head, then the head right before them. */
     uint8_t head[HEAD_MAX], *head_end = head;
-    const uint64_t numbers[] = {w.keys, count, windows_max, DS_CHUNK_COLUMNS};
-    for (size_t i = 0; i < 4; i++)
+    const uint64_t numbers[NUMBERS] = {w.keys, count, windows_max, w.forms, DS_CHUNK_COLUMNS};
+    for (size_t i = 0; i < NUMBERS; i++)
         head_end = put_varint(head_end, numbers[i]);
     uint8_t *body = p->packed + HEAD_MAX, *to = body;
     for (unsigned i = 0; i < DS_CHUNK_COLUMNS; i++) {
@@ -251,6 +278,17 @@ static inline uint64_t take(const uint8_t **column)
     const uint8_t *at = *column;
     if (!at)
         return 0;
+    uint32_t word;
+    memcpy(&word, at, sizeof word); /* SLACK */
+    word = le32toh(word);
+    uint32_t ends = ~word & (uint32_t)HIGH_BITS;
+    if (ends) { /* without a branch on how many bytes it has */
+        unsigned bits = (unsigned)__builtin_ctz(ends) + 1;
+        word &= UINT32_MAX >> (32 - bits);
+        *column = at + bits / 8;
+        return (word & 0x7f) | (word >> 1 & 0x3f80) | (word >> 2 & 0x1fc000) |
+               (word >> 3 & 0xfe00000);
+    }
     uint64_t value = *at & 0x7f;
     for (unsigned shift = 7; *at++ >= 0x80; shift += 7)
         value |= (uint64_t)(*at & 0x7f) << (shift & 63);
@@ -312,7 +350,7 @@ static bool has_numbers(const uint8_t *bytes, size_t size, size_t count)
 }
 
 struct sizes {
-    uint64_t keys, cells, windows_max, columns;
+    uint64_t keys, cells, windows_max, forms, columns;
     uint64_t plain[DS_CHUNK_COLUMNS], packed[DS_CHUNK_COLUMNS];
     size_t plain_sum;
 };
@@ -323,6 +361,7 @@ static bool take_sizes(const uint8_t **at, const uint8_t *end, struct sizes *s)
     if (!take_varint(at, end, DS_CHUNK_CELLS_MAX, &s->keys) ||
         !take_varint(at, end, DS_CHUNK_CELLS_MAX, &s->cells) || s->keys == 0 ||
         s->cells < s->keys || !take_varint(at, end, UINT32_MAX, &s->windows_max) ||
+        !take_varint(at, end, DS_CHUNK_HAS_SOURCES | DS_CHUNK_HAS_OTHERS, &s->forms) ||
         !take_varint(at, end, DS_CHUNK_COLUMNS, &s->columns) || s->columns != DS_CHUNK_COLUMNS)
         return false;
     s->plain_sum = SLACK;
@@ -392,17 +431,15 @@ int ds_chunk_open(struct ds_chunk *c, const void *packed, size_t size, const cha
     c->keys_left = s.keys;
     c->cells_left = s.cells;
     c->windows_max = (uint32_t)s.windows_max;
+    c->forms = (unsigned)s.forms;
     c->is_first_key = true;
     c->key = 0;
     return 0;
 }
 
-/* Begins the next key; its cells are at most those that are left. False where it cannot be. */
-static bool next_key(struct ds_chunk *c)
+/* Begins a key; its cells are at most those that are left. False where it cannot be. */
+static inline bool begin_key(struct ds_chunk *c, uint64_t above, uint64_t slots)
 {
-    if (c->keys_left == 0)
-        return false;
-    uint64_t above = take(&c->at[DS_CHUNK_KEY]), slots = take(&c->at[DS_CHUNK_SLOTS]);
     uint64_t key = above + c->key + !c->is_first_key;
     ds_country country = (ds_country)key;
     if (above >= KEY_MAX || key >= KEY_MAX || slots >= DS_CHUNK_SLOTS_MAX || slots >= c->cells_left)
@@ -415,6 +452,14 @@ static bool next_key(struct ds_chunk *c)
     c->slot = 0;
     c->key_cells_left = slots + 1;
     return true;
+}
+
+static bool next_key(struct ds_chunk *c)
+{
+    if (c->keys_left == 0)
+        return false;
+    uint64_t above = take(&c->at[DS_CHUNK_KEY]), slots = take(&c->at[DS_CHUNK_SLOTS]);
+    return begin_key(c, above, slots);
 }
 
 void ds_chunk_seek(struct ds_chunk *c, uint64_t key)
@@ -441,14 +486,16 @@ void ds_chunk_seek(struct ds_chunk *c, uint64_t key)
             step_over(&c->at[i], skipped);
 }
 
+/* repeats and survey: as they are stored. */
 static bool is_possible(const struct ds_chunk_cell *cell, uint64_t bytes_each, uint64_t remainder,
-                        uint64_t repeats)
+                        uint64_t repeats, uint64_t survey)
 {
+    const uint64_t most_sources = cell->packets - cell->windows + 1;
     return cell->packets <= DS_CHUNK_COUNT_MAX && remainder < cell->packets &&
            (bytes_each < UINT32_MAX && cell->packets < DS_CHUNK_COUNT_MAX >> 32
                 ? true
                 : bytes_each <= DS_CHUNK_COUNT_MAX / cell->packets) &&
-           repeats <= cell->packets - cell->windows + 1 && cell->survey_packets <= cell->packets;
+           repeats <= most_sources && cell->sources_peak <= most_sources && survey <= cell->packets;
 }
 
 /* False where the figures cannot be. */
@@ -462,7 +509,7 @@ static bool make_cell(struct ds_chunk *c, const struct batch *b, size_t i,
     if (slot >= DS_CHUNK_SLOTS_MAX || packets == 0 || windows_below >= windows_most)
         return false;
     uint64_t bytes_each = b->of[DS_CHUNK_BYTES][i], remainder = b->of[DS_CHUNK_REMAINDER][i];
-    uint64_t repeats = b->of[DS_CHUNK_REPEATS][i];
+    uint64_t repeats = b->of[DS_CHUNK_REPEATS][i], survey = b->of[DS_CHUNK_SURVEY][i];
     uint32_t first = (uint32_t)b->of[DS_CHUNK_FIRST][i];
     *cell = (struct ds_chunk_cell){
         .key = c->key,
@@ -470,14 +517,15 @@ static bool make_cell(struct ds_chunk *c, const struct batch *b, size_t i,
         .packets = packets,
         .windows = (uint32_t)(windows_most - windows_below),
         .bytes = bytes_each * packets + remainder,
-        .survey_packets = b->of[DS_CHUNK_SURVEY][i],
+        .survey_packets = c->forms & DS_CHUNK_HAS_OTHERS ? packets - survey : survey,
         .is_inexact = b->of[DS_CHUNK_INEXACT][i] != 0,
         .first = first,
         .last = first + (uint32_t)b->of[DS_CHUNK_LAST][i],
     };
-    cell->sources_peak = packets - cell->windows + 1 - repeats;
+    cell->sources_peak =
+        c->forms & DS_CHUNK_HAS_SOURCES ? repeats + 1 : packets - cell->windows + 1 - repeats;
     c->slot = (uint32_t)slot + 1;
-    return is_possible(cell, bytes_each, remainder, repeats);
+    return is_possible(cell, bytes_each, remainder, repeats, survey);
 }
 
 int ds_chunk_refill(struct ds_chunk *c)
@@ -489,8 +537,15 @@ int ds_chunk_refill(struct ds_chunk *c)
         return 0;
     for (unsigned i = DS_CHUNK_SLOT; i < DS_CHUNK_COLUMNS; i++)
         take_many(&c->at[i], b.of[i], count);
+    /* Where each key has one slot they are read together, too. */
+    const bool is_single =
+        !c->at[DS_CHUNK_SLOTS] && c->key_cells_left == 0 && c->keys_left >= count;
+    if (is_single)
+        take_many(&c->at[DS_CHUNK_KEY], b.of[DS_CHUNK_KEY], count);
     for (size_t i = 0; i < count; i++) {
-        if ((c->key_cells_left == 0 && !next_key(c)) || !make_cell(c, &b, i, &c->batch[i]))
+        bool is_good = is_single ? begin_key(c, b.of[DS_CHUNK_KEY][i], 0)
+                                 : c->key_cells_left > 0 || next_key(c);
+        if (!is_good || !make_cell(c, &b, i, &c->batch[i]))
             return -1;
         c->key_cells_left--;
         c->cells_left--;
