@@ -55,7 +55,7 @@ static void begin(struct builder *b, struct store_file *f, size_t target, uint32
 {
     *b = (struct builder){.file = f, .target = target, .windows_max = windows_max, .err = err};
     if (f->kind == STORE_MINUTES) /* for a few days only */
-        b->packer.level = 1;
+        b->packer.is_quick = true;
     b->cells = malloc((target + DS_CHUNK_SLOTS_MAX) * sizeof *b->cells);
     if (!b->cells)
         fail(b);

@@ -18,15 +18,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ZSTD_LEVEL 1 /* 3 takes a third longer and makes hours larger; 12, 10 times, saves 4 % */
-#define SUM_AT     1
-#define HEAD_AT    5
-#define VARINT_MAX 10 /* bytes of 64 bits */
-#define NUMBERS    5  /* in front of the sizes */
-#define HEAD_MAX   (HEAD_AT + (NUMBERS + 2 * DS_CHUNK_COLUMNS) * VARINT_MAX)
-#define SLACK      16 /* behind the columns, so that they are read in words */
-#define HIGH_BITS  UINT64_C(0x8080808080808080)
-#define KEY_MAX    ((uint64_t)DS_CLASS_COUNT << 40)
+#define ZSTD_LEVEL     1 /* 3 takes a third longer and makes hours larger; 12, 10 times, saves 4 % */
+/* Quick: only long repetitions are looked for. */
+#define QUICK_MATCH    7
+#define QUICK_HASH_LOG 8
+#define SUM_AT         1
+#define HEAD_AT        5
+#define VARINT_MAX     10 /* bytes of 64 bits */
+#define NUMBERS        5  /* in front of the sizes */
+#define HEAD_MAX       (HEAD_AT + (NUMBERS + 2 * DS_CHUNK_COLUMNS) * VARINT_MAX)
+#define SLACK          16 /* behind the columns, so that they are read in words */
+#define HIGH_BITS      UINT64_C(0x8080808080808080)
+
+/* Countries in their order: none, "**", "??", AA to ZZ. */
+#define LETTERS       26u
+#define FIRST_LETTERS 3u
+#define COUNTRIES     (FIRST_LETTERS + LETTERS * LETTERS)
+#define NUMBER_MAX    (((uint64_t)DS_CLASS_COUNT << 24) * COUNTRIES)
 
 static uint8_t *put_varint(uint8_t *to, uint64_t value)
 {
@@ -41,6 +49,29 @@ static uint64_t lesser(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* ---- keys ---- */
+
+/* Keys without the gaps between codes of countries, in the same order: most differences fit a byte.
+ */
+static uint64_t number_of(uint64_t key)
+{
+    const unsigned first = key >> 8 & UINT8_MAX, second = key & UINT8_MAX;
+    const unsigned country = first >= 'A'   ? FIRST_LETTERS + (first - 'A') * LETTERS + second - 'A'
+                             : first == 0   ? 0
+                             : first == '*' ? 1
+                                            : 2;
+    return (key >> 16) * COUNTRIES + country;
+}
+
+static uint64_t key_of(uint64_t number)
+{
+    static const ds_country others[FIRST_LETTERS] = {0, DS_COUNTRY_REST, DS_COUNTRY_UNKNOWN};
+    const unsigned country = number % COUNTRIES, letters = country - FIRST_LETTERS;
+    return number / COUNTRIES << 16 |
+           (country < FIRST_LETTERS ? others[country]
+                                    : DS_COUNTRY(letters / LETTERS + 'A', letters % LETTERS + 'A'));
+}
+
 /* ---- writing ---- */
 
 /* The numbers of a batch, column by column: while it is split it stays in the first cache. */
@@ -53,8 +84,9 @@ struct writing {
     uint8_t *begin[DS_CHUNK_COLUMNS], *end[DS_CHUNK_COLUMNS];
     uint64_t bits[DS_CHUNK_COLUMNS]; /* of all values; 0: all are 0 */
     unsigned forms;
-    uint64_t least_key;     /* that may come next */
-    uint32_t slot;          /* of the cell before */
+    uint64_t key; /* of the cell before, as the next */
+    uint32_t slot;
+    uint64_t least_number;  /* of a key that may come next */
     size_t keys, key_cells; /* cells: of the key that is being written */
 };
 
@@ -93,15 +125,17 @@ static void put_keys(struct writing *w, struct batch *b, const struct ds_chunk_c
     size_t begun = 0, ended = 0;
     for (size_t i = 0; i < count; i++) {
         const struct ds_chunk_cell *c = &cells[i];
-        if (w->key_cells > 0 && c->key == w->least_key - 1) {
+        if (w->key_cells > 0 && c->key == w->key) {
             b->of[DS_CHUNK_SLOT][i] = c->slot - w->slot - 1;
         } else {
-            assert(c->key >= w->least_key);
+            const uint64_t number = number_of(c->key);
+            assert(number >= w->least_number);
             if (w->key_cells > 0)
                 b->of[DS_CHUNK_SLOTS][ended++] = w->key_cells - 1;
-            b->of[DS_CHUNK_KEY][begun++] = c->key - w->least_key;
+            b->of[DS_CHUNK_KEY][begun++] = number - w->least_number;
             b->of[DS_CHUNK_SLOT][i] = c->slot;
-            w->least_key = c->key + 1;
+            w->least_number = number + 1;
+            w->key = c->key;
             w->key_cells = 0;
         }
         w->key_cells++;
@@ -186,16 +220,21 @@ static size_t column_room(size_t count)
     return count * VARINT_MAX + SLACK;
 }
 
+static bool set(struct ds_chunk_packer *p, ZSTD_cParameter parameter, int value)
+{
+    return !ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, parameter, value));
+}
+
 static bool make_room(struct ds_chunk_packer *p, size_t count)
 {
     size_t plain = column_room(count);
     size_t packed = HEAD_MAX + DS_CHUNK_COLUMNS * ZSTD_compressBound(plain);
     if (!p->zstd) {
         p->zstd = ZSTD_createCCtx();
-        if (!p->zstd ||
-            ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_compressionLevel,
-                                                p->level ? p->level : ZSTD_LEVEL)) ||
-            ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_contentSizeFlag, 0)))
+        if (!p->zstd || !set(p, ZSTD_c_compressionLevel, ZSTD_LEVEL) ||
+            !set(p, ZSTD_c_contentSizeFlag, 0) ||
+            (p->is_quick &&
+             (!set(p, ZSTD_c_minMatch, QUICK_MATCH) || !set(p, ZSTD_c_hashLog, QUICK_HASH_LOG))))
             return false;
     }
     return reserve(&p->plain, &p->plain_bytes, DS_CHUNK_COLUMNS * plain) &&
@@ -433,22 +472,21 @@ int ds_chunk_open(struct ds_chunk *c, const void *packed, size_t size, const cha
     c->windows_max = (uint32_t)s.windows_max;
     c->forms = (unsigned)s.forms;
     c->is_first_key = true;
-    c->key = 0;
+    c->key = c->least_number = 0;
     return 0;
 }
 
 /* Begins a key; its cells are at most those that are left. False where it cannot be. */
 static inline bool begin_key(struct ds_chunk *c, uint64_t above, uint64_t slots)
 {
-    uint64_t key = above + c->key + !c->is_first_key;
-    ds_country country = (ds_country)key;
-    if (above >= KEY_MAX || key >= KEY_MAX || slots >= DS_CHUNK_SLOTS_MAX || slots >= c->cells_left)
+    if (above >= NUMBER_MAX - c->least_number || slots >= DS_CHUNK_SLOTS_MAX ||
+        slots >= c->cells_left)
         return false;
-    if (country != 0 && !ds_country_valid(country)) /* it will be printed */
-        return false;
+    const uint64_t number = c->least_number + above;
+    c->least_number = number + 1;
     c->is_first_key = false;
     c->keys_left--;
-    c->key = key;
+    c->key = key_of(number);
     c->slot = 0;
     c->key_cells_left = slots + 1;
     return true;

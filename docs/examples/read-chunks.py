@@ -14,6 +14,7 @@ import subprocess
 import sys
 
 VERSION = 2
+COUNTRIES = 3 + 26 * 26
 HAS_SOURCES, HAS_OTHERS = 1, 2 # of forms
 COLUMNS = ("key", "slots", "slot", "packets", "bytes", "remainder", "windows", "repeats", "survey",
            "inexact", "first", "last")
@@ -71,12 +72,22 @@ def columns(data):
     return values, windows_max, forms
 
 
+def key_of(number):
+    """Numbers of keys are without the gaps between codes of countries: none, **, ??, AA to ZZ."""
+    port, country = divmod(number, COUNTRIES)
+    if country < 3:
+        return port << 16 | (0, 0x2a2a, 0x3f3f)[country]
+    first, second = divmod(country - 3, 26)
+    return port << 16 | (65 + first) << 8 | 65 + second
+
+
 def cells_of(data):
     """Key, slot, packets, bytes, windows, sources_peak of each cell."""
     column, windows_max, forms = columns(data)
-    key, row = -1, 0
+    number, row = -1, 0
     for above, slots in zip(column["key"], column["slots"]):
-        key, slot = key + 1 + above, -1
+        number, slot = number + 1 + above, -1
+        key = key_of(number)
         for _ in range(slots + 1):
             slot += 1 + column["slot"][row]
             packets = column["packets"][row] + 1

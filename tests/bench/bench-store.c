@@ -5,7 +5,8 @@
  * records; making them is not measured. The year is the first day, packed by the store, written
  * again and again with other dates: what is read has the true size, but every day the same figures.
  *
- *   bench-store [--minutes N] [--packets N] [--directory DIR] [--days N] [--in-only | --ask-only]
+ *   bench-store [--minutes N] [--packets N] [--directory DIR] [--days N]
+ *               [--in-only | --year-only | --ask-only]
  */
 #include "gen/windows/run.h"
 #include "measure.h"
@@ -37,7 +38,9 @@
 struct bench {
     char directory[200];
     size_t minutes, packets, days;
-    bool is_in_only, is_ask_only; /* ask-only: of the year that is left in the directory */
+    bool is_in_only;   /* takes in, asks nothing */
+    bool is_year_only; /* takes nothing in: makes a year of the day that is left in the directory */
+    bool is_ask_only;  /* nor makes a year: it is there */
     struct ds_store *store;
 };
 
@@ -96,7 +99,8 @@ static int upkeep(struct intake *in, int64_t at_s)
     struct ds_error err = {0};
     struct begun b = begin();
     int result = in->bench->store->ops->tidy(in->bench->store, &keep, at_s, &err);
-    end(b, &in->tidy);
+    if (result != 0) /* else it only looked, and waited for a put */
+        end(b, &in->tidy);
     check(result < 0, "tidy", err.text);
     return result;
 }
@@ -413,13 +417,10 @@ static void time_question(struct bench *b, const char *what, ask_fn *ask)
 
 static void read_options(struct bench *b, int argc, char **argv)
 {
-    static const struct option options[] = {{"minutes", 1, 0, 'm'},
-                                            {"packets", 1, 0, 'p'},
-                                            {"directory", 1, 0, 'd'},
-                                            {"days", 1, 0, 'y'},
-                                            {"in-only", 0, 0, 'i'},
-                                            {"ask-only", 0, 0, 'a'},
-                                            {0}};
+    static const struct option options[] = {{"minutes", 1, 0, 'm'},   {"packets", 1, 0, 'p'},
+                                            {"directory", 1, 0, 'd'}, {"days", 1, 0, 'y'},
+                                            {"in-only", 0, 0, 'i'},   {"year-only", 0, 0, 'o'},
+                                            {"ask-only", 0, 0, 'a'},  {0}};
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
         switch (option) {
@@ -437,6 +438,9 @@ static void read_options(struct bench *b, int argc, char **argv)
             break;
         case 'i':
             b->is_in_only = true;
+            break;
+        case 'o':
+            b->is_year_only = true;
             break;
         case 'a':
             b->is_ask_only = true;
@@ -480,7 +484,7 @@ int main(int argc, char **argv)
     read_options(b, argc, argv);
     check(strstr(b->directory, "XXXXXX") && !mkdtemp(b->directory), b->directory, "cannot be made");
     setlinebuf(stdout);
-    if (!b->is_ask_only) {
+    if (!b->is_ask_only && !b->is_year_only) {
         check(ds_store_open(b->directory, DS_STORE_WRITE, &b->store, &err) < 0, "open", err.text);
         take_in(b);
         ds_store_destroy(b->store);
