@@ -38,30 +38,31 @@ static int note_seen(struct day *d, uint64_t key, const struct run_cell *cells, 
     return result;
 }
 
-static int each_key(void *arg, uint64_t key, const struct run_cell *cells, size_t count)
+static int each_key(void *arg, uint64_t key, struct run_cell *cells, size_t count)
 {
     struct day *d = arg;
     struct ds_chunk_cell sum = {.key = key};
+    if (d->seen && note_seen(d, key, cells, count) < 0)
+        return -1;
     for (size_t i = 0; i < count; i++) {
-        struct ds_chunk_cell c = cells[i].cell;
-        sum.packets += c.packets;
-        sum.bytes += c.bytes;
-        sum.survey_packets += c.survey_packets;
-        sum.windows += c.windows;
-        sum.sources_peak = c.sources_peak > sum.sources_peak ? c.sources_peak : sum.sources_peak;
-        sum.is_inexact = sum.is_inexact || c.is_inexact;
-        c.slot = cells[i].number;
-        c.first = c.last = 0;
-        if (d->hours && c.packets >= d->hour_packets)
-            ds_builder_add(&d->hour_cells, &c);
+        struct ds_chunk_cell *c = &cells[i].cell;
+        sum.packets += c->packets;
+        sum.bytes += c->bytes;
+        sum.survey_packets += c->survey_packets;
+        sum.windows += c->windows;
+        sum.sources_peak = c->sources_peak > sum.sources_peak ? c->sources_peak : sum.sources_peak;
+        sum.is_inexact |= c->is_inexact;
+        if (!d->hours || c->packets < d->hour_packets)
+            continue;
+        c->slot = cells[i].number;
+        c->first = c->last = 0;
+        ds_builder_add(&d->hour_cells, c);
     }
     if (d->kind == CHUNK_COUNTRY) /* there is none to tell: the value that takes no room */
         sum.sources_peak = sum.packets - sum.windows + 1;
     if (sum.packets >= d->day_packets)
         ds_builder_add(&d->day_cells, &sum);
-    if (d->hour_cells.has_failed || d->day_cells.has_failed)
-        return -1;
-    return d->seen ? note_seen(d, key, cells, count) : 0;
+    return d->hour_cells.has_failed || d->day_cells.has_failed ? -1 : 0;
 }
 
 static int begin_runs(struct day *d, enum chunk_kind kind, struct run runs[static HOURS])

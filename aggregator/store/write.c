@@ -309,13 +309,18 @@ static int insert_window(struct store_file *f, int64_t sensor, const struct ds_w
     return insert_cells(f, sensor, w, parts, err);
 }
 
-/* The other tables go with it, by their foreign keys. */
+#define OF_WINDOW " WHERE start = ? AND sensor = ?"
+
 static int delete_window(struct store_file *f, int64_t sensor, int64_t start_s,
                          struct ds_error *err)
 {
     static const char *const statements[] = {
-        "DELETE FROM minute_chunk WHERE start = ? AND sensor = ?",
-        "DELETE FROM window WHERE start = ? AND sensor = ?",
+        "DELETE FROM minute_chunk" OF_WINDOW,     "DELETE FROM window" OF_WINDOW,
+        "DELETE FROM window_malformed" OF_WINDOW, "DELETE FROM window_type" OF_WINDOW,
+        "DELETE FROM window_protocol" OF_WINDOW,  "DELETE FROM window_class" OF_WINDOW,
+        "DELETE FROM window_country" OF_WINDOW,   "DELETE FROM window_device" OF_WINDOW,
+        "DELETE FROM window_signature" OF_WINDOW, "DELETE FROM window_sources" OF_WINDOW,
+        "DELETE FROM window_sketch" OF_WINDOW,    "DELETE FROM window_attack" OF_WINDOW,
     };
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
         struct insert in = insert_begin(f, statements[i], err);

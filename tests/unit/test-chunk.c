@@ -268,13 +268,18 @@ static void is_what_the_document_shows(void **state)
 
 static void sums_as_rfc_3720_does(void **state)
 {
-    unsigned char bytes[32] = {0};
+    unsigned char bytes[32] = {0}, random_bytes[200];
+    uint64_t random = 1;
     assert_int_equal(ds_crc32c("123456789", 9), 0xe3069283);
     assert_int_equal(ds_crc32c(bytes, sizeof bytes), 0x8a9136aa);
     for (unsigned i = 0; i < sizeof bytes; i++)
         bytes[i] = (unsigned char)i;
     assert_int_equal(ds_crc32c(bytes, sizeof bytes), 0x46dd794e);
     assert_int_equal(ds_crc32c(bytes, 0), 0);
+    for (size_t i = 0; i < sizeof random_bytes; i++)
+        random_bytes[i] = (unsigned char)sample_random(&random);
+    for (size_t i = 0; i < sizeof random_bytes; i++)
+        assert_int_equal(ds_crc32c(random_bytes, i), ds_crc32c_plain(random_bytes, i));
 }
 
 int main(void)
