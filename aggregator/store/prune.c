@@ -87,7 +87,10 @@ static int prune_month(struct sqlite_store *s, enum store_kind kind, int64_t mon
     ds_files_release(s);
     if (there != 0 || !is_past(end_s, received_s, keep_s, now_s))
         return there < 0 ? -1 : 0;
-    return ds_file_remove(s, kind, month_s, err) < 0 ? -1 : 1;
+    pthread_mutex_lock(&s->shared->mutex);
+    int result = ds_file_remove_shared(s, kind, month_s, err);
+    pthread_mutex_unlock(&s->shared->mutex);
+    return result < 0 ? -1 : 1;
 }
 
 int ds_prune_one(struct sqlite_store *s, const struct ds_retention *keep, int64_t now_s,
