@@ -8,27 +8,30 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Every job that was pushed comes back: more than the queue, the one being stored, and all those
  * that the network thread has not taken yet. Sessions bound the windows in flight. */
 #define SETTLED_MAX (DS_SESSIONS_MAX * DS_SESSION_IN_FLIGHT_MAX + DS_INGEST_QUEUE_MAX)
 
 /* Without windows, so often. */
-#define TIDY_MS 60000
+#define TIDY_S 60
 
 struct ds_ingest {
     struct ds_store *store;
     struct ds_retention keep;
     struct ds_channel *waiting, *settled;
-    pthread_t thread;
-    bool is_running;
-    struct ds_quiet failing, refusing, untidy; /* store thread */
-    pthread_mutex_t mutex;                     /* protects health */
+    pthread_t thread, upkeep_thread;
+    bool is_running, has_upkeep;
+    struct ds_quiet failing, refusing; /* store thread */
+    struct ds_quiet untidy;            /* upkeep thread */
+    pthread_mutex_t mutex;             /* protects what follows */
+    pthread_cond_t news;               /* a window came, or the end */
+    bool has_news, is_ending;
     struct ds_ingest_health health;
 };
 
@@ -118,6 +121,8 @@ static void note(struct ds_ingest *i, enum ds_outcome outcome)
         [DS_OUTCOME_FAILED] = &h->failures,
     };
     ++*counters[outcome];
+    i->has_news = true;
+    pthread_cond_signal(&i->news);
     pthread_mutex_unlock(&i->mutex);
     if (is_mended) {
         ds_log(DS_LOG_INFO, "the store works again");
@@ -125,14 +130,21 @@ static void note(struct ds_ingest *i, enum ds_outcome outcome)
     }
 }
 
-/* Upkeep must not make windows wait: one piece of it after each, all of it while none is there. */
+static bool is_ending(struct ds_ingest *i)
+{
+    pthread_mutex_lock(&i->mutex);
+    bool is_it = i->is_ending;
+    pthread_mutex_unlock(&i->mutex);
+    return is_it;
+}
+
 static void tidy(struct ds_ingest *i)
 {
     struct ds_error err = {0};
     int result;
     do
         result = i->store->ops->tidy(i->store, &i->keep, ds_clock_utc_ns() / DS_NS_PER_S, &err);
-    while (result > 0 && ds_channel_depth(i->waiting) == 0);
+    while (result > 0 && !is_ending(i));
     uint64_t unsaid;
     if (result < 0 && ds_quiet_allows(&i->untidy, ds_clock_steady_ns(), &unsaid))
         ds_log(DS_LOG_ERROR,
@@ -141,24 +153,60 @@ static void tidy(struct ds_ingest *i)
                err.text, unsaid);
 }
 
+/* Waits until a window came, or for TIDY_S. False at the end. */
+static bool wait_for_news(struct ds_ingest *i)
+{
+    struct timespec until;
+    int waited = 0;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += TIDY_S;
+    pthread_mutex_lock(&i->mutex);
+    while (!i->has_news && !i->is_ending && waited == 0)
+        waited = pthread_cond_timedwait(&i->news, &i->mutex, &until);
+    i->has_news = false;
+    bool goes_on = !i->is_ending;
+    pthread_mutex_unlock(&i->mutex);
+    return goes_on;
+}
+
+static void *look_after(void *arg)
+{
+    while (wait_for_news(arg))
+        tidy(arg);
+    return NULL;
+}
+
 static void *run(void *arg)
 {
     struct ds_ingest *i = arg;
     struct ds_job *job;
-    for (;;) {
-        struct pollfd p = {.fd = ds_channel_fd(i->waiting), .events = POLLIN};
-        if (poll(&p, 1, TIDY_MS) == 0) {
-            tidy(i);
-            continue;
-        }
-        if (!(job = ds_channel_wait(i->waiting)))
-            return NULL;
+    while ((job = ds_channel_wait(i->waiting))) {
         store_window(i, job);
         note(i, job->outcome);
         if (!ds_channel_push(i->settled, job))
             ds_job_destroy(job); /* cannot happen (SETTLED_MAX); the sensor would send it again */
-        tidy(i);
     }
+    return NULL;
+}
+
+static void init_news(struct ds_ingest *i)
+{
+    pthread_condattr_t steady;
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(&i->news, &steady);
+    pthread_condattr_destroy(&steady);
+    pthread_mutex_init(&i->mutex, NULL);
+}
+
+static int start_threads(struct ds_ingest *i)
+{
+    int failure = pthread_create(&i->thread, NULL, run, i);
+    i->is_running = failure == 0;
+    if (failure == 0)
+        failure = pthread_create(&i->upkeep_thread, NULL, look_after, i);
+    i->has_upkeep = failure == 0;
+    return failure;
 }
 
 int ds_ingest_start(struct ds_store *store, const struct ds_retention *keep, struct ds_ingest **out,
@@ -169,18 +217,18 @@ int ds_ingest_start(struct ds_store *store, const struct ds_retention *keep, str
         return ds_error(err, DS_FAILURE, "cannot start the store thread: out of memory");
     i->store = store;
     i->keep = *keep;
-    pthread_mutex_init(&i->mutex, NULL);
+    init_news(i);
     if (ds_channel_create(DS_INGEST_QUEUE_MAX, &i->waiting) < 0 ||
         ds_channel_create(SETTLED_MAX, &i->settled) < 0) {
         ds_ingest_destroy(i);
         return ds_error(err, DS_FAILURE, "cannot start the store thread: %s", strerror(errno));
     }
-    int failure = pthread_create(&i->thread, NULL, run, i);
+    int failure = start_threads(i);
     if (failure) {
+        ds_ingest_stop(i);
         ds_ingest_destroy(i);
-        return ds_error(err, DS_FAILURE, "cannot start the store thread: %s", strerror(failure));
+        return ds_error(err, DS_FAILURE, "cannot start the store's threads: %s", strerror(failure));
     }
-    i->is_running = true;
     *out = i;
     return 0;
 }
@@ -215,6 +263,13 @@ void ds_ingest_stop(struct ds_ingest *i)
     ds_channel_close(i->waiting);
     pthread_join(i->thread, NULL);
     i->is_running = false;
+    pthread_mutex_lock(&i->mutex);
+    i->is_ending = true;
+    pthread_cond_signal(&i->news);
+    pthread_mutex_unlock(&i->mutex);
+    if (i->has_upkeep)
+        pthread_join(i->upkeep_thread, NULL);
+    i->has_upkeep = false;
 }
 
 void ds_ingest_destroy(struct ds_ingest *i)
@@ -226,6 +281,7 @@ void ds_ingest_destroy(struct ds_ingest *i)
         ds_job_destroy(job);
     ds_channel_destroy(i->waiting);
     ds_channel_destroy(i->settled);
+    pthread_cond_destroy(&i->news);
     pthread_mutex_destroy(&i->mutex);
     free(i);
 }

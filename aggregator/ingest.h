@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The store thread: takes windows from a bounded queue, checks their books, commits them, says what
- * became of each, and looks after the store. It never stops for a failing store: the window is
- * given back as FAILED, its sensor keeps it and tries again, and the next commit that works mends
- * everything.
+ * The store thread: takes windows from a bounded queue, checks their books, commits them and says
+ * what became of each. It never stops for a failing store: the window is given back as FAILED, its
+ * sensor keeps it and tries again, and the next commit that works mends everything. Beside it, the
+ * upkeep thread looks after the store, so that no window waits for the sums of a day.
  */
 #ifndef DARKSCOPE_INGEST_H
 #define DARKSCOPE_INGEST_H
@@ -33,7 +33,7 @@ struct ds_ingest_health {
 
 struct ds_ingest;
 
-/* Starts the thread, which alone uses store (a writer) until ds_ingest_stop, and keeps what keep
+/* Starts the threads, which alone use store (a writer) until ds_ingest_stop, and keeps what keep
  * says. 0, or -1 with err. */
 int ds_ingest_start(struct ds_store *store, const struct ds_retention *keep, struct ds_ingest **out,
                     struct ds_error *err);
@@ -50,7 +50,8 @@ int ds_ingest_fd(const struct ds_ingest *i);
 /* Any thread. */
 void ds_ingest_read_health(struct ds_ingest *i, struct ds_ingest_health *out);
 
-/* Commits what is queued and ends the thread; the outcomes can still be taken. Accepts NULL. */
+/* Commits what is queued, finishes the piece of upkeep that is being done and ends the threads; the
+ * outcomes can still be taken. Accepts NULL. */
 void ds_ingest_stop(struct ds_ingest *i);
 
 /* After ds_ingest_stop. Frees outcomes that nobody took. Accepts NULL. */

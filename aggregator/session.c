@@ -195,7 +195,7 @@ static size_t window_bytes(const struct ds_window *w)
     return sizeof *w + w->cell_count * sizeof w->cells[0] +
            w->country_count * sizeof w->countries[0] + w->device_count * sizeof w->devices[0] +
            w->signature_count * sizeof w->signatures[0] +
-           w->source_record_count * sizeof w->source_records[0] +
+           w->source_record_count * sizeof w->source_records[0] + w->source_columns_bytes +
            w->attack_count * sizeof w->attacks[0] + ds_sketches_bytes(&w->sketches);
 }
 

@@ -15,8 +15,9 @@
  * - Unique sources never add. Over several windows or sensors they are unknown; what is known is
  *   the peak: the largest count in one window of one sensor.
  *
- * Threads: a handle is used by one thread at a time; open one handle a thread. At most one writer
- * is open at a time (another gets an error); readers never wait for it.
+ * Threads: a handle is used by one thread at a time; open one handle a thread. But on a writer one
+ * thread may put while another tidies: a put waits for a piece of upkeep only while that commits.
+ * At most one writer is open at a time (another gets an error); readers never wait for it.
  */
 #ifndef DARKSCOPE_STORE_H
 #define DARKSCOPE_STORE_H
@@ -301,8 +302,8 @@ struct ds_store_ops {
                 struct ds_origin *origin, struct ds_error *err);
 
     /* Does one piece of upkeep, after which all answers are what they were, but for what is deleted
-     * by keep: sums up windows that are complete, packs, deletes. Only on a writer; blocks for up
-     * to some seconds. now_s: the time. 1: call again, there may be more; 0: nothing to do. */
+     * by keep: sums up windows that are complete, packs, deletes. Only on a writer; takes up to
+     * some seconds. now_s: the time. 1: call again, there may be more; 0: nothing to do. */
     int (*tidy)(struct ds_store *store, const struct ds_retention *keep, int64_t now_s,
                 struct ds_error *err);
 

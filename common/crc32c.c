@@ -46,15 +46,56 @@ static uint32_t add_eight(uint32_t sum, const uint8_t *bytes)
     return added;
 }
 
-uint32_t ds_crc32c(const void *data, size_t size)
+static uint32_t add_words(uint32_t sum, const uint8_t *bytes, size_t words)
 {
-    const uint8_t *bytes = data;
-    uint32_t sum = UINT32_MAX;
-    for (; size >= 8; size -= 8, bytes += 8)
+    for (; words > 0; words--, bytes += 8)
         sum = add_eight(sum, bytes);
-    for (; size > 0; size--, bytes++) {
+    return sum;
+}
+
+typedef uint32_t add_fn(uint32_t sum, const uint8_t *bytes, size_t words);
+
+/* Processors with SSE 4.2 have an instruction for it. */
+#ifdef __x86_64__
+__attribute__((target("sse4.2"))) static uint32_t add_words_sse(uint32_t sum, const uint8_t *bytes,
+                                                                size_t words)
+{
+    uint64_t wide = sum, word;
+    for (; words > 0; words--, bytes += sizeof word) {
+        memcpy(&word, bytes, sizeof word);
+        wide = __builtin_ia32_crc32di(wide, word);
+    }
+    return (uint32_t)wide;
+}
+
+static add_fn *best(void)
+{
+    return __builtin_cpu_supports("sse4.2") ? add_words_sse : add_words;
+}
+#else
+static add_fn *best(void)
+{
+    return add_words;
+}
+#endif
+
+static uint32_t sum_with(add_fn *add, const uint8_t *bytes, size_t size)
+{
+    uint32_t sum = add(UINT32_MAX, bytes, size / 8);
+    bytes += size - size % 8;
+    for (size %= 8; size > 0; size--, bytes++) {
         uint32_t changed = sum ^ *bytes;
         sum = sum >> 8 ^ adds[15][changed >> 4 & 15] ^ adds[14][changed & 15];
     }
     return ~sum;
+}
+
+uint32_t ds_crc32c(const void *bytes, size_t size)
+{
+    return sum_with(best(), bytes, size);
+}
+
+uint32_t ds_crc32c_plain(const void *bytes, size_t size)
+{
+    return sum_with(add_words, bytes, size);
 }

@@ -9,5 +9,7 @@
 #include <stdint.h>
 
 uint32_t ds_crc32c(const void *bytes, size_t size);
+/* The same as on processors without an instruction for it; for tests. */
+uint32_t ds_crc32c_plain(const void *bytes, size_t size);
 
 #endif

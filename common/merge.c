@@ -436,6 +436,7 @@ static void copy_figures(struct ds_window *into, const struct ds_window *from)
     into->devices = NULL;
     into->signatures = NULL;
     into->source_records = NULL;
+    into->source_columns = NULL;
     into->attacks = NULL;
     into->sketches = (struct ds_sketches){0};
     replace_tables(into, &own);

@@ -19,9 +19,10 @@ static const size_t small_tables = DS_COUNTRIES_MAX * sizeof(struct ds_country_t
 static const struct {
     const char *key;
     size_t row_bytes;
+    bool is_kept; /* the columns themselves, too */
 } columns[] = {
-    {"cells", sizeof(struct ds_cell)},
-    {"source_records", sizeof(struct ds_source_record)},
+    {"cells", sizeof(struct ds_cell), false},
+    {"source_records", sizeof(struct ds_source_record), true},
 };
 
 /* Rows with their keys, of each register in use no more than an entry of a list, and the value
@@ -51,7 +52,10 @@ static size_t weigh_value(struct ds_cursor *c, struct ds_bytes key)
         if (!ds_bytes_equal(key, columns[i].key))
             continue;
         struct ds_bytes packed = ds_cursor_bin(c);
-        return c->failed ? 0 : ds_frame_count_rows(packed.data, packed.size) * columns[i].row_bytes;
+        if (c->failed)
+            return 0;
+        return ds_frame_count_rows(packed.data, packed.size) * columns[i].row_bytes +
+               (columns[i].is_kept ? packed.size : 0);
     }
     if (ds_bytes_equal(key, "sketches"))
         return weigh_sketches(c);

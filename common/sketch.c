@@ -271,6 +271,21 @@ static void unite_registers(struct ds_sketch *into, const struct ds_sketch *from
     into->count = used;
 }
 
+/* The count and the registers in variables of their own: else each entry waits for the one before,
+ * which may have changed them. */
+static void unite_list(struct ds_sketch *into, const struct ds_sketch *from)
+{
+    uint8_t *const to = into->registers;
+    uint32_t used = into->count;
+    for (uint32_t i = 0; i < from->count; i++) {
+        const uint32_t entry = from->list[i];
+        const uint8_t old = to[entry >> 8], rank = (uint8_t)entry;
+        used += old == 0;
+        to[entry >> 8] = old > rank ? old : rank;
+    }
+    into->count = used;
+}
+
 static int unite(struct ds_sketch *into, const struct ds_sketch *from)
 {
     if (from->count == 0)
@@ -282,8 +297,7 @@ static int unite(struct ds_sketch *into, const struct ds_sketch *from)
     if (from->registers)
         unite_registers(into, from);
     else
-        for (uint32_t i = 0; i < from->count; i++)
-            raise_register(into, from->list[i]);
+        unite_list(into, from);
     return 0;
 }
 

@@ -226,9 +226,32 @@ static uint64_t get_rows(struct ds_frame *f, struct ds_sketch_row *rows, size_t 
     return registers;
 }
 
+/* Those that are unpacked already, a byte each, of registers that are all 0. False: it is none, one
+ * by one, then. */
+static bool get_places_at_once(struct ds_frame *f, struct ds_sketch *s, uint32_t count)
+{
+    const uint32_t all = UINT32_C(1) << s->precision;
+    uint32_t number = 0, n = 0;
+    if (!s->registers || (size_t)(f->end - f->at) < count)
+        return false;
+    for (; n < count && f->at[n] < 0x80 && number + f->at[n] < all; n++) {
+        number += f->at[n];
+        s->registers[number++] = 1;
+    }
+    if (n < count) {
+        memset(s->registers, 0, all);
+        return false;
+    }
+    f->at += count;
+    s->count = count;
+    return true;
+}
+
 /* Which of its registers are not 0; their ranks come later. */
 static void get_places(struct ds_frame *f, struct ds_sketch *s, uint32_t count)
 {
+    if (get_places_at_once(f, s, count))
+        return;
     const uint32_t all = UINT32_C(1) << s->precision;
     uint32_t number = 0; /* the smallest that may come */
     uint8_t *registers = s->registers;
@@ -262,17 +285,25 @@ static bool get_ranks_at_once(struct ds_frame *f, struct ds_sketch *s)
         is_good = f->at[i] != 0 && f->at[i] <= most;
     if (!is_good)
         return false;
-    for (uint32_t i = 0; i < s->count; i++)
-        s->list[i] |= f->at[i];
+    const uint8_t *rank = f->at;
     f->at += s->count;
+    if (!s->registers)
+        for (uint32_t i = 0; i < s->count; i++)
+            s->list[i] |= rank[i];
+    else if (s->count == UINT32_C(1) << s->precision)
+        memcpy(s->registers, rank, s->count);
+    else
+        for (uint32_t i = 0; i < UINT32_C(1) << s->precision; i++)
+            if (s->registers[i])
+                s->registers[i] = *rank++;
     return true;
 }
 
 static void get_ranks(struct ds_frame *f, struct ds_sketch *s)
 {
+    if (get_ranks_at_once(f, s))
+        return;
     if (!s->registers) {
-        if (get_ranks_at_once(f, s))
-            return;
         for (uint32_t i = 0; i < s->count && ds_frame_ok(f); i++)
             s->list[i] |= get_rank(f, s);
         return;

@@ -16,6 +16,7 @@ void ds_window_finish(struct ds_window *w)
     free(w->devices);
     free(w->signatures);
     free(w->source_records);
+    free(w->source_columns);
     free(w->attacks);
     ds_sketches_finish(&w->sketches);
     w->cells = NULL;
@@ -23,9 +24,11 @@ void ds_window_finish(struct ds_window *w)
     w->devices = NULL;
     w->signatures = NULL;
     w->source_records = NULL;
+    w->source_columns = NULL;
     w->attacks = NULL;
     w->cell_count = w->country_count = w->device_count = 0;
     w->signature_count = w->source_record_count = w->attack_count = 0;
+    w->source_columns_bytes = 0;
 }
 
 /* Wrapping additions of hostile numbers could balance by accident; that harms nobody but the

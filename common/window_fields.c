@@ -396,6 +396,19 @@ static void pack_sources(msgpack_packer *pk, const void *value, const struct ds_
     free(columns);
 }
 
+/* Who stores a window need not pack them again. */
+static void keep_columns(struct ds_cursor *c, struct ds_bytes columns, struct ds_window *w)
+{
+    w->source_columns = malloc(columns.size);
+    if (!w->source_columns) {
+        ds_cursor_fail(c, NULL);
+        c->no_memory = true;
+        return;
+    }
+    memcpy(w->source_columns, columns.data, columns.size);
+    w->source_columns_bytes = columns.size;
+}
+
 static void read_sources(struct ds_cursor *c, void *value, const struct ds_field *f)
 {
     struct ds_window *w = value;
@@ -407,6 +420,8 @@ static void read_sources(struct ds_cursor *c, void *value, const struct ds_field
                                                      &w->source_record_count, &why);
     if (result != DS_DECODE_OK)
         ds_cursor_fail(c, why);
+    else
+        keep_columns(c, columns, w);
     c->no_memory |= result == DS_DECODE_NO_MEMORY;
 }
 

@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct chunk_row {
+    uint64_t first_key, last_key;
+    size_t cells, bytes;
+};
+
 static void fail(struct builder *b)
 {
     if (!b->has_failed)
@@ -19,15 +24,11 @@ static void bind_set(sqlite3_stmt *stmt, const struct chunk_set *set)
     ds_sqlite_bind_int(stmt, ":generation", set->generation);
 }
 
-void ds_builder_begin(struct builder *b, struct store_file *f, const struct chunk_set *set,
-                      size_t target, uint32_t windows_max, struct ds_error *err)
+static sqlite3_stmt *prepare(struct store_file *f, const struct chunk_set *set,
+                             struct ds_error *err)
 {
     bool is_minute = strcmp(set->table, "minute_chunk") == 0;
     bool is_month = strcmp(set->table, "month_chunk") == 0;
-    *b = (struct builder){.file = f, .target = target, .windows_max = windows_max, .err = err};
-    if (f->kind == STORE_MINUTES) /* for a few days only */
-        b->packer.level = 1;
-    b->cells = malloc((target + DS_CHUNK_SLOTS_MAX) * sizeof *b->cells);
     char *sql = sqlite3_mprintf("INSERT INTO %s (sensor, first_key, last_key, cells, data%s%s)"
                                 " VALUES (:sensor, :first, :last, :cells, :data%s%s)",
                                 set->table, is_minute ? "" : ", kind",
@@ -38,32 +39,92 @@ void ds_builder_begin(struct builder *b, struct store_file *f, const struct chun
                                 is_month    ? ""
                                 : is_minute ? ", :start"
                                             : ", :start, :generation");
-    if (!b->cells || !sql)
-        fail(b);
-    else if (!(b->insert = ds_sqlite_prepare(f, sql, err)))
-        b->has_failed = true;
-    else
-        bind_set(b->insert, set);
+    if (!sql) {
+        ds_error(err, DS_FAILURE, "out of memory");
+        return NULL;
+    }
+    sqlite3_stmt *stmt = ds_sqlite_prepare(f, sql, err);
     sqlite3_free(sql);
+    if (stmt)
+        bind_set(stmt, set);
+    return stmt;
+}
+
+static void begin(struct builder *b, struct store_file *f, size_t target, uint32_t windows_max,
+                  struct ds_error *err)
+{
+    *b = (struct builder){.file = f, .target = target, .windows_max = windows_max, .err = err};
+    if (f->kind == STORE_MINUTES) /* for a few days only */
+        b->packer.is_quick = true;
+    b->cells = malloc((target + DS_CHUNK_SLOTS_MAX) * sizeof *b->cells);
+    if (!b->cells)
+        fail(b);
+}
+
+void ds_builder_begin(struct builder *b, struct store_file *f, const struct chunk_set *set,
+                      size_t target, uint32_t windows_max, struct ds_error *err)
+{
+    begin(b, f, target, windows_max, err);
+    b->insert = prepare(f, set, err);
+    b->has_failed = b->has_failed || !b->insert;
+}
+
+void ds_builder_begin_rows(struct builder *b, struct store_file *f, struct chunk_rows *rows,
+                           size_t target, uint32_t windows_max, struct ds_error *err)
+{
+    begin(b, f, target, windows_max, err);
+    b->rows = rows;
+}
+
+/* ---- a chunk ---- */
+
+static int insert(struct store_file *f, sqlite3_stmt *stmt, const struct chunk_row *row,
+                  const uint8_t *bytes, struct ds_error *err)
+{
+    ds_sqlite_bind_int(stmt, ":first", (int64_t)row->first_key);
+    ds_sqlite_bind_int(stmt, ":last", (int64_t)row->last_key);
+    ds_sqlite_bind_int(stmt, ":cells", (int64_t)row->cells);
+    sqlite3_bind_blob64(stmt, sqlite3_bind_parameter_index(stmt, ":data"), bytes, row->bytes,
+                        SQLITE_STATIC);
+    int result = ds_sqlite_step(f, stmt, err);
+    sqlite3_reset(stmt);
+    return result;
+}
+
+/* Room doubles. */
+static bool keep(struct chunk_rows *r, const struct chunk_row *row, const uint8_t *bytes)
+{
+    if ((r->count & (r->count - 1)) == 0) {
+        struct chunk_row *rows = realloc(r->rows, (r->count ? 2 * r->count : 1) * sizeof *rows);
+        if (!rows)
+            return false;
+        r->rows = rows;
+    }
+    if (r->room - r->used < row->bytes) {
+        size_t room = 2 * r->room + row->bytes;
+        uint8_t *larger = realloc(r->bytes, room);
+        if (!larger)
+            return false;
+        r->bytes = larger;
+        r->room = room;
+    }
+    memcpy(r->bytes + r->used, bytes, row->bytes);
+    r->used += row->bytes;
+    r->rows[r->count++] = *row;
+    return true;
 }
 
 static void flush(struct builder *b)
 {
     const uint8_t *bytes;
-    size_t size;
-    if (ds_chunk_pack(&b->packer, b->cells, b->count, b->windows_max, &bytes, &size) < 0) {
-        fail(b);
-        return;
-    }
-    ds_sqlite_bind_int(b->insert, ":first", (int64_t)b->cells[0].key);
-    ds_sqlite_bind_int(b->insert, ":last", (int64_t)b->cells[b->count - 1].key);
-    ds_sqlite_bind_int(b->insert, ":cells", (int64_t)b->count);
-    sqlite3_bind_blob64(b->insert, sqlite3_bind_parameter_index(b->insert, ":data"), bytes, size,
-                        SQLITE_STATIC);
-    if (ds_sqlite_step(b->file, b->insert, b->err) < 0)
-        b->has_failed = true;
-    sqlite3_reset(b->insert);
+    struct chunk_row row = {
+        .first_key = b->cells[0].key, .last_key = b->cells[b->count - 1].key, .cells = b->count};
+    int packed = ds_chunk_pack(&b->packer, b->cells, b->count, b->windows_max, &bytes, &row.bytes);
     b->count = 0;
+    if (packed < 0 || (b->rows && !keep(b->rows, &row, bytes)))
+        fail(b);
+    else if (b->insert && insert(b->file, b->insert, &row, bytes, b->err) < 0)
+        b->has_failed = true;
 }
 
 void ds_builder_add(struct builder *b, const struct ds_chunk_cell *cell)
@@ -83,4 +144,25 @@ int ds_builder_finish(struct builder *b)
     ds_chunk_packer_finish(&b->packer);
     free(b->cells);
     return b->has_failed ? -1 : 0;
+}
+
+int ds_chunk_rows_write(const struct chunk_rows *rows, struct store_file *f,
+                        const struct chunk_set *set, struct ds_error *err)
+{
+    sqlite3_stmt *stmt = prepare(f, set, err);
+    const uint8_t *bytes = rows->bytes;
+    int result = stmt ? 0 : -1;
+    for (size_t i = 0; i < rows->count && result == 0; i++) {
+        result = insert(f, stmt, &rows->rows[i], bytes, err);
+        bytes += rows->rows[i].bytes;
+    }
+    sqlite3_finalize(stmt);
+    return result;
+}
+
+void ds_chunk_rows_finish(struct chunk_rows *rows)
+{
+    free(rows->rows);
+    free(rows->bytes);
+    *rows = (struct chunk_rows){0};
 }

@@ -25,9 +25,18 @@ enum chunk_kind {
 #define KEY_WITHOUT_COUNTRY UINT64_C(0xffffffff0000)
 #define KEY_WITHOUT_PORT    UINT64_C(0xffff0000ffff)
 
+/* Chunks in memory, which are written later. Zeroed to begin with. */
+struct chunk_rows {
+    struct chunk_row *rows;
+    size_t count;
+    uint8_t *bytes; /* theirs, one after the other */
+    size_t used, room;
+};
+
 struct builder {
     struct store_file *file;
-    sqlite3_stmt *insert;
+    sqlite3_stmt *insert; /* or */
+    struct chunk_rows *rows;
     struct ds_chunk_packer packer;
     struct ds_chunk_cell *cells;
     size_t count, target;
@@ -47,7 +56,15 @@ struct chunk_set {
  * sticks, and ds_builder_finish, which must be called, returns it: 0 or -1. */
 void ds_builder_begin(struct builder *b, struct store_file *f, const struct chunk_set *set,
                       size_t target, uint32_t windows_max, struct ds_error *err);
+/* The same into memory: set is only needed to write them to a file of f's kind. */
+void ds_builder_begin_rows(struct builder *b, struct store_file *f, struct chunk_rows *rows,
+                           size_t target, uint32_t windows_max, struct ds_error *err);
 void ds_builder_add(struct builder *b, const struct ds_chunk_cell *cell);
 int ds_builder_finish(struct builder *b);
+
+/* In a transaction. 0 or -1. */
+int ds_chunk_rows_write(const struct chunk_rows *rows, struct store_file *f,
+                        const struct chunk_set *set, struct ds_error *err);
+void ds_chunk_rows_finish(struct chunk_rows *rows);
 
 #endif

@@ -2,7 +2,7 @@
  *
  *   0  version, 1 byte
  *   1  CRC-32C of all that follows, 4 bytes, lowest first
- *   5  keys, cells, windows_max, columns; then of each column its plain and its packed size
+ *   5  keys, cells, windows_max, forms, columns; then of each column its plain and its packed size
  *      columns, one after the other: nothing where the packed size is 0 and all values are 0; plain
  *      where the sizes are equal; else a zstd frame
  *
@@ -18,14 +18,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ZSTD_LEVEL 3 /* costs twice the time of 1, saves 2 % */
-#define SUM_AT     1
-#define HEAD_AT    5
-#define VARINT_MAX 10 /* bytes of 64 bits */
-#define HEAD_MAX   (HEAD_AT + (4 + 2 * DS_CHUNK_COLUMNS) * VARINT_MAX)
-#define SLACK      16 /* behind the columns, so that they are read in words */
-#define HIGH_BITS  UINT64_C(0x8080808080808080)
-#define KEY_MAX    ((uint64_t)DS_CLASS_COUNT << 40)
+#define ZSTD_LEVEL     1 /* 3 takes a third longer and makes hours larger; 12, 10 times, saves 4 % */
+/* Quick: only long repetitions are looked for. */
+#define QUICK_MATCH    7
+#define QUICK_HASH_LOG 8
+#define SUM_AT         1
+#define HEAD_AT        5
+#define VARINT_MAX     10 /* bytes of 64 bits */
+#define NUMBERS        5  /* in front of the sizes */
+#define HEAD_MAX       (HEAD_AT + (NUMBERS + 2 * DS_CHUNK_COLUMNS) * VARINT_MAX)
+#define SLACK          16 /* behind the columns, so that they are read in words */
+#define HIGH_BITS      UINT64_C(0x8080808080808080)
+
+/* Countries in their order: none, "**", "??", AA to ZZ. */
+#define LETTERS       26u
+#define FIRST_LETTERS 3u
+#define COUNTRIES     (FIRST_LETTERS + LETTERS * LETTERS)
+#define NUMBER_MAX    (((uint64_t)DS_CLASS_COUNT << 24) * COUNTRIES)
 
 static uint8_t *put_varint(uint8_t *to, uint64_t value)
 {
@@ -40,90 +49,158 @@ static uint64_t lesser(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* ---- keys ---- */
+
+/* Keys without the gaps between codes of countries, in the same order: most differences fit a byte.
+ */
+static uint64_t number_of(uint64_t key)
+{
+    const unsigned first = key >> 8 & UINT8_MAX, second = key & UINT8_MAX;
+    const unsigned country = first >= 'A'   ? FIRST_LETTERS + (first - 'A') * LETTERS + second - 'A'
+                             : first == 0   ? 0
+                             : first == '*' ? 1
+                                            : 2;
+    return (key >> 16) * COUNTRIES + country;
+}
+
+static uint64_t key_of(uint64_t number)
+{
+    static const ds_country others[FIRST_LETTERS] = {0, DS_COUNTRY_REST, DS_COUNTRY_UNKNOWN};
+    const unsigned country = number % COUNTRIES, letters = country - FIRST_LETTERS;
+    return number / COUNTRIES << 16 |
+           (country < FIRST_LETTERS ? others[country]
+                                    : DS_COUNTRY(letters / LETTERS + 'A', letters % LETTERS + 'A'));
+}
+
 /* ---- writing ---- */
 
-static bool is_new_key(const struct ds_chunk_cell *cells, size_t i)
+/* The numbers of a batch, column by column: while it is split it stays in the first cache. */
+struct batch {
+    uint64_t of[DS_CHUNK_COLUMNS][DS_CHUNK_BATCH];
+};
+
+/* Columns that are being written. */
+struct writing {
+    uint8_t *begin[DS_CHUNK_COLUMNS], *end[DS_CHUNK_COLUMNS];
+    uint64_t bits[DS_CHUNK_COLUMNS]; /* of all values; 0: all are 0 */
+    unsigned forms;
+    uint64_t key; /* of the cell before, as the next */
+    uint32_t slot;
+    uint64_t least_number;  /* of a key that may come next */
+    size_t keys, key_cells; /* cells: of the key that is being written */
+};
+
+/* Four bytes at once, without a branch that depends on how many are used: most numbers are small,
+ * but of one or two bytes by chance. to has room for VARINT_MAX bytes. */
+static inline uint8_t *put_number(uint8_t *to, uint64_t value)
 {
-    return i == 0 || cells[i].key != cells[i - 1].key;
+    if (value >> 28)
+        return put_varint(to, value);
+    const uint32_t v = (uint32_t)value;
+    const unsigned more = (31 - (unsigned)__builtin_clz(v | 1)) / 7; /* bytes behind the first */
+    uint32_t bytes = (v & 0x7f) | (v & 0x3f80) << 1 | (v & 0x1fc000) << 2 | (v & 0xfe00000) << 3;
+    bytes = htole32(bytes | (UINT32_C(0x808080) & ~(UINT32_MAX << 8 * more)));
+    memcpy(to, &bytes, sizeof bytes);
+    return to + 1 + more;
 }
 
-static uint8_t *put_keys(uint8_t *to, const struct ds_chunk_cell *cells, size_t count)
+static void put_column(struct writing *w, unsigned column, const uint64_t *values, size_t count)
 {
-    uint64_t next = 0;
+    uint8_t *to = w->end[column];
+    uint64_t bits = 0;
+    for (size_t i = 0; i < count; i++)
+        bits |= values[i];
+    w->bits[column] |= bits;
+    for (size_t i = 0; i < count && bits >= 0x80; i++)
+        to = put_number(to, values[i]);
+    for (size_t i = 0; i < count && bits < 0x80; i++)
+        *to++ = (uint8_t)values[i];
+    w->end[column] = to;
+}
+
+/* The keys that begin in the batch, and in how many slots those are that end there. */
+static void put_keys(struct writing *w, struct batch *b, const struct ds_chunk_cell *cells,
+                     size_t count)
+{
+    size_t begun = 0, ended = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!is_new_key(cells, i))
-            continue;
-        assert(cells[i].key >= next);
-        to = put_varint(to, cells[i].key - next);
-        next = cells[i].key + 1;
+        const struct ds_chunk_cell *c = &cells[i];
+        if (w->key_cells > 0 && c->key == w->key) {
+            b->of[DS_CHUNK_SLOT][i] = c->slot - w->slot - 1;
+        } else {
+            const uint64_t number = number_of(c->key);
+            assert(number >= w->least_number);
+            if (w->key_cells > 0)
+                b->of[DS_CHUNK_SLOTS][ended++] = w->key_cells - 1;
+            b->of[DS_CHUNK_KEY][begun++] = number - w->least_number;
+            b->of[DS_CHUNK_SLOT][i] = c->slot;
+            w->least_number = number + 1;
+            w->key = c->key;
+            w->key_cells = 0;
+        }
+        w->key_cells++;
+        w->slot = c->slot;
     }
-    return to;
+    w->keys += begun;
+    put_column(w, DS_CHUNK_KEY, b->of[DS_CHUNK_KEY], begun);
+    put_column(w, DS_CHUNK_SLOTS, b->of[DS_CHUNK_SLOTS], ended);
 }
 
-static uint8_t *put_slot_counts(uint8_t *to, const struct ds_chunk_cell *cells, size_t count)
+static unsigned bit_length(uint64_t value)
 {
-    for (size_t i = 0; i < count;) {
-        size_t end = i + 1;
-        while (end < count && !is_new_key(cells, end))
-            end++;
-        to = put_varint(to, end - i - 1);
-        i = end;
-    }
-    return to;
+    return 64 - (unsigned)__builtin_clzll(value | 1);
 }
 
-/* Of each cell the value, in one loop: this is most of the work of taking a window in. */
-#define PUT_EACH(value)                                                                            \
-    for (const struct ds_chunk_cell *c = cells; c < cells + count; c++)                            \
-    to = put_varint(to, (value))
-
-static uint8_t *put_column(uint8_t *to, const struct ds_chunk_cell *cells, size_t count,
-                           uint32_t windows_max, enum ds_chunk_column column)
+/* The forms with the smaller numbers. A minute has hardly any repeats, an hour few sources of a
+ * port; of most ports nearly all packets are of survey scanners, of others none. */
+static unsigned choose_forms(const struct ds_chunk_cell *cells, size_t count)
 {
-    switch (column) {
-    case DS_CHUNK_KEY:
-        return put_keys(to, cells, count);
-    case DS_CHUNK_SLOTS:
-        return put_slot_counts(to, cells, count);
-    case DS_CHUNK_SLOT:
-        PUT_EACH(is_new_key(cells, (size_t)(c - cells)) ? c->slot : c->slot - c[-1].slot - 1);
-        return to;
-    case DS_CHUNK_PACKETS:
-        PUT_EACH(c->packets - 1);
-        return to;
-    case DS_CHUNK_BYTES:
-        PUT_EACH(c->packets == 1 ? c->bytes : c->bytes / c->packets);
-        return to;
-    case DS_CHUNK_REMAINDER:
-        PUT_EACH(c->packets == 1 ? 0 : c->bytes % c->packets);
-        return to;
-    case DS_CHUNK_WINDOWS:
-        PUT_EACH(lesser(c->packets, windows_max) - c->windows);
-        return to;
-    case DS_CHUNK_REPEATS:
-        PUT_EACH(c->packets - c->windows + 1 - c->sources_peak);
-        return to;
-    case DS_CHUNK_SURVEY:
-        PUT_EACH(c->survey_packets);
-        return to;
-    case DS_CHUNK_INEXACT:
-        PUT_EACH(c->is_inexact);
-        return to;
-    case DS_CHUNK_FIRST:
-        PUT_EACH(c->first);
-        return to;
-    case DS_CHUNK_LAST:
-        PUT_EACH(c->last - c->first);
-        return to;
-    case DS_CHUNK_COLUMNS:
-        break;
+    uint64_t repeats = 0, sources = 0, survey = 0, others = 0;
+    bool has_sources = true;
+    for (const struct ds_chunk_cell *c = cells; c < cells + count; c++) {
+        repeats += bit_length(c->packets - c->windows + 1 - c->sources_peak);
+        sources += bit_length(c->sources_peak - 1);
+        has_sources = has_sources && c->sources_peak > 0;
+        survey += bit_length(c->survey_packets);
+        others += bit_length(c->packets - c->survey_packets);
     }
-    return to;
+    return (has_sources && sources < repeats ? DS_CHUNK_HAS_SOURCES : 0) |
+           (others < survey ? DS_CHUNK_HAS_OTHERS : 0);
 }
 
-static bool is_zero(const uint8_t *bytes, size_t size)
+static void put_batch(struct writing *w, const struct ds_chunk_cell *cells, size_t count,
+                      uint32_t windows_max)
 {
-    return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
+    struct batch b;
+    put_keys(w, &b, cells, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct ds_chunk_cell *c = &cells[i];
+        uint64_t each = c->packets == 1 ? c->bytes : c->bytes / c->packets;
+        b.of[DS_CHUNK_PACKETS][i] = c->packets - 1;
+        b.of[DS_CHUNK_BYTES][i] = each;
+        b.of[DS_CHUNK_REMAINDER][i] = c->bytes - each * c->packets;
+        b.of[DS_CHUNK_WINDOWS][i] = lesser(c->packets, windows_max) - c->windows;
+        b.of[DS_CHUNK_REPEATS][i] = w->forms & DS_CHUNK_HAS_SOURCES
+                                        ? c->sources_peak - 1
+                                        : c->packets - c->windows + 1 - c->sources_peak;
+        b.of[DS_CHUNK_SURVEY][i] =
+            w->forms & DS_CHUNK_HAS_OTHERS ? c->packets - c->survey_packets : c->survey_packets;
+        b.of[DS_CHUNK_INEXACT][i] = c->is_inexact;
+        b.of[DS_CHUNK_FIRST][i] = c->first;
+        b.of[DS_CHUNK_LAST][i] = c->last - c->first;
+    }
+    for (unsigned column = DS_CHUNK_SLOT; column < DS_CHUNK_COLUMNS; column++)
+        put_column(w, column, b.of[column], count);
+}
+
+static void put_cells(struct writing *w, const struct ds_chunk_cell *cells, size_t count,
+                      uint32_t windows_max)
+{
+    for (size_t i = 0; i < count; i += DS_CHUNK_BATCH)
+        put_batch(w, cells + i, count - i < DS_CHUNK_BATCH ? count - i : DS_CHUNK_BATCH,
+                  windows_max);
+    const uint64_t last_slots = w->key_cells - 1;
+    put_column(w, DS_CHUNK_SLOTS, &last_slots, 1);
 }
 
 static bool reserve(uint8_t **buffer, size_t *allocated, size_t bytes)
@@ -138,32 +215,41 @@ static bool reserve(uint8_t **buffer, size_t *allocated, size_t bytes)
     return true;
 }
 
+static size_t column_room(size_t count)
+{
+    return count * VARINT_MAX + SLACK;
+}
+
+static bool set(struct ds_chunk_packer *p, ZSTD_cParameter parameter, int value)
+{
+    return !ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, parameter, value));
+}
+
 static bool make_room(struct ds_chunk_packer *p, size_t count)
 {
-    size_t plain = count * VARINT_MAX;
+    size_t plain = column_room(count);
     size_t packed = HEAD_MAX + DS_CHUNK_COLUMNS * ZSTD_compressBound(plain);
     if (!p->zstd) {
         p->zstd = ZSTD_createCCtx();
-        if (!p->zstd ||
-            ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_compressionLevel,
-                                                p->level ? p->level : ZSTD_LEVEL)) ||
-            ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_contentSizeFlag, 0)))
+        if (!p->zstd || !set(p, ZSTD_c_compressionLevel, ZSTD_LEVEL) ||
+            !set(p, ZSTD_c_contentSizeFlag, 0) ||
+            (p->is_quick &&
+             (!set(p, ZSTD_c_minMatch, QUICK_MATCH) || !set(p, ZSTD_c_hashLog, QUICK_HASH_LOG))))
             return false;
     }
-    return reserve(&p->plain, &p->plain_bytes, plain) &&
+    return reserve(&p->plain, &p->plain_bytes, DS_CHUNK_COLUMNS * plain) &&
            reserve(&p->packed, &p->packed_bytes, packed);
 }
 
-/* Packs what is plain to to. Returns how many bytes that took. */
-static size_t pack_column(struct ds_chunk_packer *p, size_t plain, uint8_t *to)
+/* Packs a column to to. Returns how many bytes that took. */
+static size_t pack_column(struct ds_chunk_packer *p, const uint8_t *plain, size_t bytes,
+                          uint8_t *to)
 {
-    if (is_zero(p->plain, plain))
-        return 0;
-    size_t packed = ZSTD_compress2(p->zstd, to, ZSTD_compressBound(plain), p->plain, plain);
-    if (!ZSTD_isError(packed) && packed < plain)
+    size_t packed = ZSTD_compress2(p->zstd, to, ZSTD_compressBound(bytes), plain, bytes);
+    if (!ZSTD_isError(packed) && packed < bytes)
         return packed;
-    memcpy(to, p->plain, plain);
-    return plain;
+    memcpy(to, plain, bytes);
+    return bytes;
 }
 
 int ds_chunk_pack(struct ds_chunk_packer *p, const struct ds_chunk_cell *cells, size_t count,
@@ -172,20 +258,21 @@ int ds_chunk_pack(struct ds_chunk_packer *p, const struct ds_chunk_cell *cells, 
     assert(count > 0 && count <= DS_CHUNK_CELLS_MAX);
     if (!make_room(p, count))
         return -1;
-    size_t keys = 0;
-    for (size_t i = 0; i < count; i++)
-        keys += is_new_key(cells, i);
+    struct writing w = {.forms = choose_forms(cells, count)};
+    for (unsigned i = 0; i < DS_CHUNK_COLUMNS; i++)
+        w.begin[i] = w.end[i] = p->plain + i * column_room(count);
+    put_cells(&w, cells, count, windows_max);
     /* The columns go behind the longest possible head, then the head right before them. */
     uint8_t head[HEAD_MAX], *head_end = head;
-    const uint64_t numbers[] = {keys, count, windows_max, DS_CHUNK_COLUMNS};
-    for (size_t i = 0; i < 4; i++)
+    const uint64_t numbers[NUMBERS] = {w.keys, count, windows_max, w.forms, DS_CHUNK_COLUMNS};
+    for (size_t i = 0; i < NUMBERS; i++)
         head_end = put_varint(head_end, numbers[i]);
     uint8_t *body = p->packed + HEAD_MAX, *to = body;
     for (unsigned i = 0; i < DS_CHUNK_COLUMNS; i++) {
-        uint8_t *end = put_column(p->plain, cells, count, windows_max, (enum ds_chunk_column)i);
-        size_t plain = (size_t)(end - p->plain), packed = pack_column(p, plain, to);
+        size_t plain = w.bits[i] ? (size_t)(w.end[i] - w.begin[i]) : 0;
+        size_t packed = plain ? pack_column(p, w.begin[i], plain, to) : 0;
         to += packed;
-        head_end = put_varint(head_end, packed ? plain : 0);
+        head_end = put_varint(head_end, plain);
         head_end = put_varint(head_end, packed);
     }
     size_t head_bytes = (size_t)(head_end - head);
@@ -230,6 +317,17 @@ static inline uint64_t take(const uint8_t **column)
     const uint8_t *at = *column;
     if (!at)
         return 0;
+    uint32_t word;
+    memcpy(&word, at, sizeof word); /* SLACK */
+    word = le32toh(word);
+    uint32_t ends = ~word & (uint32_t)HIGH_BITS;
+    if (ends) { /* without a branch on how many bytes it has */
+        unsigned bits = (unsigned)__builtin_ctz(ends) + 1;
+        word &= UINT32_MAX >> (32 - bits);
+        *column = at + bits / 8;
+        return (word & 0x7f) | (word >> 1 & 0x3f80) | (word >> 2 & 0x1fc000) |
+               (word >> 3 & 0xfe00000);
+    }
     uint64_t value = *at & 0x7f;
     for (unsigned shift = 7; *at++ >= 0x80; shift += 7)
         value |= (uint64_t)(*at & 0x7f) << (shift & 63);
@@ -291,7 +389,7 @@ static bool has_numbers(const uint8_t *bytes, size_t size, size_t count)
 }
 
 struct sizes {
-    uint64_t keys, cells, windows_max, columns;
+    uint64_t keys, cells, windows_max, forms, columns;
     uint64_t plain[DS_CHUNK_COLUMNS], packed[DS_CHUNK_COLUMNS];
     size_t plain_sum;
 };
@@ -302,6 +400,7 @@ static bool take_sizes(const uint8_t **at, const uint8_t *end, struct sizes *s)
     if (!take_varint(at, end, DS_CHUNK_CELLS_MAX, &s->keys) ||
         !take_varint(at, end, DS_CHUNK_CELLS_MAX, &s->cells) || s->keys == 0 ||
         s->cells < s->keys || !take_varint(at, end, UINT32_MAX, &s->windows_max) ||
+        !take_varint(at, end, DS_CHUNK_HAS_SOURCES | DS_CHUNK_HAS_OTHERS, &s->forms) ||
         !take_varint(at, end, DS_CHUNK_COLUMNS, &s->columns) || s->columns != DS_CHUNK_COLUMNS)
         return false;
     s->plain_sum = SLACK;
@@ -371,29 +470,34 @@ int ds_chunk_open(struct ds_chunk *c, const void *packed, size_t size, const cha
     c->keys_left = s.keys;
     c->cells_left = s.cells;
     c->windows_max = (uint32_t)s.windows_max;
+    c->forms = (unsigned)s.forms;
     c->is_first_key = true;
-    c->key = 0;
+    c->key = c->least_number = 0;
     return 0;
 }
 
-/* Begins the next key; its cells are at most those that are left. False where it cannot be. */
+/* Begins a key; its cells are at most those that are left. False where it cannot be. */
+static inline bool begin_key(struct ds_chunk *c, uint64_t above, uint64_t slots)
+{
+    if (above >= NUMBER_MAX - c->least_number || slots >= DS_CHUNK_SLOTS_MAX ||
+        slots >= c->cells_left)
+        return false;
+    const uint64_t number = c->least_number + above;
+    c->least_number = number + 1;
+    c->is_first_key = false;
+    c->keys_left--;
+    c->key = key_of(number);
+    c->slot = 0;
+    c->key_cells_left = slots + 1;
+    return true;
+}
+
 static bool next_key(struct ds_chunk *c)
 {
     if (c->keys_left == 0)
         return false;
     uint64_t above = take(&c->at[DS_CHUNK_KEY]), slots = take(&c->at[DS_CHUNK_SLOTS]);
-    uint64_t key = above + c->key + !c->is_first_key;
-    ds_country country = (ds_country)key;
-    if (above >= KEY_MAX || key >= KEY_MAX || slots >= DS_CHUNK_SLOTS_MAX || slots >= c->cells_left)
-        return false;
-    if (country != 0 && !ds_country_valid(country)) /* it will be printed */
-        return false;
-    c->is_first_key = false;
-    c->keys_left--;
-    c->key = key;
-    c->slot = 0;
-    c->key_cells_left = slots + 1;
-    return true;
+    return begin_key(c, above, slots);
 }
 
 void ds_chunk_seek(struct ds_chunk *c, uint64_t key)
@@ -420,19 +524,16 @@ void ds_chunk_seek(struct ds_chunk *c, uint64_t key)
             step_over(&c->at[i], skipped);
 }
 
-/* The columns of a batch, but the keys'. */
-struct batch {
-    uint64_t of[DS_CHUNK_COLUMNS][DS_CHUNK_BATCH];
-};
-
+/* repeats and survey: as they are stored. */
 static bool is_possible(const struct ds_chunk_cell *cell, uint64_t bytes_each, uint64_t remainder,
-                        uint64_t repeats)
+                        uint64_t repeats, uint64_t survey)
 {
+    const uint64_t most_sources = cell->packets - cell->windows + 1;
     return cell->packets <= DS_CHUNK_COUNT_MAX && remainder < cell->packets &&
            (bytes_each < UINT32_MAX && cell->packets < DS_CHUNK_COUNT_MAX >> 32
                 ? true
                 : bytes_each <= DS_CHUNK_COUNT_MAX / cell->packets) &&
-           repeats <= cell->packets - cell->windows + 1 && cell->survey_packets <= cell->packets;
+           repeats <= most_sources && cell->sources_peak <= most_sources && survey <= cell->packets;
 }
 
 /* False where the figures cannot be. */
@@ -446,7 +547,7 @@ static bool make_cell(struct ds_chunk *c, const struct batch *b, size_t i,
     if (slot >= DS_CHUNK_SLOTS_MAX || packets == 0 || windows_below >= windows_most)
         return false;
     uint64_t bytes_each = b->of[DS_CHUNK_BYTES][i], remainder = b->of[DS_CHUNK_REMAINDER][i];
-    uint64_t repeats = b->of[DS_CHUNK_REPEATS][i];
+    uint64_t repeats = b->of[DS_CHUNK_REPEATS][i], survey = b->of[DS_CHUNK_SURVEY][i];
     uint32_t first = (uint32_t)b->of[DS_CHUNK_FIRST][i];
     *cell = (struct ds_chunk_cell){
         .key = c->key,
@@ -454,14 +555,15 @@ static bool make_cell(struct ds_chunk *c, const struct batch *b, size_t i,
         .packets = packets,
         .windows = (uint32_t)(windows_most - windows_below),
         .bytes = bytes_each * packets + remainder,
-        .survey_packets = b->of[DS_CHUNK_SURVEY][i],
+        .survey_packets = c->forms & DS_CHUNK_HAS_OTHERS ? packets - survey : survey,
         .is_inexact = b->of[DS_CHUNK_INEXACT][i] != 0,
         .first = first,
         .last = first + (uint32_t)b->of[DS_CHUNK_LAST][i],
     };
-    cell->sources_peak = packets - cell->windows + 1 - repeats;
+    cell->sources_peak =
+        c->forms & DS_CHUNK_HAS_SOURCES ? repeats + 1 : packets - cell->windows + 1 - repeats;
     c->slot = (uint32_t)slot + 1;
-    return is_possible(cell, bytes_each, remainder, repeats);
+    return is_possible(cell, bytes_each, remainder, repeats, survey);
 }
 
 int ds_chunk_refill(struct ds_chunk *c)
@@ -473,8 +575,15 @@ int ds_chunk_refill(struct ds_chunk *c)
         return 0;
     for (unsigned i = DS_CHUNK_SLOT; i < DS_CHUNK_COLUMNS; i++)
         take_many(&c->at[i], b.of[i], count);
+    /* Where each key has one slot they are read together, too. */
+    const bool is_single =
+        !c->at[DS_CHUNK_SLOTS] && c->key_cells_left == 0 && c->keys_left >= count;
+    if (is_single)
+        take_many(&c->at[DS_CHUNK_KEY], b.of[DS_CHUNK_KEY], count);
     for (size_t i = 0; i < count; i++) {
-        if ((c->key_cells_left == 0 && !next_key(c)) || !make_cell(c, &b, i, &c->batch[i]))
+        bool is_good = is_single ? begin_key(c, b.of[DS_CHUNK_KEY][i], 0)
+                                 : c->key_cells_left > 0 || next_key(c);
+        if (!is_good || !make_cell(c, &b, i, &c->batch[i]))
             return -1;
         c->key_cells_left--;
         c->cells_left--;

@@ -11,7 +11,7 @@
 
 #include <zstd.h>
 
-#define DS_CHUNK_VERSION   1
+#define DS_CHUNK_VERSION   2
 #define DS_CHUNK_CELLS_MAX 65536u
 #define DS_CHUNK_SLOTS_MAX 32u
 #define DS_CHUNK_COUNT_MAX (UINT64_C(1) << 62) /* of a figure */
@@ -30,26 +30,30 @@ struct ds_chunk_cell {
 };
 
 enum ds_chunk_column {
-    DS_CHUNK_KEY,   /* of a new key: what it is above the one before, less 1 */
+    DS_CHUNK_KEY,   /* of a new key: what its number is above the one before, less 1 */
     DS_CHUNK_SLOTS, /* of a key: in how many slots, less 1 */
     DS_CHUNK_SLOT,  /* of a cell, as the following: what it is above the key's one before, less 1 */
     DS_CHUNK_PACKETS,   /* less 1 */
     DS_CHUNK_BYTES,     /* divided by packets */
     DS_CHUNK_REMAINDER, /* of that division */
     DS_CHUNK_WINDOWS,   /* what they are below the most possible */
-    DS_CHUNK_REPEATS,   /* what sources_peak is below the most possible */
-    DS_CHUNK_SURVEY,
+    DS_CHUNK_REPEATS,   /* what sources_peak is below the most possible; or sources_peak less 1 */
+    DS_CHUNK_SURVEY,    /* survey_packets; or the other packets */
     DS_CHUNK_INEXACT,
     DS_CHUNK_FIRST,
     DS_CHUNK_LAST, /* after first */
     DS_CHUNK_COLUMNS
 };
 
+/* Which of two forms columns have in a chunk. */
+#define DS_CHUNK_HAS_SOURCES 1u /* DS_CHUNK_REPEATS: the second */
+#define DS_CHUNK_HAS_OTHERS  2u /* DS_CHUNK_SURVEY: the second */
+
 /* ---- writing ---- */
 
 /* Zeroed, then kept for the next chunk. */
 struct ds_chunk_packer {
-    int level; /* of zstd; 0: as for what is kept for long */
+    bool is_quick; /* takes a quarter less time and more room: for what is not kept for long */
     ZSTD_CCtx *zstd;
     uint8_t *plain, *packed;
     size_t plain_bytes, packed_bytes; /* allocated */
@@ -75,9 +79,11 @@ struct ds_chunk {
     size_t keys_left, cells_left;        /* behind the batch */
     size_t key_cells_left;               /* of the key that is being read */
     uint32_t windows_max;
-    uint64_t key;      /* that is being read */
-    uint32_t slot;     /* the smallest that may come */
-    bool is_first_key; /* none was read */
+    unsigned forms;
+    uint64_t key;          /* that is being read */
+    uint64_t least_number; /* of a key that may come */
+    uint32_t slot;         /* the smallest that may come */
+    bool is_first_key;     /* none was read */
     size_t batch_at, batch_count;
     struct ds_chunk_cell batch[DS_CHUNK_BATCH];
 };

@@ -210,16 +210,13 @@ static int begin_runs(struct gather *g, bool *live)
     return 0;
 }
 
-static int write_cells(struct gather *g, bool *live)
+static int make_cells(struct gather *g, bool *live, struct chunk_rows *rows)
 {
     const struct hour_cells *h = g->hour;
     struct builder *const builders[] = {&g->ports, &g->port_countries, &g->countries};
-    struct chunk_set set = {"hour_chunk", CHUNK_PORT, h->start_s, h->sensor, h->file->generation};
-    for (unsigned kind = 0; kind < CHUNK_KIND_COUNT; kind++) {
-        set.kind = (enum chunk_kind)kind;
-        ds_builder_begin(builders[kind], h->file, &set, CHUNK_CELLS_HOUR,
-                         kind == CHUNK_COUNTRY ? 1 : (uint32_t)h->windows, g->err);
-    }
+    for (unsigned kind = 0; kind < CHUNK_KIND_COUNT; kind++)
+        ds_builder_begin_rows(builders[kind], h->file, &rows[kind], CHUNK_CELLS_HOUR,
+                              kind == CHUNK_COUNTRY ? 1 : (uint32_t)h->windows, g->err);
     int result = begin_runs(g, live);
     if (result == 0)
         result = gather_blocks(g, live);
@@ -229,7 +226,8 @@ static int write_cells(struct gather *g, bool *live)
     return result;
 }
 
-int ds_hour_cells_write(const struct hour_cells *h, struct ds_error *err)
+int ds_hour_cells_make(const struct hour_cells *h, struct chunk_rows rows[static CHUNK_KIND_COUNT],
+                       struct ds_error *err)
 {
     struct gather *g = calloc(1, sizeof *g);
     bool *live = calloc(h->windows + 1, sizeof *live);
@@ -237,7 +235,7 @@ int ds_hour_cells_write(const struct hour_cells *h, struct ds_error *err)
     if (g && live) {
         g->hour = h;
         g->err = err;
-        result = write_cells(g, live);
+        result = make_cells(g, live, rows);
     } else {
         ds_error(err, DS_FAILURE, "out of memory");
     }

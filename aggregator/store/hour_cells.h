@@ -11,13 +11,13 @@
 
 struct hour_cells {
     struct store_file *file;
-    int64_t start_s, sensor;
     struct run *runs;        /* one a window, in order of time; fresh */
     const uint32_t *offsets; /* of the windows, in seconds from the hour's start */
     size_t windows;
 };
 
-/* In a transaction: writes the chunks of the hour. Finishes the runs. 0 or -1. */
-int ds_hour_cells_write(const struct hour_cells *h, struct ds_error *err);
+/* Makes the chunks of the hour, by kind, which the caller finishes. Finishes the runs. 0 or -1. */
+int ds_hour_cells_make(const struct hour_cells *h, struct chunk_rows rows[static CHUNK_KIND_COUNT],
+                       struct ds_error *err);
 
 #endif

@@ -24,8 +24,10 @@ struct run_cell {
     struct ds_chunk_cell cell;
 };
 
-/* All cells of a key, by number. Returns 0 to go on; else the merge returns it. */
-typedef int run_fn(void *arg, uint64_t key, const struct run_cell *cells, size_t count);
+/* All cells of a key, by number, which may be changed. Returns 0 to go on; else the merge returns
+ * it.
+ */
+typedef int run_fn(void *arg, uint64_t key, struct run_cell *cells, size_t count);
 
 /* Finishes the runs, whatever it returns: 0, -1, or what each returned. */
 int ds_runs_merge(struct run *runs, size_t count, run_fn *each, void *arg, struct ds_error *err);

@@ -17,12 +17,27 @@
 
 #define LOCK_FILE "darkscope.lock"
 
+static void destroy(struct ds_store *store);
+
+static void destroy_shared(struct store_shared *shared)
+{
+    if (!shared)
+        return;
+    if (shared->tidier) {
+        shared->tidier->shared = NULL;
+        destroy(&shared->tidier->base);
+    }
+    ds_tidy_destroy(shared->tidy);
+    ds_unions_finish(&shared->unions);
+    pthread_mutex_destroy(&shared->mutex);
+    free(shared);
+}
+
 static void destroy(struct ds_store *store)
 {
     struct sqlite_store *s = sqlite_of(store);
+    destroy_shared(s->shared);
     ds_files_close(s);
-    ds_tidy_destroy(s->tidy);
-    ds_unions_finish(&s->unions);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
     if (s->coder)
@@ -83,14 +98,45 @@ static int check_catalogue(struct sqlite_store *s, struct ds_error *err)
     return 0;
 }
 
+static struct sqlite_store *create(const char *directory, enum ds_store_mode mode)
+{
+    struct sqlite_store *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->base.ops = &ops;
+    s->mode = mode;
+    s->lock_fd = -1;
+    s->directory = strdup(directory);
+    s->coder = calloc(1, sizeof *s->coder);
+    if (s->directory && s->coder)
+        return s;
+    destroy(&s->base);
+    return NULL;
+}
+
+/* The second half of a writer, for the thread that tidies. */
+static int share(struct sqlite_store *s, struct ds_error *err)
+{
+    s->shared = calloc(1, sizeof *s->shared);
+    if (!s->shared)
+        return ds_error(err, DS_FAILURE, "out of memory");
+    pthread_mutex_init(&s->shared->mutex, NULL);
+    s->shared->putter = s;
+    s->shared->tidier = create(s->directory, DS_STORE_WRITE);
+    s->shared->tidy = ds_tidy_create();
+    if (!s->shared->tidier || !s->shared->tidy)
+        return ds_error(err, DS_FAILURE, "out of memory");
+    s->shared->tidier->shared = s->shared;
+    return 0;
+}
+
 static int open_writer(struct sqlite_store *s, struct ds_error *err)
 {
     struct store_file *catalogue;
     if (lock_directory(s, err) < 0 || check_catalogue(s, err) < 0 ||
         ds_file_write(s, STORE_CATALOGUE, 0, 0, &catalogue, err) < 0)
         return -1;
-    s->tidy = ds_tidy_create();
-    return s->tidy ? 0 : ds_error(err, DS_FAILURE, "out of memory");
+    return share(s, err);
 }
 
 static int open_reader(struct sqlite_store *s, struct ds_error *err)
@@ -116,17 +162,10 @@ static int open_reader(struct sqlite_store *s, struct ds_error *err)
 int ds_store_open(const char *directory, enum ds_store_mode mode, struct ds_store **out,
                   struct ds_error *err)
 {
-    struct sqlite_store *s = calloc(1, sizeof *s);
+    struct sqlite_store *s = create(directory, mode);
     if (!s)
         return ds_error(err, DS_FAILURE, "out of memory");
-    s->base.ops = &ops;
-    s->mode = mode;
-    s->lock_fd = -1;
-    s->directory = strdup(directory);
-    s->coder = calloc(1, sizeof *s->coder);
-    int result = s->directory && s->coder ? 0 : ds_error(err, DS_FAILURE, "out of memory");
-    if (result == 0)
-        result = mode == DS_STORE_WRITE ? open_writer(s, err) : open_reader(s, err);
+    int result = mode == DS_STORE_WRITE ? open_writer(s, err) : open_reader(s, err);
     if (result < 0) {
         destroy(&s->base);
         return -1;

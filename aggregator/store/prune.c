@@ -13,16 +13,37 @@ static bool is_past(int64_t end_s, int64_t received_s, int64_t keep_s, int64_t n
     return keep_s != DS_KEEP_FOR_EVER && now_s - end_s >= keep_s && now_s - received_s >= keep_s;
 }
 
-/* Rolls up what is not, of one sensor. 1 if there was one, 0, -1. */
-static int roll_one(struct store_file *f, struct ds_error *err)
+/* A sensor of which not all is rolled up: 1 if there is one, 0, -1. */
+static int find_open(struct store_file *f, int64_t *sensor, struct ds_error *err)
 {
-    int64_t sensor = -1;
+    *sensor = -1;
     if (ds_sqlite_number(f,
                          "SELECT sensor FROM window WHERE sensor NOT IN (SELECT sensor FROM packed)"
                          " LIMIT 1",
-                         NULL, 0, &sensor, err) < 0)
+                         NULL, 0, sensor, err) < 0)
         return -1;
-    return sensor < 0 ? 0 : ds_roll_day(f, sensor, err) < 0 ? -1 : 1;
+    return *sensor >= 0;
+}
+
+/* Rolls up what is not, of one sensor. 1 if there was one, 0, -1. */
+static int roll_one(struct store_file *f, struct ds_error *err)
+{
+    int64_t sensor;
+    int found = find_open(f, &sensor, err);
+    return found > 0 && ds_roll_day(f, sensor, err) < 0 ? -1 : found;
+}
+
+/* Unless a window came meanwhile. 1, or -1. */
+static int remove_minutes(struct store_file *f, struct ds_error *err)
+{
+    struct sqlite_store *s = f->store;
+    int64_t sensor;
+    pthread_mutex_lock(&s->shared->mutex);
+    int result = find_open(f, &sensor, err);
+    if (result == 0)
+        result = ds_file_remove_shared(s, STORE_MINUTES, f->from_s, err);
+    pthread_mutex_unlock(&s->shared->mutex);
+    return result < 0 ? -1 : 1;
 }
 
 static int prune_minutes(struct sqlite_store *s, int64_t day_s, int64_t keep_s, int64_t now_s,
@@ -32,7 +53,7 @@ static int prune_minutes(struct sqlite_store *s, int64_t day_s, int64_t keep_s, 
     int64_t received_s = 0;
     if (!is_past(day_s + DAY_S, 0, keep_s, now_s))
         return 0;
-    int there = ds_file_use(s, STORE_MINUTES, day_s, &f, err);
+    int there = ds_file_use_shared(s, STORE_MINUTES, day_s, &f, err);
     ds_files_release(s);
     if (there != 0)
         return there < 0 ? -1 : 0;
@@ -43,7 +64,7 @@ static int prune_minutes(struct sqlite_store *s, int64_t day_s, int64_t keep_s, 
     int rolled;
     while ((rolled = roll_one(f, err)) > 0)
         ;
-    return rolled < 0 || ds_file_remove(s, STORE_MINUTES, day_s, err) < 0 ? -1 : 1;
+    return rolled < 0 ? -1 : remove_minutes(f, err);
 }
 
 /* A month of hours or days; those of its days that are not packed need it still. */
@@ -66,7 +87,10 @@ static int prune_month(struct sqlite_store *s, enum store_kind kind, int64_t mon
     ds_files_release(s);
     if (there != 0 || !is_past(end_s, received_s, keep_s, now_s))
         return there < 0 ? -1 : 0;
-    return ds_file_remove(s, kind, month_s, err) < 0 ? -1 : 1;
+    pthread_mutex_lock(&s->shared->mutex);
+    int result = ds_file_remove_shared(s, kind, month_s, err);
+    pthread_mutex_unlock(&s->shared->mutex);
+    return result < 0 ? -1 : 1;
 }
 
 int ds_prune_one(struct sqlite_store *s, const struct ds_retention *keep, int64_t now_s,

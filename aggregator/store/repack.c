@@ -80,7 +80,7 @@ static int is_due(struct sqlite_store *s, enum store_kind kind, int64_t month_s,
         int64_t day_s = s->lists[STORE_MINUTES].from_s[day], open_sensors = 0;
         if (day_s >= end_s)
             break;
-        int there = ds_file_use(s, STORE_MINUTES, day_s, &f, err);
+        int there = ds_file_use_shared(s, STORE_MINUTES, day_s, &f, err);
         if (there == 0)
             there = ds_sqlite_number(
                 f, "SELECT count(*) FROM sensor WHERE id NOT IN (SELECT sensor FROM packed)", NULL,

@@ -19,6 +19,7 @@ struct day {
     struct store_file *catalogue;
     sqlite3_stmt *seen; /* of ports; NULL with other cells */
     enum chunk_kind kind;
+    int64_t messages; /* of the day, before its hours were rolled up */
     struct ds_error *err;
 };
 
@@ -37,30 +38,31 @@ static int note_seen(struct day *d, uint64_t key, const struct run_cell *cells, 
     return result;
 }
 
-static int each_key(void *arg, uint64_t key, const struct run_cell *cells, size_t count)
+static int each_key(void *arg, uint64_t key, struct run_cell *cells, size_t count)
 {
     struct day *d = arg;
     struct ds_chunk_cell sum = {.key = key};
+    if (d->seen && note_seen(d, key, cells, count) < 0)
+        return -1;
     for (size_t i = 0; i < count; i++) {
-        struct ds_chunk_cell c = cells[i].cell;
-        sum.packets += c.packets;
-        sum.bytes += c.bytes;
-        sum.survey_packets += c.survey_packets;
-        sum.windows += c.windows;
-        sum.sources_peak = c.sources_peak > sum.sources_peak ? c.sources_peak : sum.sources_peak;
-        sum.is_inexact = sum.is_inexact || c.is_inexact;
-        c.slot = cells[i].number;
-        c.first = c.last = 0;
-        if (d->hours && c.packets >= d->hour_packets)
-            ds_builder_add(&d->hour_cells, &c);
+        struct ds_chunk_cell *c = &cells[i].cell;
+        sum.packets += c->packets;
+        sum.bytes += c->bytes;
+        sum.survey_packets += c->survey_packets;
+        sum.windows += c->windows;
+        sum.sources_peak = c->sources_peak > sum.sources_peak ? c->sources_peak : sum.sources_peak;
+        sum.is_inexact |= c->is_inexact;
+        if (!d->hours || c->packets < d->hour_packets)
+            continue;
+        c->slot = cells[i].number;
+        c->first = c->last = 0;
+        ds_builder_add(&d->hour_cells, c);
     }
     if (d->kind == CHUNK_COUNTRY) /* there is none to tell: the value that takes no room */
         sum.sources_peak = sum.packets - sum.windows + 1;
     if (sum.packets >= d->day_packets)
         ds_builder_add(&d->day_cells, &sum);
-    if (d->hour_cells.has_failed || d->day_cells.has_failed)
-        return -1;
-    return d->seen ? note_seen(d, key, cells, count) : 0;
+    return d->hour_cells.has_failed || d->day_cells.has_failed ? -1 : 0;
 }
 
 static int begin_runs(struct day *d, enum chunk_kind kind, struct run runs[static HOURS])
@@ -168,6 +170,22 @@ static int note_signatures(struct day *d)
     return row;
 }
 
+/* In a transaction of its own, which a putter with a new sensor has to wait for. What it says is
+ * true whatever becomes of the day. */
+static int write_seen(struct day *d)
+{
+    if (ds_sqlite_exec(d->catalogue, "BEGIN IMMEDIATE", d->err) < 0)
+        return -1;
+    int result = write_ports(d);
+    if (result == 0)
+        result = note_signatures(d);
+    if (result == 0)
+        result = ds_sqlite_exec(d->catalogue, "COMMIT", d->err);
+    if (!sqlite3_get_autocommit(d->catalogue->db))
+        ds_sqlite_exec(d->catalogue, "ROLLBACK", NULL);
+    return result;
+}
+
 static int attach(struct day *d, struct store_file *to)
 {
     char path[STORE_PATH_BYTES];
@@ -209,8 +227,8 @@ static int write_files(struct day *d)
         ds_roll_tables_day(d->days, d->start_s, d->sensor, generation, d->err) < 0 ||
         write_messages(d) < 0)
         return -1;
-    if (write_ports(d) < 0 || write_cells(d, CHUNK_PORT_COUNTRY) < 0 ||
-        write_cells(d, CHUNK_COUNTRY) < 0 || note_signatures(d) < 0)
+    if (write_seen(d) < 0 || write_cells(d, CHUNK_PORT_COUNTRY) < 0 ||
+        write_cells(d, CHUNK_COUNTRY) < 0)
         return -1;
     const int64_t chunks[] = {d->start_s, d->sensor, generation, DAY_S};
     if (d->hours && ds_sqlite_exec_with(d->hours, "INSERT INTO hour_chunks VALUES (?,?,?,?)",
@@ -232,6 +250,46 @@ static void finish_file(struct store_file *f, bool is_attached)
         ds_sqlite_exec(f, "DETACH minutes", NULL);
 }
 
+/* 0, 1 where a window came since, -1. */
+static int check_unchanged(struct day *d)
+{
+    int64_t messages = 0;
+    if (ds_roll_count(d->minutes, d->start_s, d->start_s + DAY_S, d->sensor, &messages, d->err) < 0)
+        return -1;
+    return messages != d->messages;
+}
+
+/* All connections see the day as it is now, with no window that came since its hours were rolled
+ * up. 0, 1, -1. The mutex is held. */
+static int begin_snapshots(struct day *d)
+{
+    struct store_file *const writes[] = {d->hours, d->days};
+    if (ds_sqlite_exec(d->minutes, "BEGIN", d->err) < 0)
+        return -1;
+    for (size_t i = 0; i < 2; i++)
+        if (writes[i] &&
+            ds_sqlite_exec(writes[i], "BEGIN; SELECT count(*) FROM minutes.packed", d->err) < 0)
+            return -1;
+    return check_unchanged(d);
+}
+
+static int begin_files(struct day *d)
+{
+    struct store_shared *shared = d->minutes->store->shared;
+    pthread_mutex_lock(&shared->mutex);
+    int result = begin_snapshots(d);
+    pthread_mutex_unlock(&shared->mutex);
+    return result;
+}
+
+static int commit_files(struct day *d)
+{
+    if (d->hours && ds_sqlite_exec(d->hours, "COMMIT", d->err) < 0)
+        return -1;
+    return ds_sqlite_exec(d->days, "COMMIT", d->err);
+}
+
+/* 0, 1, -1. */
 static int write_day(struct day *d)
 {
     bool hours_attached = false, days_attached = false;
@@ -240,18 +298,15 @@ static int write_day(struct day *d)
     if (result == 0)
         result = attach(d, d->days);
     days_attached = result == 0;
-    struct store_file *const files[] = {d->hours, d->days, d->catalogue};
-    for (size_t i = 0; i < 3 && result == 0; i++)
-        if (files[i])
-            result = ds_sqlite_exec(files[i], "BEGIN", d->err);
+    if (result == 0)
+        result = begin_files(d);
     if (result == 0)
         result = write_files(d);
-    for (size_t i = 0; i < 3 && result == 0; i++)
-        if (files[i])
-            result = ds_sqlite_exec(files[i], "COMMIT", d->err);
+    if (result == 0)
+        result = commit_files(d);
     finish_file(d->hours, hours_attached);
     finish_file(d->days, days_attached);
-    finish_file(d->catalogue, false);
+    finish_file(d->minutes, false);
     return result;
 }
 
@@ -316,19 +371,39 @@ static int roll_open_hours(struct day *d)
                              " LIMIT 1",
                              values, 3, &is_open, d->err) < 0)
             return -1;
-        if (is_open && ds_roll_hour(d->minutes, hour_s, d->sensor, d->err) < 0)
-            return -1;
+        int result = is_open ? ds_roll_hour(d->minutes, hour_s, d->sensor, d->err) : 0;
+        if (result != 0)
+            return result;
     }
     return 0;
+}
+
+/* From now on the other files answer. 0, 1, -1. */
+static int mark_packed(struct day *d)
+{
+    struct store_shared *shared = d->minutes->store->shared;
+    pthread_mutex_lock(&shared->mutex);
+    int result = check_unchanged(d);
+    if (result == 0)
+        result =
+            ds_sqlite_exec_with(d->minutes, "INSERT INTO packed VALUES (?) ON CONFLICT DO NOTHING",
+                                &d->sensor, 1, d->err);
+    pthread_mutex_unlock(&shared->mutex);
+    return result;
 }
 
 int ds_roll_day(struct store_file *minutes, int64_t sensor, struct ds_error *err)
 {
     struct day d = {.minutes = minutes, .start_s = minutes->from_s, .sensor = sensor, .err = err};
-    if (roll_open_hours(&d) < 0 || choose_files(&d) < 0 ||
-        ds_file_write(minutes->store, STORE_CATALOGUE, 0, 0, &d.catalogue, err) < 0 ||
-        copy_sensor(&d, d.hours) < 0 || copy_sensor(&d, d.days) < 0 || write_day(&d) < 0)
+    if (ds_roll_count(minutes, d.start_s, d.start_s + DAY_S, sensor, &d.messages, err) < 0)
         return -1;
-    return ds_sqlite_exec_with(minutes, "INSERT INTO packed VALUES (?) ON CONFLICT DO NOTHING",
-                               &sensor, 1, err);
+    int result = roll_open_hours(&d);
+    if (result != 0)
+        return result;
+    if (choose_files(&d) < 0 ||
+        ds_file_write(minutes->store, STORE_CATALOGUE, 0, 0, &d.catalogue, err) < 0 ||
+        copy_sensor(&d, d.hours) < 0 || copy_sensor(&d, d.days) < 0)
+        return -1;
+    result = write_day(&d);
+    return result == 0 ? mark_packed(&d) : result;
 }

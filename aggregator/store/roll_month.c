@@ -17,7 +17,7 @@ struct month {
     enum chunk_kind kind;
 };
 
-static int each_key(void *arg, uint64_t key, const struct run_cell *cells, size_t count)
+static int each_key(void *arg, uint64_t key, struct run_cell *cells, size_t count)
 {
     struct month *m = arg;
     struct ds_chunk_cell sum = {.key = key};

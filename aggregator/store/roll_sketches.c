@@ -133,8 +133,8 @@ int ds_roll_sketches_hour(struct store_file *f, int64_t start_s, int64_t sensor,
                                   "SELECT busy FROM hour WHERE start = ? AND sensor = ? AND"
                                   " generation = ?",
                                   which, 3, &busy, err);
-    if (result == 0 &&
-        !ds_unions_take(&f->store->unions, start_s, sensor, f->generation, (uint64_t)busy, &u))
+    if (result == 0 && !ds_unions_take(&f->store->shared->unions, start_s, sensor, f->generation,
+                                       (uint64_t)busy, &u))
         result = read_windows(f, start_s, sensor, &u, err);
     if (result == 0)
         result = finish_union(f, &u, "hour", which, err);

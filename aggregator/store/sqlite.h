@@ -25,6 +25,7 @@
 #include "store.h"
 #include "unions.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
 
 #define HOUR_S INT64_C(3600)
@@ -63,6 +64,16 @@ struct store_list {
 struct tidy; /* tidy.c */
 struct ds_sketch_coder;
 
+/* What a writer's two threads share, the one that puts and the one that tidies: each has its own
+ * connections. Who writes or deletes a file of minutes, or uses what is here, holds the mutex: put
+ * all along, tidy where it commits. */
+struct store_shared {
+    pthread_mutex_t mutex;
+    struct sqlite_store *putter, *tidier;
+    struct tidy *tidy;
+    struct unions unions;
+};
+
 struct sqlite_store {
     struct ds_store base;
     enum ds_store_mode mode;
@@ -71,8 +82,7 @@ struct sqlite_store {
     struct store_file *files[STORE_OPEN_MAX];
     uint64_t uses;
     struct store_list lists[STORE_KIND_COUNT]; /* as of the operation that runs */
-    struct tidy *tidy;                         /* writer */
-    struct unions unions;                      /* writer */
+    struct store_shared *shared;               /* writer */
     struct ds_sketch_coder *coder;
 };
 
@@ -100,6 +110,10 @@ size_t ds_files_find(const struct sqlite_store *s, enum store_kind kind, int64_t
 int ds_file_use(struct sqlite_store *s, enum store_kind kind, int64_t from_s,
                 struct store_file **out, struct ds_error *err);
 
+/* The same of a writer, where its putter may be making the file just now. Takes the mutex. */
+int ds_file_use_shared(struct sqlite_store *s, enum store_kind kind, int64_t from_s,
+                       struct store_file **out, struct ds_error *err);
+
 /* The same to be written, made where there is none; no snapshot. generation: of a new file. 0 or
  * -1.
  */
@@ -113,6 +127,9 @@ void ds_files_close(struct sqlite_store *s);
 /* Deletes a file with what belongs to it. 0 or -1. */
 int ds_file_remove(struct sqlite_store *s, enum store_kind kind, int64_t from_s,
                    struct ds_error *err);
+/* The same, on a writer's tidier, with the mutex held: for the putter, too. */
+int ds_file_remove_shared(struct sqlite_store *s, enum store_kind kind, int64_t from_s,
+                          struct ds_error *err);
 /* Closes it, if it is open. */
 void ds_file_close(struct sqlite_store *s, enum store_kind kind, int64_t from_s);
 /* The path of a file of the directory. 0, or -1 where it is too long. */

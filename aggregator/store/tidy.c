@@ -33,7 +33,7 @@ struct newest {
 struct tidy {
     bool is_loaded; /* the list says what the files do */
     uint64_t windows;
-    int64_t pruned_s; /* when it was last looked whether there is something to delete */
+    int64_t pruned_s; /* tidier: when it was last looked whether there is something to delete */
     struct open_day *days;
     size_t day_count;
     struct newest *newest;
@@ -156,7 +156,7 @@ static int load_file(struct tidy *t, struct store_file *f, struct ds_error *err)
 /* A file that cannot be read is left out: its day stays as it is. */
 static int load(struct sqlite_store *s, struct ds_error *err)
 {
-    struct tidy *t = s->tidy;
+    struct tidy *t = s->shared->tidy;
     if (ds_files_list(s, err) < 0)
         return -1;
     t->day_count = 0;
@@ -207,61 +207,100 @@ static bool is_day_due(const struct tidy *t, const struct open_day *d, int64_t n
            is_quiet(t, d, d->touched_last, QUIET_DAY, now_s);
 }
 
-/* What failed is due again as if a window had come: others have their turn, and no disk that is
- * full is asked without a pause. */
-static int postpone(struct tidy *t, struct open_day *d, int64_t now_s)
-{
-    for (int h = 0; h < HOURS; h++)
-        d->touched[h] = t->windows;
-    d->touched_last = t->windows;
-    d->touched_s = now_s;
-    return -1;
-}
+/* What is to be rolled up: an hour of a sensor, or (hour < 0) a day. */
+struct task {
+    int64_t day_s, sensor;
+    int hour;
+};
 
-static int roll(struct sqlite_store *s, size_t i, int hour, int64_t now_s, struct ds_error *err)
+/* Takes what is due off the list. 1, 0, or -1. The mutex is held. */
+static int take_task(struct sqlite_store *s, int64_t now_s, struct task *out, struct ds_error *err)
 {
-    struct open_day *d = &s->tidy->days[i];
-    struct store_file *f;
-    int there = ds_file_use(s, STORE_MINUTES, d->day_s, &f, err);
-    ds_files_release(s);
-    if (there < 0)
-        return postpone(s->tidy, d, now_s);
-    if (there == 0) {
-        int result = hour >= 0 ? ds_roll_hour(f, d->day_s + hour * HOUR_S, d->sensor, err)
-                               : ds_roll_day(f, d->sensor, err);
-        if (result < 0)
-            return postpone(s->tidy, d, now_s);
-    }
-    if (hour >= 0 && there == 0)
-        d->hours &= ~(UINT32_C(1) << hour);
-    else
-        *d = s->tidy->days[--s->tidy->day_count]; /* done, or the file is gone */
-    return 1;
-}
-
-int ds_sqlite_tidy(struct ds_store *store, const struct ds_retention *keep, int64_t now_s,
-                   struct ds_error *err)
-{
-    struct sqlite_store *s = sqlite_of(store);
-    struct tidy *t = s->tidy;
+    struct tidy *t = s->shared->tidy;
     if (!t->is_loaded && load(s, err) < 0)
         return -1; /* once: what could be read is in the list */
     for (size_t i = 0; i < t->day_count; i++) {
         struct open_day *d = &t->days[i];
         if (d->touched_s == 0)
             d->touched_s = now_s;
-        int hour = due_hour(t, d, now_s);
-        if (hour >= 0 || is_day_due(t, d, now_s))
-            return roll(s, i, hour, now_s, err);
+        *out = (struct task){d->day_s, d->sensor, due_hour(t, d, now_s)};
+        if (out->hour >= 0)
+            d->hours &= ~(UINT32_C(1) << out->hour);
+        else if (is_day_due(t, d, now_s))
+            *d = t->days[--t->day_count];
+        else
+            continue;
+        return 1;
     }
+    return 0;
+}
+
+/* What was not done is due again as if a window had come: others have their turn, and no disk that
+ * is full is asked without a pause. The mutex is held. */
+static void put_back(struct tidy *t, const struct task *task, int64_t now_s)
+{
+    struct open_day *d = find_day(t, task->day_s, task->sensor);
+    if (!d) {
+        t->is_loaded = false;
+        return;
+    }
+    if (task->hour >= 0)
+        d->hours |= UINT32_C(1) << task->hour;
+    for (int h = 0; h < HOURS; h++)
+        d->touched[h] = t->windows;
+    d->touched_last = t->windows;
+    d->touched_s = now_s;
+}
+
+/* 1, or -1. */
+static int roll(struct sqlite_store *s, const struct task *task, int64_t now_s,
+                struct ds_error *err)
+{
+    struct store_file *f;
+    int result = ds_file_use_shared(s, STORE_MINUTES, task->day_s, &f, err);
+    ds_files_release(s);
+    if (result > 0)
+        return 1; /* the file is gone */
+    if (result == 0)
+        result = task->hour >= 0
+                     ? ds_roll_hour(f, task->day_s + task->hour * HOUR_S, task->sensor, err)
+                     : ds_roll_day(f, task->sensor, err);
+    if (result == 0)
+        return 1;
+    pthread_mutex_lock(&s->shared->mutex);
+    put_back(s->shared->tidy, task, now_s);
+    pthread_mutex_unlock(&s->shared->mutex);
+    return result < 0 ? -1 : 1;
+}
+
+static int prune_or_repack(struct sqlite_store *s, const struct ds_retention *keep, int64_t now_s,
+                           struct ds_error *err)
+{
+    struct tidy *t = s->shared->tidy;
     if (now_s - t->pruned_s < PRUNE_EVERY_S && now_s >= t->pruned_s)
         return 0;
     int done = ds_prune_one(s, keep, now_s, err);
     if (done == 0)
-        done = ds_store_repack(store, now_s, true, err);
-    if (done <= 0)
+        done = ds_store_repack(&s->base, now_s, true, err);
+    if (done <= 0) {
         t->pruned_s = now_s;
-    if (done > 0)
-        t->is_loaded = false;
+        return done;
+    }
+    pthread_mutex_lock(&s->shared->mutex);
+    t->is_loaded = false;
+    pthread_mutex_unlock(&s->shared->mutex);
     return done;
+}
+
+int ds_sqlite_tidy(struct ds_store *store, const struct ds_retention *keep, int64_t now_s,
+                   struct ds_error *err)
+{
+    struct sqlite_store *s = sqlite_of(store)->shared->tidier;
+    struct task task;
+    pthread_mutex_lock(&s->shared->mutex);
+    int found = take_task(s, now_s, &task, err);
+    pthread_mutex_unlock(&s->shared->mutex);
+    if (found != 0)
+        return found < 0 ? -1 : roll(s, &task, now_s, err);
+    return prune_or_repack(s, keep, now_s, err);
 }

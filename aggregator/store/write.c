@@ -212,24 +212,33 @@ static int insert_signatures(struct store_file *f, int64_t sensor, const struct 
     return insert_finish(&in);
 }
 
-static int insert_sources(struct store_file *f, int64_t sensor, const struct ds_window *w,
-                          struct ds_error *err)
+static int insert_columns(struct store_file *f, int64_t sensor, const struct ds_window *w,
+                          const unsigned char *columns, size_t size, struct ds_error *err)
 {
-    unsigned char *records = NULL;
-    size_t size = 0;
     char marks[STORE_MARKS_BYTES];
-    if (w->source_record_count == 0)
-        return 0;
-    if (ds_source_columns_pack(w->source_records, w->source_record_count, &records, &size))
-        return ds_error(err, DS_FAILURE, "out of memory");
     struct insert in = insert_begin(f, "INSERT INTO window_sources VALUES (?,?,?,?,?)", err);
     row_of(&in, w, sensor);
     value(&in, STORE_SOURCES_FORMAT);
     text(&in, ds_sqlite_join_marks(w, marks));
-    blob(&in, records, size);
+    blob(&in, columns, size);
     row(&in);
-    int result = insert_finish(&in);
-    free(records);
+    return insert_finish(&in);
+}
+
+/* As they came, where they did. */
+static int insert_sources(struct store_file *f, int64_t sensor, const struct ds_window *w,
+                          struct ds_error *err)
+{
+    unsigned char *columns = NULL;
+    size_t size = 0;
+    if (w->source_record_count == 0)
+        return 0;
+    if (w->source_columns)
+        return insert_columns(f, sensor, w, w->source_columns, w->source_columns_bytes, err);
+    if (ds_source_columns_pack(w->source_records, w->source_record_count, &columns, &size))
+        return ds_error(err, DS_FAILURE, "out of memory");
+    int result = insert_columns(f, sensor, w, columns, size, err);
+    free(columns);
     return result;
 }
 
@@ -300,13 +309,18 @@ static int insert_window(struct store_file *f, int64_t sensor, const struct ds_w
     return insert_cells(f, sensor, w, parts, err);
 }
 
-/* The other tables go with it, by their foreign keys. */
+#define OF_WINDOW " WHERE start = ? AND sensor = ?"
+
 static int delete_window(struct store_file *f, int64_t sensor, int64_t start_s,
                          struct ds_error *err)
 {
     static const char *const statements[] = {
-        "DELETE FROM minute_chunk WHERE start = ? AND sensor = ?",
-        "DELETE FROM window WHERE start = ? AND sensor = ?",
+        "DELETE FROM minute_chunk" OF_WINDOW,     "DELETE FROM window" OF_WINDOW,
+        "DELETE FROM window_malformed" OF_WINDOW, "DELETE FROM window_type" OF_WINDOW,
+        "DELETE FROM window_protocol" OF_WINDOW,  "DELETE FROM window_class" OF_WINDOW,
+        "DELETE FROM window_country" OF_WINDOW,   "DELETE FROM window_device" OF_WINDOW,
+        "DELETE FROM window_signature" OF_WINDOW, "DELETE FROM window_sources" OF_WINDOW,
+        "DELETE FROM window_sketch" OF_WINDOW,    "DELETE FROM window_attack" OF_WINDOW,
     };
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
         struct insert in = insert_begin(f, statements[i], err);
@@ -466,23 +480,17 @@ static int put_all(struct store_file *f, int64_t sensor, const struct ds_store_p
     if (result > 0)
         return insert_window(f, sensor, put->window, 1 + put->window->merged, err);
     *is_first = false;
-    ds_unions_forget(&f->store->unions, put->window->start_s - put->window->start_s % HOUR_S,
-                     sensor);
+    ds_unions_forget(&f->store->shared->unions,
+                     put->window->start_s - put->window->start_s % HOUR_S, sensor);
     result = put_part(f, sensor, &earlier, parts, put, err);
     ds_window_finish(&earlier);
     return result;
 }
 
-int ds_sqlite_put(struct ds_store *store, const struct ds_store_put *put, struct ds_error *err)
+static int put_checked(struct sqlite_store *s, const struct ds_store_put *put, struct ds_error *err)
 {
-    struct sqlite_store *s = sqlite_of(store);
     struct store_file *f;
     int64_t sensor;
-    const char *why = ds_sqlite_bad_put(put);
-    if (why) {
-        ds_error(err, DS_INPUT, "%s", why);
-        return DS_PUT_REFUSED;
-    }
     if (find_sensor(s, put->sensor, &sensor, err) < 0 ||
         open_day(s, put->window->start_s, &f, err) < 0 ||
         ds_sqlite_exec(f, "BEGIN IMMEDIATE", err) < 0)
@@ -495,8 +503,22 @@ int ds_sqlite_put(struct ds_store *store, const struct ds_store_put *put, struct
     if (!sqlite3_get_autocommit(f->db))
         ds_sqlite_exec(f, "ROLLBACK", NULL);
     if (result == 0)
-        ds_tidy_note(s->tidy, f->from_s, sensor, put->window->start_s);
+        ds_tidy_note(s->shared->tidy, f->from_s, sensor, put->window->start_s);
     if (result == 0 && is_first)
-        ds_unions_note(&s->unions, sensor, f->generation, put->window);
+        ds_unions_note(&s->shared->unions, sensor, f->generation, put->window);
+    return result;
+}
+
+int ds_sqlite_put(struct ds_store *store, const struct ds_store_put *put, struct ds_error *err)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    const char *why = ds_sqlite_bad_put(put);
+    if (why) {
+        ds_error(err, DS_INPUT, "%s", why);
+        return DS_PUT_REFUSED;
+    }
+    pthread_mutex_lock(&s->shared->mutex);
+    int result = put_checked(s, put, err);
+    pthread_mutex_unlock(&s->shared->mutex);
     return result;
 }

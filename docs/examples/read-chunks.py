@@ -13,7 +13,9 @@ import sqlite3
 import subprocess
 import sys
 
-VERSION = 1
+VERSION = 2
+COUNTRIES = 3 + 26 * 26
+HAS_SOURCES, HAS_OTHERS = 1, 2 # of forms
 COLUMNS = ("key", "slots", "slot", "packets", "bytes", "remainder", "windows", "repeats", "survey",
            "inexact", "first", "last")
 CRC32C = []
@@ -42,14 +44,14 @@ def numbers(data):
 
 
 def columns(data):
-    """The columns of a chunk by name, and what stands before them."""
+    """The columns of a chunk by name, windows_max and forms."""
     if data[0] != VERSION or crc32c(data[5:]) != int.from_bytes(data[1:5], "little"):
         raise ValueError("a chunk is damaged, or of another version")
     head_size, ends = 5, 0
-    while ends < 4 + 2 * len(COLUMNS):
+    while ends < 5 + 2 * len(COLUMNS):
         ends += data[head_size] < 0x80
         head_size += 1
-    keys, cells, windows_max, count, *sizes = numbers(data[5:head_size])
+    keys, cells, windows_max, forms, count, *sizes = numbers(data[5:head_size])
     assert count == len(COLUMNS)
     at, plain, frames = head_size, {}, b""
     for name, size, packed in zip(COLUMNS, sizes[::2], sizes[1::2]):
@@ -67,21 +69,32 @@ def columns(data):
     for name in COLUMNS:
         rows = keys if name in ("key", "slots") else cells
         values[name] = list(numbers(plain[name])) if plain[name] else [0] * rows
-    return values, windows_max
+    return values, windows_max, forms
+
+
+def key_of(number):
+    """Numbers of keys are without the gaps between codes of countries: none, **, ??, AA to ZZ."""
+    port, country = divmod(number, COUNTRIES)
+    if country < 3:
+        return port << 16 | (0, 0x2a2a, 0x3f3f)[country]
+    first, second = divmod(country - 3, 26)
+    return port << 16 | (65 + first) << 8 | 65 + second
 
 
 def cells_of(data):
     """Key, slot, packets, bytes, windows, sources_peak of each cell."""
-    column, windows_max = columns(data)
-    key, row = -1, 0
+    column, windows_max, forms = columns(data)
+    number, row = -1, 0
     for above, slots in zip(column["key"], column["slots"]):
-        key, slot = key + 1 + above, -1
+        number, slot = number + 1 + above, -1
+        key = key_of(number)
         for _ in range(slots + 1):
             slot += 1 + column["slot"][row]
             packets = column["packets"][row] + 1
             windows = min(packets, windows_max) - column["windows"][row]
+            repeats = column["repeats"][row]
             yield (key, slot, packets, column["bytes"][row] * packets + column["remainder"][row],
-                   windows, packets - windows + 1 - column["repeats"][row])
+                   windows, repeats + 1 if forms & HAS_SOURCES else packets - windows + 1 - repeats)
             row += 1
 
 

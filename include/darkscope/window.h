@@ -128,6 +128,8 @@ struct ds_window {
      * those with fewest packets that are no survey scanners, and IPv6 ones. */
     struct ds_source_record *source_records;
     size_t source_record_count;
+    unsigned char *source_columns; /* the frame that they came in; NULL: there is none */
+    size_t source_columns_bytes;
     char marks[DS_MARKS_MAX][DS_SIGNATURE_ID_MAX + 1]; /* ids of the bits of seen and confirmed */
     unsigned mark_count;
 

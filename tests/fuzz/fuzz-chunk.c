@@ -37,9 +37,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 (cell->key < last.key || (cell->key == last.key && cell->slot <= last.slot)))
                 abort();
             if (cell->packets == 0 || cell->windows == 0 || cell->windows > cell->packets ||
-                cell->sources_peak > cell->packets || cell->survey_packets > cell->packets ||
-                cell->slot >= DS_CHUNK_SLOTS_MAX || cell->key >> 40 >= DS_CLASS_COUNT ||
-                (size % 3 == 0 && cell->key < seek))
+                cell->sources_peak > cell->packets - cell->windows + 1 ||
+                cell->survey_packets > cell->packets || cell->slot >= DS_CHUNK_SLOTS_MAX ||
+                cell->key >> 40 >= DS_CLASS_COUNT || (size % 3 == 0 && cell->key < seek))
                 abort();
             last = *cell;
         }

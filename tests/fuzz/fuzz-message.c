@@ -40,7 +40,7 @@ static void check_weight(const struct ds_window *w, size_t weight)
 {
     check(weight >=
           sizeof *w + w->cell_count * sizeof *w->cells +
-              w->source_record_count * sizeof *w->source_records +
+              w->source_record_count * sizeof *w->source_records + w->source_columns_bytes +
               w->country_count * sizeof *w->countries + w->device_count * sizeof *w->devices +
               w->signature_count * sizeof *w->signatures + w->attack_count * sizeof *w->attacks);
 }

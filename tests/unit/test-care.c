@@ -397,7 +397,7 @@ static void names_damage_and_answers_the_rest(void **state)
         {"days-2026-01.sqlite", "UPDATE day_chunk SET data = x'02' WHERE start = 1769731200",
          "cut"},
         {"days-2026-01.sqlite",
-         "UPDATE day_chunk SET data = x'02' || substr(data, 2) WHERE start = 1769731200",
+         "UPDATE day_chunk SET data = x'03' || substr(data, 2) WHERE start = 1769731200",
          "version"},
     };
     struct scratch *s = *state;
@@ -433,11 +433,11 @@ static void does_without_missing_and_foreign_files(void **state)
     fill(s->store, WINDOWS, &keep_a_day);
     ds_store_destroy(s->store);
     s->store = NULL;
-    sql(s, "days-2026-02.sqlite", "PRAGMA user_version = 3");
+    sql(s, "days-2026-02.sqlite", "PRAGMA user_version = 4");
     assert_int_equal(ds_store_open(s->directory, DS_STORE_READ, &s->store, &err), 0);
     assert_int_equal(top_of(s->store, START, START + 2 * DAY, &err), 0);
     assert_int_equal(top_of(s->store, START + 2 * DAY, START + 3 * DAY, &err), -1);
-    assert_non_null(strstr(err.text, "days-2026-02.sqlite has version 3"));
+    assert_non_null(strstr(err.text, "days-2026-02.sqlite has version 4"));
     assert_true(check(s->store, text) > 0);
     snprintf(path, sizeof path, "%s/days-2026-02.sqlite", s->directory);
     assert_int_equal(unlink(path), 0);

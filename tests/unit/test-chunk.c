@@ -22,8 +22,11 @@
 #define SUM_AT    1
 #define BODY_AT   5
 
-static struct ds_chunk_cell random_cell(uint64_t *random, uint64_t key, uint32_t slot)
+/* Chunks of all forms: with few sources, with packets nearly all of survey scanners. */
+static struct ds_chunk_cell random_cell(uint64_t *random, uint64_t seed, uint64_t key,
+                                        uint32_t slot)
 {
+    const bool has_few_sources = seed & 1, is_of_survey = seed & 2;
     uint64_t packets = 1 + sample_random(random) % (sample_random(random) % 9 ? 5 : 1 << 30);
     uint64_t most = packets < 60 ? packets : 60;
     struct ds_chunk_cell c = {
@@ -32,16 +35,18 @@ static struct ds_chunk_cell random_cell(uint64_t *random, uint64_t key, uint32_t
         .packets = packets,
         .windows = 1 + (uint32_t)(sample_random(random) % most),
         .bytes = packets * (40 + sample_random(random) % 20) + sample_random(random) % packets,
-        .survey_packets = sample_random(random) % (packets + 1),
+        .survey_packets = packets - sample_random(random) % (is_of_survey ? 2 : packets + 1),
         .is_inexact = sample_random(random) % 7 == 0,
         .first = (uint32_t)(sample_random(random) % 60) * 60,
     };
     c.last = c.first + (uint32_t)(sample_random(random) % 10) * 60;
     c.sources_peak = sample_random(random) % (packets - c.windows + 2);
+    if (has_few_sources)
+        c.sources_peak = c.sources_peak > 2 ? 2 : 1;
     return c;
 }
 
-/* Keys of random distances, each in one or several slots. */
+/* Keys of random distances, each in one or several slots; of some seeds, all in one. */
 static size_t make_cells(uint64_t seed, struct ds_chunk_cell cells[static CELLS])
 {
     uint64_t random = seed, key = 0;
@@ -51,9 +56,9 @@ static size_t make_cells(uint64_t seed, struct ds_chunk_cell cells[static CELLS]
         uint64_t full = (key << 16) & ((UINT64_C(1) << 41) - 1);
         if (count > 0 && full <= cells[count - 1].key)
             break;
-        for (uint32_t slot = 0; slot < 24; slot++)
+        for (uint32_t slot = 0; slot < (seed & 4 ? 1 : 24); slot++)
             if (sample_random(&random) % 6 == 0)
-                cells[count++] = random_cell(&random, full, slot);
+                cells[count++] = random_cell(&random, seed, full, slot);
     }
     return count;
 }
@@ -263,13 +268,18 @@ static void is_what_the_document_shows(void **state)
 
 static void sums_as_rfc_3720_does(void **state)
 {
-    unsigned char bytes[32] = {0};
+    unsigned char bytes[32] = {0}, random_bytes[200];
+    uint64_t random = 1;
     assert_int_equal(ds_crc32c("123456789", 9), 0xe3069283);
     assert_int_equal(ds_crc32c(bytes, sizeof bytes), 0x8a9136aa);
     for (unsigned i = 0; i < sizeof bytes; i++)
         bytes[i] = (unsigned char)i;
     assert_int_equal(ds_crc32c(bytes, sizeof bytes), 0x46dd794e);
     assert_int_equal(ds_crc32c(bytes, 0), 0);
+    for (size_t i = 0; i < sizeof random_bytes; i++)
+        random_bytes[i] = (unsigned char)sample_random(&random);
+    for (size_t i = 0; i < sizeof random_bytes; i++)
+        assert_int_equal(ds_crc32c(random_bytes, i), ds_crc32c_plain(random_bytes, i));
 }
 
 int main(void)
