@@ -168,6 +168,15 @@ static void free_window(struct window *w)
     free(w->steps.items);
 }
 
+static size_t count_steps(const struct ds_victims *victims)
+{
+    size_t count = 0;
+    struct ds_table_walk walk = {0};
+    for (const struct ds_victim_part *p; (p = ds_table_next(&victims->parts, &walk));)
+        count += ds_victim_part_kind(p->key) == DS_VICTIM_STEP;
+    return count;
+}
+
 static int open_window(const struct ds_victims *victims, const struct ds_epoch *epoch,
                        struct window *w)
 {
@@ -183,7 +192,7 @@ static int open_window(const struct ds_victims *victims, const struct ds_epoch *
         .places = malloc((count + 1) * sizeof *w->places),
         .overflow = victims->overflow,
     };
-    if (!w->found || !w->places || make_list(&w->steps, victims->parts.used) ||
+    if (!w->found || !w->places || make_list(&w->steps, count_steps(victims)) ||
         collect_victims(w)) {
         free_window(w);
         return -1;

@@ -374,7 +374,8 @@ int ds_gather(struct ds_gather *g, struct ds_set *const *sets, unsigned workers,
     struct breakdown *breakdown = calloc(1, sizeof *breakdown);
     if (!breakdown)
         return -1;
-    int failed = gather_cells(g, sets, workers, out);
+    /* Attacks first: what that takes and gives back is then used again for the cells. */
+    int failed = gather_attacks(g, sets, workers, out) || gather_cells(g, sets, workers, out);
     gather_destinations(sets, workers, out);
     for (unsigned i = 0; i < workers; i++) {
         gather_sums(&sets[i]->counts, out);
@@ -387,8 +388,7 @@ int ds_gather(struct ds_gather *g, struct ds_set *const *sets, unsigned workers,
     out->addresses_known = !ds_monitor_is_everything(monitor);
     out->addresses = ds_monitor_addresses(monitor);
     failed = failed || list_countries(breakdown, out) || list_devices(breakdown, out) ||
-             list_signatures(breakdown, sets, workers, out) ||
-             gather_attacks(g, sets, workers, out);
+             list_signatures(breakdown, sets, workers, out);
     free(breakdown);
     if (failed)
         ds_window_finish(out);

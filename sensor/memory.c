@@ -10,3 +10,9 @@ void ds_memory_keep(void)
     mallopt(M_MMAP_THRESHOLD, INT_MAX);
     mallopt(M_TRIM_THRESHOLD, INT_MAX);
 }
+
+void ds_memory_trim(void)
+{
+    if (mallinfo2().fordblks > DS_MEMORY_KEPT_MAX)
+        malloc_trim(0);
+}

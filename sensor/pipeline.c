@@ -282,6 +282,7 @@ static void deliver(struct ds_pipeline *p, struct ds_set **sets)
     } else {
         failed = p->settings.sink.put(p->settings.sink.self, &w, &error);
     }
+    ds_memory_trim();
     if (p->settings.survey)
         ds_survey_keep(&p->keeper, p->settings.survey, false);
     if (failed && p->result == 0) {

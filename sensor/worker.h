@@ -22,10 +22,11 @@
 
 #define DS_WORKER_SETS 4
 
-/* Bytes by which the tables of all workers and sets may grow together: two windows whose sources,
- * pairs and cells are at their bounds. What else a flood fills, and further windows while the
- * uplink thread is behind, then leave less room for those; what finds none is counted. */
-#define DS_WORKER_TABLES_MAX ((size_t)640 << 20)
+/* Bytes by which the tables of all workers and sets may grow together: a window whose sources,
+ * pairs and cells are at their bounds, with the victims of a flood, and most of another. With what
+ * it takes to close a window the sensor stays below 1 GiB (tests/bench/bench-memory.c). Further
+ * windows, while the uplink thread is behind, find less room; what finds none is counted. */
+#define DS_WORKER_TABLES_MAX ((size_t)576 << 20)
 
 /* What a capture thread says of a window when it closes it, of its own packets; travels in the
  * CLOSE slot. */

@@ -208,6 +208,7 @@ static void run_pipeline(struct bench *b, struct made *made)
 {
     struct ds_capture *captures[] = {&made->capture};
     struct ds_monitor *monitored = monitor(b);
+    const struct ds_sketch_secret secret = {1, 2, 3};
     struct ds_pipeline *p;
     struct ds_error err;
     struct ds_pipeline_settings settings = {
@@ -218,6 +219,7 @@ static void run_pipeline(struct bench *b, struct made *made)
         .sink = {.self = b, .put = take_window},
         .workers = b->row->workers,
         .source_limit = DS_CONFIG_SOURCES_DEFAULT,
+        .sketch_secret = &secret,
         .window_ns = WINDOW_S * INT64_C(1000000000),
         .lateness_ns = DS_LATENESS_DEFAULT * INT64_C(1000000000),
     };
