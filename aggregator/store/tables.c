@@ -9,13 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ENTRIES_MIN    4096u      /* room at first */
-#define ENTRIES_BATCH  (1u << 21) /* 128 MB; with more, fewer buckets are read together */
-#define ENTRIES_TIMES  4u         /* so many times that, of one bucket: 512 MB */
-#define ESTIMATED_ROWS 256u       /* of a bucket, those with most packets */
-#define WANTED_ROWS    64u        /* whose sources are estimated together */
-#define SIGNATURES_MAX 4096u
-#define NO_COUNTRY     UINT64_C(0xffff) /* bits of a key */
+#define ENTRIES_MIN       4096u      /* room at first */
+#define ENTRIES_BATCH     (1u << 21) /* 128 MB; with more, fewer buckets are read together */
+#define ENTRIES_TIMES     4u         /* so many times that, of one bucket: 512 MB */
+#define ESTIMATED_ROWS    256u       /* of a bucket, those with most packets */
+#define WANTED_ROWS       64u        /* whose sources are estimated together, */
+#define ESTIMATED_BUCKETS 32u        /* in so many buckets */
+#define SIGNATURES_MAX    4096u
+#define NO_COUNTRY        UINT64_C(0xffff) /* bits of a key */
 
 #define BATCH_IS_FULL 1 /* a walk's result: read fewer buckets */
 
@@ -29,6 +30,17 @@ struct rank {
     uint64_t packets;
     const struct entry *entry;
 };
+
+/* The rows of all buckets that are read together. */
+struct ranks {
+    struct rank *all;
+    size_t *ends; /* of each bucket */
+};
+
+static size_t ranks_begin(const struct ranks *ranks, size_t bucket)
+{
+    return bucket ? ranks->ends[bucket - 1] : 0;
+}
 
 struct reading {
     struct sqlite_store *store;
@@ -320,8 +332,10 @@ static struct ds_top_row row_of(const struct reading *r, const struct entry *ent
 
 /* ---- unique sources ---- */
 
-/* Whose sources are estimated: key and, once they are, the estimates of all buckets. */
+/* Of some buckets: whose sources are estimated and, once they are, the estimates. */
 struct estimates {
+    struct ds_buckets buckets;
+    size_t first;   /* of the buckets that are read together */
     uint64_t *keys; /* in order, none twice */
     size_t count;
     struct estimate *made; /* [bucket][key][WANTED_PARTS] */
@@ -343,20 +357,21 @@ static size_t unite_numbers(uint64_t *numbers, size_t count)
     return kept;
 }
 
-/* Keys of the first rows of all buckets. ranks: those of one bucket behind those of the other. */
-static int want(const struct reading *r, const struct rank *ranks, const size_t *ends,
-                struct estimates *e, struct ds_error *err)
+/* Keys of the first rows of the buckets. */
+static int want(const struct reading *r, const struct ranks *ranks, struct estimates *e,
+                struct ds_error *err)
 {
-    size_t from = 0, most = fewest(r->tables->limit, ESTIMATED_ROWS);
-    e->keys = malloc((r->buckets.count * most + 1) * sizeof *e->keys);
+    size_t most = fewest(r->tables->limit, ESTIMATED_ROWS);
+    e->keys = malloc((e->buckets.count * most + 1) * sizeof *e->keys);
     if (!e->keys)
         return ds_error(err, DS_FAILURE, "out of memory");
-    for (size_t b = 0; b < r->buckets.count; from = ends[b++]) {
+    for (size_t b = e->first; b < e->first + e->buckets.count; b++) {
+        size_t from = ranks_begin(ranks, b);
         if (r->buckets.edges_s[b + 1] - r->buckets.edges_s[b] < ESTIMATE_SECONDS_MIN)
             continue;
-        for (size_t i = from; i < ends[b] && i < from + most; i++)
-            if (!row_of(r, ranks[i].entry).figures.sources_exact)
-                e->keys[e->count++] = ranks[i].entry->key;
+        for (size_t i = from; i < ranks->ends[b] && i < from + most; i++)
+            if (!row_of(r, ranks->all[i].entry).figures.sources_exact)
+                e->keys[e->count++] = ranks->all[i].entry->key;
     }
     e->count = unite_numbers(e->keys, e->count);
     return 0;
@@ -368,7 +383,7 @@ static int make_some(const struct reading *r, struct estimates *e, size_t first,
 {
     struct wanted wanted[WANTED_ROWS * WANTED_PARTS] = {0};
     struct estimate *some =
-        malloc(r->buckets.count * count * WANTED_PARTS * sizeof *some); /* [bucket][key][part] */
+        malloc(e->buckets.count * count * WANTED_PARTS * sizeof *some); /* [bucket][key][part] */
     if (!some)
         return ds_error(err, DS_FAILURE, "out of memory");
     for (size_t i = 0; i < count; i++) {
@@ -376,25 +391,25 @@ static int make_some(const struct reading *r, struct estimates *e, size_t first,
         write_key(r, e->keys[first + i], &row);
         ds_wanted_of_row(r->tables->by, r->tables->filter, &row, &wanted[i * WANTED_PARTS]);
     }
-    int result = ds_estimates_make(r->store, &r->buckets, wanted, count * WANTED_PARTS, some, err);
-    for (size_t b = 0; b < r->buckets.count && result == 0; b++)
+    int result = ds_estimates_make(r->store, &e->buckets, wanted, count * WANTED_PARTS, some, err);
+    for (size_t b = 0; b < e->buckets.count && result == 0; b++)
         memcpy(&e->made[(b * e->count + first) * WANTED_PARTS], &some[b * count * WANTED_PARTS],
                count * WANTED_PARTS * sizeof *some);
     free(some);
     return result;
 }
 
-static int estimate(const struct reading *r, const struct rank *ranks, const size_t *ends,
-                    struct estimates *e, struct ds_error *err)
+static int estimate(const struct reading *r, const struct ranks *ranks, struct estimates *e,
+                    struct ds_error *err)
 {
     const struct ds_figures kept = ds_fact_kept(r->ask.fact, r->tables->filter, r->per_port);
     bool has_none = r->ask.fact == FACT_PORT_COUNTRY || r->tables->filter->without_sources;
     int result = 0;
     if (has_none || (!kept.has_sources && r->tables->filter->survey == DS_SURVEY_PART_ALL))
         return 0;
-    if (want(r, ranks, ends, e, err) < 0)
+    if (want(r, ranks, e, err) < 0)
         return -1;
-    e->made = calloc(r->buckets.count * e->count * WANTED_PARTS + 1, sizeof *e->made);
+    e->made = calloc(e->buckets.count * e->count * WANTED_PARTS + 1, sizeof *e->made);
     if (!e->made)
         return ds_error(err, DS_FAILURE, "out of memory");
     for (size_t i = 0; i < e->count && result == 0; i += WANTED_ROWS)
@@ -409,7 +424,7 @@ static void tell(const struct reading *r, const struct estimates *e, const struc
         e->count ? bsearch(&entry->key, e->keys, e->count, sizeof *e->keys, compare_numbers) : NULL;
     if (!key)
         return;
-    size_t at = entry->bucket * e->count + (size_t)(key - e->keys);
+    size_t at = (entry->bucket - e->first) * e->count + (size_t)(key - e->keys);
     ds_estimate_tell(&e->made[at * WANTED_PARTS], r->tables->filter->survey, &entry->group,
                      figures);
 }
@@ -417,41 +432,66 @@ static void tell(const struct reading *r, const struct estimates *e, const struc
 /* ---- telling ---- */
 
 static int tell_bucket(struct reading *r, const struct estimates *e, size_t bucket,
-                       const struct rank *ranks, size_t count, struct ds_error *err)
+                       const struct ranks *ranks, struct ds_error *err)
 {
+    size_t from = ranks_begin(ranks, bucket);
     int result = 0;
-    for (size_t i = 0; i < count && i < r->tables->limit && result == 0; i++) {
-        struct ds_top_row row = row_of(r, ranks[i].entry);
-        if (ds_group_check(&ranks[i].entry->group, err) < 0)
+    for (size_t i = from; i < ranks->ends[bucket] && i - from < r->tables->limit && result == 0;
+         i++) {
+        const struct entry *entry = ranks->all[i].entry;
+        struct ds_top_row row = row_of(r, entry);
+        if (ds_group_check(&entry->group, err) < 0)
             return -1;
-        if (i < ESTIMATED_ROWS)
-            tell(r, e, ranks[i].entry, &row.figures);
-        result = r->each(r->arg, r->first + bucket, i + 1, &row);
+        if (i - from < ESTIMATED_ROWS)
+            tell(r, e, entry, &row.figures);
+        result = r->each(r->arg, r->first + bucket, i - from + 1, &row);
     }
     return result;
 }
 
-/* Entries are in order of bucket and key. */
-static int tell_batch(struct reading *r, struct rank *ranks, size_t *ends, struct ds_error *err)
+/* At most so many buckets, up to the end of a day where one ends among them. */
+static size_t cut_batch(const struct ds_buckets *all, size_t first, size_t most)
 {
-    struct estimates e = {0};
+    size_t end = fewest(all->count, first + most), cut = end;
+    while (cut > first && cut < all->count && all->edges_s[cut] % DAY_S != 0)
+        cut--;
+    return cut > first ? cut - first : end - first;
+}
+
+/* The keys of few buckets are estimated together: each is looked up in all of them. */
+static int tell_some(struct reading *r, const struct ranks *ranks, size_t first, size_t count,
+                     struct ds_error *err)
+{
+    struct estimates e = {.buckets = {r->buckets.edges_s + first, count, r->buckets.sensor},
+                          .first = first};
+    int result = estimate(r, ranks, &e, err);
+    ds_files_release(r->store);
+    for (size_t b = first; b < first + count && result == 0; b++)
+        result = tell_bucket(r, &e, b, ranks, err);
+    free(e.keys);
+    free(e.made);
+    return result;
+}
+
+/* Entries are in order of bucket and key. */
+static int tell_batch(struct reading *r, struct ranks *ranks, struct ds_error *err)
+{
     struct entry *at = r->entries, *end = r->entries + r->count;
-    size_t used = 0;
+    size_t used = 0, count;
+    int result = 0;
     for (size_t b = 0; b < r->buckets.count; b++) {
         struct entry *first = at;
         while (at < end && at->bucket == b)
             at++;
-        size_t count = rank(r, first, at, ranks + used);
-        sort_ties(r, ranks + used, count);
+        count = rank(r, first, at, ranks->all + used);
+        sort_ties(r, ranks->all + used, count);
         used += count;
-        ends[b] = used;
+        ranks->ends[b] = used;
     }
-    int result = estimate(r, ranks, ends, &e, err);
-    ds_files_release(r->store);
-    for (size_t b = 0, from = 0; b < r->buckets.count && result == 0; from = ends[b++])
-        result = tell_bucket(r, &e, b, ranks + from, ends[b] - from, err);
-    free(e.keys);
-    free(e.made);
+    for (size_t b = 0; b < r->buckets.count && result == 0; b += count) {
+        count = cut_batch(&r->buckets, b, ESTIMATED_BUCKETS);
+        result = tell_some(r, ranks, b, count, err);
+    }
     return result;
 }
 
@@ -466,12 +506,12 @@ static int read_batch(struct reading *r, struct ds_error *err)
     if (result != 0)
         return result;
     unite(r);
-    struct rank *ranks = malloc((r->count + 1) * sizeof *ranks);
-    size_t *ends = malloc(r->buckets.count * sizeof *ends);
-    result = ranks && ends ? tell_batch(r, ranks, ends, err)
-                           : ds_error(err, DS_FAILURE, "out of memory");
-    free(ranks);
-    free(ends);
+    struct ranks ranks = {.all = malloc((r->count + 1) * sizeof *ranks.all),
+                          .ends = malloc(r->buckets.count * sizeof *ranks.ends)};
+    result = ranks.all && ranks.ends ? tell_batch(r, &ranks, err)
+                                     : ds_error(err, DS_FAILURE, "out of memory");
+    free(ranks.all);
+    free(ranks.ends);
     return result;
 }
 
@@ -486,15 +526,6 @@ static int try_batch(struct reading *r, size_t count, struct ds_error *err)
     free(r->is_cut);
     ds_files_release(r->store);
     return result;
-}
-
-/* At most so many buckets, up to the end of a day where one ends among them. */
-static size_t cut_batch(const struct ds_buckets *all, size_t first, size_t most)
-{
-    size_t end = fewest(all->count, first + most), cut = end;
-    while (cut > first && cut < all->count && all->edges_s[cut] % DAY_S != 0)
-        cut--;
-    return cut > first ? cut - first : end - first;
 }
 
 int ds_sqlite_tables(struct ds_store *store, const struct ds_tables *tables, ds_table_fn *each,
