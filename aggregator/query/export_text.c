@@ -52,6 +52,8 @@ void ds_export_text_destroy(struct ds_export_text *text)
 
 static void put(struct ds_export_text *t, const char *bytes, size_t size)
 {
+    if (size == 0) /* there may be no memory yet */
+        return;
     if (size > t->room - t->used) {
         size_t room = 2 * (t->room + size) + ROOM_MIN;
         char *larger = realloc(t->bytes, room);
