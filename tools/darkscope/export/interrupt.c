@@ -10,13 +10,17 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+/* Those that would end the process: under nohup a hangup does not. */
 static sigset_t ends(void)
 {
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        struct sigaction action;
+        if (sigaction(signals[i], NULL, &action) == 0 && action.sa_handler == SIG_DFL)
+            sigaddset(&set, signals[i]);
+    }
     return set;
 }
 
