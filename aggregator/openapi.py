@@ -108,6 +108,7 @@ S = {
  "seen": obj({**head, "filter": ref("Filter"), "by": enum("ports", "signatures"),
               "rows": arr(obj({"class": cls, **port, "id": text, "first": ref("Time"), "last": ref("Time")},
                               ["class", "proto", "port", "id"])), "next": nxt}),
+ "export": {"type": "object", "description": "a row: all columns of the table; null: not known, or nobody watched"},
  "Health": {"type": "object", "required": ["status", "store", "version", "uptime_s", "sensors_connected", "queue", "windows"]},
 }
 P = {
@@ -129,7 +130,10 @@ P = {
  "limit": ("rows", {"type": "integer", "minimum": 1, "maximum": 10000}, 3),
  "cursor": ("that of a next link", {"type": "string", "maxLength": 191}, None),
  "sensor": ("one sensor; without it all of them together", {"type": "string", "maxLength": 63}, "tokyo-1"),
- "format": ("CSV has the keys of the rows as its columns", enum("json", "csv"), "json"),
+ "format": ("CSV has the keys of the rows as its columns; of exports jsonl or csv, with units behind the names", enum("json", "csv", "jsonl"), None),
+ "table": ("which table; the data dictionary of `darkscope export --dictionary` explains them", enum(
+     "series", "ports", "port-countries", "countries", "classes", "types", "protocols", "devices", "signatures", "infected",
+     "sensors", "malformed", "windows", "attacks", "sources", "first-ports", "first-signatures", "sensor-list"), None),
 }
 kinds = {
  "query": ("a series over time", "port proto country class type signature survey step compare from to tz sensor format"),
@@ -140,6 +144,8 @@ kinds = {
  "window": ("one window, whole", "at sensor format"),
  "sources": ("the sources with most packets", "country survey limit cursor from to tz sensor format"),
  "attacks": ("attacks with spoofed sources", "country limit cursor from to tz sensor format"),
+ "export": ("a table to take away, a line a row; step is day unless given, or all for the whole time as one",
+            "table port proto country class type signature survey step limit from to tz sensor format"),
  "seen": ("when ports and signatures were first seen", "by port proto class signature limit cursor from to tz sensor format"),
 }
 def param(name, required=False):
@@ -154,7 +160,8 @@ for kind, (what, names) in kinds.items():
     paths["/api/v1/" + kind] = {"get": {"operationId": kind, "summary": what,
         "parameters": [({"$ref": "#/components/parameters/" + n} if n != "at" else param("at", True)) for n in names.split()],
         "responses": {"200": {"description": "the answer", "headers": headers,
-                              "content": {"application/json": {"schema": ref(kind)}, "text/csv": {"schema": text}}},
+                              "content": {**({"application/jsonl": {"schema": ref(kind)}} if kind == "export" else
+                                             {"application/json": {"schema": ref(kind)}}), "text/csv": {"schema": text}}},
                       "304": {"description": "the answer is still that of If-None-Match"},
                       **problems("400", "401", "403", "404", "405", "413", "414", "421", "500", "503")}}}
 def simple(op, what, types, extra=()):

@@ -29,6 +29,8 @@ const char ds_page_html[] =
     "<dt><a href=\"/api/v1/sources\">/api/v1/sources</a>, "
     "<a href=\"/api/v1/attacks\">/api/v1/attacks</a></dt>"
     "<dd>the sources with most packets; attacks with spoofed sources</dd>\n"
+    "<dt><a href=\"/api/v1/export?table=sensors\">/api/v1/export?table=sensors</a></dt>"
+    "<dd>whole tables to take away, a line a row; darkscope export explains them</dd>\n"
     "<dt><a href=\"/api/v1/openapi.json\">/api/v1/openapi.json</a></dt>"
     "<dd>all of that for programs (OpenAPI)</dd>\n"
     "<dt><a href=\"/metrics\">/metrics</a></dt>"

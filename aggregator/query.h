@@ -15,6 +15,7 @@
  *   sources                  limit cursor  country survey
  *   attacks                  limit cursor  country
  *   seen                     by limit cursor  port proto class signature
+ *   export                   table step limit  port proto country class type signature survey
  *
  * docs/query.md describes values and answers. Every figure comes with its coverage: null where
  * nobody watched, 0 where somebody watched and saw nothing.
@@ -56,14 +57,20 @@ enum ds_query_kind {
     DS_QUERY_SOURCES,
     DS_QUERY_ATTACKS,
     DS_QUERY_SEEN,
+    DS_QUERY_EXPORT, /* only printed: CSV, or a line of JSON a row */
     DS_QUERY_KIND_COUNT
 };
 
-enum ds_query_format { DS_QUERY_FORMAT_JSON, DS_QUERY_FORMAT_CSV, DS_QUERY_FORMAT_COUNT };
+enum ds_query_format {
+    DS_QUERY_FORMAT_JSON, /* of an export JSON Lines, called jsonl */
+    DS_QUERY_FORMAT_CSV,
+    DS_QUERY_FORMAT_COUNT
+};
 
 enum ds_query_step {
     DS_QUERY_STEP_AUTO,
     DS_QUERY_STEP_WINDOW, /* the length of the windows */
+    DS_QUERY_STEP_ALL,    /* the whole period */
     DS_QUERY_STEP_GIVEN
 };
 
@@ -101,7 +108,7 @@ struct ds_query {
     struct ds_stride step;
     enum ds_query_compare compare;
     struct ds_query_time compare_from, compare_to;
-    uint64_t limit;
+    uint64_t limit; /* 0: none, of exports */
 };
 
 /* "query", "top", ...; NULL out of range. Static. */

@@ -155,6 +155,18 @@ struct ds_top_row {
     struct ds_figures figures;
 };
 
+/* A table for each of several times, as top has it: rows by packets. */
+struct ds_tables {
+    const struct ds_buckets *buckets; /* borrowed; not before 1970 */
+    const struct ds_filter *filter;   /* borrowed; as that of ds_top */
+    enum ds_by by;
+    bool with_countries; /* by port: a row for each port and country. What is known of a port by no
+                            country is a row of country ** */
+    uint64_t limit;      /* rows of a bucket */
+    size_t room; /* rows of several buckets that are held together; 0: 2 million, 128 MB. Of one
+                    bucket four times as many */
+};
+
 /* Sums over a range. */
 struct ds_totals {
     uint64_t windows;       /* window rows: windows of each sensor */
@@ -223,6 +235,7 @@ struct ds_origin {
  * the store. Any return but 0 ends the walk, and the operation returns it. */
 typedef int ds_point_fn(void *arg, const struct ds_point *point);
 typedef int ds_top_fn(void *arg, const struct ds_top_row *row);
+typedef int ds_table_fn(void *arg, size_t bucket, uint64_t rank, const struct ds_top_row *row);
 typedef int ds_sensor_fn(void *arg, const struct ds_sensor_row *row);
 typedef int ds_attack_fn(void *arg, const struct ds_attack_row *row);
 typedef int ds_seen_fn(void *arg, const struct ds_seen_row *row);
@@ -273,6 +286,13 @@ struct ds_store_ops {
      * packets. */
     int (*top)(struct ds_store *store, const struct ds_top *top, ds_top_fn *each, void *arg,
                struct ds_figures *total, struct ds_error *err);
+
+    /* Walks the rows of each bucket by rank, bucket by bucket in order of time. Sources are
+     * estimated of the 256 rows of a bucket with most packets, where it is an hour or longer.
+     * Memory does not grow with the number of buckets; one that has more rows than there is room
+     * for is DS_DATABASE. */
+    int (*tables)(struct ds_store *store, const struct ds_tables *tables, ds_table_fn *each,
+                  void *arg, struct ds_error *err);
 
     /* Sums over a range; all 0 where there is no window. */
     int (*totals)(struct ds_store *store, const struct ds_range *range, struct ds_totals *out,

@@ -10,6 +10,9 @@
  *   print.c    JSON text                                list.c     sensors, windows, one window
  *   csv.c      CSV text                                 sources.c  top sources
  *                                                       attacks.c  attacks
+ *   export_tables.c  what is exported                 seen.c     when ports were first seen
+ *   export.c         dispatch, rows                   export_steps.c  tables of steps
+ *   export_text.c    rows as text                     export_lists.c  the others
  */
 #ifndef DARKSCOPE_QUERY_ANSWER_H
 #define DARKSCOPE_QUERY_ANSWER_H
@@ -112,6 +115,15 @@ int ds_answer_window(struct answer *a, struct ds_error *err);
 int ds_answer_sources(struct answer *a, struct ds_error *err);
 int ds_answer_attacks(struct answer *a, struct ds_error *err);
 int ds_answer_seen(struct answer *a, struct ds_error *err);
+
+/* run.c: the filter, the period and the sensors of a question; the caller closes the calendar. 0,
+ * or -1 with err. */
+int ds_answer_prepare(struct answer *a, struct ds_error *err);
+/* series.c: DS_INPUT where the filter names a signature that nothing has ever had. */
+int ds_answer_check_signature(const struct answer *a, struct ds_error *err);
+/* export.c: as ds_query_print. */
+int ds_export_print(const struct ds_query *query, struct ds_store *store, ds_query_write_fn *write,
+                    void *arg, struct ds_error *err);
 
 /* top.c, also for summary.c: the first rows of a top table into a new array under key. */
 int ds_answer_top_rows(struct answer *a, const char *key, enum ds_by by, struct ds_error *err);

@@ -21,7 +21,7 @@ static int settle_ports(struct answer *a, struct ds_error *err)
         a->ports[i] =
             (struct ds_query_port){port->port, port->proto < 0 ? q->filter.proto : port->proto};
     }
-    if (q->port_count > 1 && q->kind != DS_QUERY_SERIES)
+    if (q->port_count > 1 && q->kind != DS_QUERY_SERIES && q->kind != DS_QUERY_EXPORT)
         return ds_error(err, DS_USAGE, "%s takes one port; `query` takes several",
                         ds_query_kind_name(q->kind));
     if (q->port_count == 1) {
@@ -109,16 +109,20 @@ const char *ds_answer_rows_key(enum ds_query_kind kind)
     return keys[kind];
 }
 
+int ds_answer_prepare(struct answer *a, struct ds_error *err)
+{
+    if (check_filter(a->query, err) < 0 || settle_ports(a, err) < 0 || read_cursor(a, err) < 0)
+        return -1;
+    return ds_find_period(a, err);
+}
+
 static int run(struct answer *a, struct ds_error *err)
 {
-    const struct ds_query *query = a->query;
     a->root = json_object();
-    int result = check_filter(query, err);
-    if (result == 0)
-        result = settle_ports(a, err) < 0 || read_cursor(a, err) < 0 ? -1 : ds_find_period(a, err);
+    int result = ds_answer_prepare(a, err);
     if (result == 0) {
         a->has_floors = has_floors(a);
-        result = kinds[query->kind](a, err);
+        result = kinds[a->query->kind](a, err);
     }
     ds_calendar_close(a->calendar);
     a->calendar = NULL;
@@ -131,6 +135,8 @@ int ds_query_run(const struct ds_query *query, struct ds_store *store, json_t **
                  struct ds_error *err)
 {
     struct answer a = {.query = query, .store = store};
+    if (query->kind == DS_QUERY_EXPORT)
+        return ds_error(err, DS_USAGE, "an export is printed row by row, not answered as a whole");
     if (run(&a, err) != 0) {
         json_decref(a.root);
         return -1;
@@ -145,6 +151,8 @@ int ds_query_print(const struct ds_query *query, struct ds_store *store, ds_quer
     struct printer printer = {
         .write = write, .arg = arg, .is_csv = query->format == DS_QUERY_FORMAT_CSV};
     struct answer a = {.query = query, .store = store, .printer = &printer};
+    if (query->kind == DS_QUERY_EXPORT)
+        return ds_export_print(query, store, write, arg, err);
     int result = run(&a, err);
     if (result == 0)
         ds_print_end(&a);
@@ -158,6 +166,7 @@ int ds_query_print(const struct ds_query *query, struct ds_store *store, ds_quer
 
 const char *ds_query_media_type(const struct ds_query *query)
 {
-    return query->format == DS_QUERY_FORMAT_CSV ? "text/csv; charset=utf-8; header=present"
-                                                : "application/json";
+    if (query->format == DS_QUERY_FORMAT_CSV)
+        return "text/csv; charset=utf-8; header=present";
+    return query->kind == DS_QUERY_EXPORT ? "application/jsonl" : "application/json";
 }

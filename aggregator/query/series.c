@@ -158,7 +158,7 @@ static int no_row(void *arg, const struct ds_seen_row *row)
 }
 
 /* A series of zeros would hide a mistyped name. */
-static int check_signature(const struct answer *a, struct ds_error *err)
+int ds_answer_check_signature(const struct answer *a, struct ds_error *err)
 {
     const struct ds_filter *f = &a->filter;
     if (!f->has_signature)
@@ -264,7 +264,7 @@ int ds_answer_series(struct answer *a, struct ds_error *err)
     if (result == 0)
         result = a->store->ops->totals(a->store, &a->range, &totals, err);
     if (result == 0)
-        result = check_signature(a, err);
+        result = ds_answer_check_signature(a, err);
     if (result == 0) {
         s.sensors = totals.sensors;
         ds_answer_head(a);

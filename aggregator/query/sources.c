@@ -3,7 +3,7 @@
  * The sources with most packets: the listed ones of every window of the period, added up by
  * address. What no sensor listed, and what found no room here, is in "other".
  */
-#include "answer.h"
+#include "sources.h"
 
 #include "darkscope/text.h"
 
@@ -36,6 +36,12 @@ struct table {
     char marks[DS_MARKS_MAX][DS_SIGNATURE_ID_MAX + 1];
     unsigned mark_count;
 };
+
+static void free_table(struct table *t)
+{
+    free(t->slots);
+    free(t);
+}
 
 static struct source *find(const struct table *t, uint32_t address)
 {
@@ -214,26 +220,75 @@ static void write_answer(struct answer *a, const struct table *t, const struct d
     ds_answer_next_rows(a, t->used > a->skip + a->query->limit);
 }
 
+/* The table of the period, sorted. The caller frees it. NULL with err. */
+static struct table *read_table(struct answer *a, struct ds_error *err)
+{
+    struct table *t = calloc(1, sizeof *t);
+    if (!t) {
+        ds_error(err, DS_FAILURE, "out of memory");
+        return NULL;
+    }
+    t->filter = &a->filter;
+    int result = a->store->ops->windows(a->store, &a->range, UINT64_MAX, true, each_window, t, err);
+    if (result == 0) {
+        sort(t);
+        return t;
+    }
+    if (t->no_memory)
+        ds_error(err, DS_FAILURE, "out of memory");
+    free_table(t);
+    return NULL;
+}
+
 int ds_answer_sources(struct answer *a, struct ds_error *err)
 {
     struct ds_totals totals;
     if (ds_check_cost(a, 1, DS_QUERY_COST_SOURCES_MAX, err) < 0 ||
         a->store->ops->totals(a->store, &a->range, &totals, err) < 0)
         return -1;
-    struct table *t = calloc(1, sizeof *t);
-    if (!t)
-        return ds_error(err, DS_FAILURE, "out of memory");
-    t->filter = &a->filter;
     ds_answer_head(a);
     ds_answer_set(a, a->root, "sensors", ds_answer_count(totals.sensors));
-    int result = a->store->ops->windows(a->store, &a->range, UINT64_MAX, true, each_window, t, err);
-    if (result < 0 && t->no_memory)
-        ds_error(err, DS_FAILURE, "out of memory");
-    if (result == 0) {
-        sort(t);
-        write_answer(a, t, &totals);
+    struct table *t = read_table(a, err);
+    if (!t)
+        return -1;
+    write_answer(a, t, &totals);
+    free_table(t);
+    return 0;
+}
+
+static struct source_total total_of(const struct table *t, size_t i)
+{
+    const struct source *s = &t->slots[i];
+    return (struct source_total){.rank = i + 1,
+                                 .packets = s->packets,
+                                 .all_packets = t->packets,
+                                 .address = s->address,
+                                 .asn = s->asn,
+                                 .ports_peak = s->ports_peak,
+                                 .windows = s->windows,
+                                 .seen = s->seen,
+                                 .confirmed = s->confirmed,
+                                 .classes = s->classes,
+                                 .device = s->device,
+                                 .survey = s->survey != 0,
+                                 .country = s->country,
+                                 .first_s = s->first_s,
+                                 .last_s = s->last_s,
+                                 .marks = (const char(*)[DS_SIGNATURE_ID_MAX + 1]) t->marks,
+                                 .mark_count = t->mark_count};
+}
+
+int ds_sources_walk(struct answer *a, uint64_t limit, source_fn *each, void *arg,
+                    struct ds_error *err)
+{
+    struct table *t = read_table(a, err);
+    int result = 0;
+    if (!t)
+        return -1;
+    for (size_t i = 0; i < t->used && i < limit && result == 0; i++) {
+        const struct source_total total = total_of(t, i);
+        result = each(arg, &total);
     }
-    free(t->slots);
-    free(t);
+    free_table(t);
     return result;
 }

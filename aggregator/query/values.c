@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "values.h"
 
+#include "export.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -232,8 +234,10 @@ bool ds_value_step(struct ds_query *q, const char *value)
         {"day", {DS_UNIT_DAY, 1}},        {"week", {DS_UNIT_WEEK, 1}},
         {"month", {DS_UNIT_MONTH, 1}},    {"year", {DS_UNIT_YEAR, 1}},
     };
+    bool is_all = q->kind == DS_QUERY_EXPORT && strcmp(value, "all") == 0;
     q->step_kind = strcmp(value, "auto") == 0     ? DS_QUERY_STEP_AUTO
                    : strcmp(value, "window") == 0 ? DS_QUERY_STEP_WINDOW
+                   : is_all                       ? DS_QUERY_STEP_ALL
                                                   : DS_QUERY_STEP_GIVEN;
     if (q->step_kind != DS_QUERY_STEP_GIVEN)
         return true;
@@ -283,8 +287,16 @@ bool ds_value_cursor(struct ds_query *q, const char *value)
 
 bool ds_value_format(struct ds_query *q, const char *value)
 {
-    int format = ds_name_index(format_name, value);
+    bool is_lines = strcmp(value, "jsonl") == 0;
+    int format = is_lines ? DS_QUERY_FORMAT_JSON : ds_name_index(format_name, value);
+    if (format == DS_QUERY_FORMAT_JSON && is_lines != (q->kind == DS_QUERY_EXPORT))
+        return false;
     if (format >= 0)
         q->format = (enum ds_query_format)format;
     return format >= 0;
+}
+
+bool ds_value_table(struct ds_query *q, const char *value)
+{
+    return ds_export_find(value) != NULL;
 }

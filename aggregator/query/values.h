@@ -30,5 +30,6 @@ bool ds_value_limit(struct ds_query *q, const char *value);
 bool ds_value_cursor(struct ds_query *q, const char *value);
 bool ds_value_name(struct ds_query *q, const char *value);
 bool ds_value_format(struct ds_query *q, const char *value);
+bool ds_value_table(struct ds_query *q, const char *value);
 
 #endif

@@ -72,6 +72,25 @@ enum fact ds_fact_of(const struct ds_filter *f)
     return f->has_class ? FACT_CLASS : FACT_COUNTRY;
 }
 
+enum fact ds_fact_of_rows(enum ds_by by, const struct ds_filter *f)
+{
+    static const enum fact small[DS_BY_COUNT] = {
+        [DS_BY_PORT] = FACT_PORT,           [DS_BY_COUNTRY] = FACT_COUNTRY,
+        [DS_BY_TYPE] = FACT_TYPE,           [DS_BY_CLASS] = FACT_CLASS,
+        [DS_BY_PROTOCOL] = FACT_PROTOCOL,   [DS_BY_DEVICE] = FACT_DEVICE,
+        [DS_BY_SIGNATURE] = FACT_SIGNATURE,
+    };
+    bool is_small = ds_filter_is_empty(f) || by == DS_BY_TYPE || by == DS_BY_PROTOCOL ||
+                    by == DS_BY_DEVICE || by == DS_BY_SIGNATURE;
+    if (is_small)
+        return small[by];
+    bool needs_port = by == DS_BY_PORT || f->has_port;
+    bool needs_country = by == DS_BY_COUNTRY || f->has_country;
+    if (!needs_port)
+        return FACT_SUMS;
+    return needs_country ? FACT_PORT_COUNTRY : FACT_PORT;
+}
+
 struct ds_figures ds_fact_kept(enum fact fact, const struct ds_filter *f, bool per_port)
 {
     bool only_packets =
@@ -94,9 +113,9 @@ struct ds_figures ds_store_kept(const struct ds_filter *filter)
 /* ---- their rows ---- */
 
 /* The columns that the walk reads, of rows. */
-#define BY(key)                                                                                    \
+#define BY(key, group)                                                                             \
     "SELECT " key ", min(start), sum(packets), sum(bytes), max(sources), sum(rows),"               \
-    " max(rows > 0 AND inexact) FROM (%s%s%s) GROUP BY 1 ORDER BY 1"
+    " max(rows > 0 AND inexact) FROM (%s%s%s) GROUP BY " group " ORDER BY " group
 
 static char *statement_of(const struct fact_request *ask, bool of_level)
 {
@@ -117,7 +136,10 @@ static char *statement_of(const struct fact_request *ask, bool of_level)
     const char *condition = ask->by_time ? conditions[ask->fact] : "";
     if (of_country)
         condition = " AND country = :country";
-    return sqlite3_mprintf(ask->by_time ? BY("start") : BY("key"), rows, condition,
+    const char *form = ask->by_time           ? BY("start", "1")
+                       : ask->by_time_and_key ? BY("key", "start, key")
+                                              : BY("key", "1");
+    return sqlite3_mprintf(form, rows, condition,
                            is_device && !of_level ? " GROUP BY start, sensor, device" : "");
 }
 

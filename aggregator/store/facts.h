@@ -31,6 +31,8 @@ static inline enum chunk_kind ds_fact_chunks(enum fact fact)
 bool ds_filter_is_empty(const struct ds_filter *f);
 /* Of the figures of all packets of a filter together. */
 enum fact ds_fact_of(const struct ds_filter *f);
+/* Of a row for each of what a table is by. */
+enum fact ds_fact_of_rows(enum ds_by by, const struct ds_filter *f);
 /* What is kept for a kind of fact, whether or not there is any. per_port: each figure is of one
  * port. */
 struct ds_figures ds_fact_kept(enum fact fact, const struct ds_filter *f, bool per_port);
@@ -51,6 +53,7 @@ struct fact_request {
     const struct ds_filter *filter;
     const char *sensor; /* NULL: all */
     bool by_time;
+    bool by_time_and_key; /* a row of each; key is the first column */
 };
 
 /* Walks a small table. */

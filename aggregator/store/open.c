@@ -51,6 +51,7 @@ static const struct ds_store_ops ops = {
     .put = ds_sqlite_put,
     .series = ds_sqlite_series,
     .top = ds_sqlite_top,
+    .tables = ds_sqlite_tables,
     .totals = ds_sqlite_totals,
     .sensors = ds_sqlite_sensors,
     .windows = ds_sqlite_windows,

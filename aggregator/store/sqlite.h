@@ -18,6 +18,7 @@
  *   repack.c   months in order of port                info.c      what there is
  *   verify.c   whether all of it is sound             totals.c    sums
  *   unions.c   sketches of several times              hour_cells.c  the cells of an hour
+ *   tables.c   tables of many times
  */
 #ifndef DARKSCOPE_STORE_SQLITE_H
 #define DARKSCOPE_STORE_SQLITE_H
@@ -209,6 +210,8 @@ int ds_sqlite_first_seen(struct ds_store *store, const struct ds_seen *seen, ds_
                          void *arg, struct ds_error *err);
 int ds_sqlite_top(struct ds_store *store, const struct ds_top *top, ds_top_fn *each, void *arg,
                   struct ds_figures *total, struct ds_error *err);
+int ds_sqlite_tables(struct ds_store *store, const struct ds_tables *tables, ds_table_fn *each,
+                     void *arg, struct ds_error *err);
 int ds_sqlite_totals(struct ds_store *store, const struct ds_range *range, struct ds_totals *out,
                      struct ds_error *err);
 int ds_sqlite_sensors(struct ds_store *store, ds_sensor_fn *each, void *arg, struct ds_error *err);

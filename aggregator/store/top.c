@@ -326,26 +326,6 @@ static int report(struct sqlite_store *s, struct tally *t, ds_top_fn *each, void
     return result;
 }
 
-static enum fact fact_of_top(const struct ds_top *top)
-{
-    static const enum fact small[DS_BY_COUNT] = {
-        [DS_BY_PORT] = FACT_PORT,           [DS_BY_COUNTRY] = FACT_COUNTRY,
-        [DS_BY_TYPE] = FACT_TYPE,           [DS_BY_CLASS] = FACT_CLASS,
-        [DS_BY_PROTOCOL] = FACT_PROTOCOL,   [DS_BY_DEVICE] = FACT_DEVICE,
-        [DS_BY_SIGNATURE] = FACT_SIGNATURE,
-    };
-    const struct ds_filter *f = top->filter;
-    bool is_small = ds_filter_is_empty(f) || top->by == DS_BY_TYPE || top->by == DS_BY_PROTOCOL ||
-                    top->by == DS_BY_DEVICE || top->by == DS_BY_SIGNATURE;
-    if (is_small)
-        return small[top->by];
-    bool needs_port = top->by == DS_BY_PORT || f->has_port;
-    bool needs_country = top->by == DS_BY_COUNTRY || f->has_country;
-    if (!needs_port)
-        return FACT_SUMS;
-    return needs_country ? FACT_PORT_COUNTRY : FACT_PORT;
-}
-
 static void finish(struct tally *t)
 {
     for (uint32_t block = 0; block < BLOCKS; block++)
@@ -379,8 +359,8 @@ int ds_sqlite_top(struct ds_store *store, const struct ds_top *top, ds_top_fn *e
         return ds_error(err, DS_FAILURE, "out of memory");
     const struct ds_filter *f = top->filter;
     t->top = top;
-    t->ask =
-        (struct fact_request){.fact = fact_of_top(top), .filter = f, .sensor = top->range.sensor};
+    t->ask = (struct fact_request){
+        .fact = ds_fact_of_rows(top->by, f), .filter = f, .sensor = top->range.sensor};
     t->per_port = top->by == DS_BY_PORT || f->has_port;
     t->needs_exact = t->ask.fact == FACT_SIGNATURE ||
                      (t->ask.fact == FACT_PORT_COUNTRY && !(f->has_port && f->has_country));

@@ -6,6 +6,7 @@ not as numbers, not in binary, also not inside compressed columns.
 usage: secrecy.py DARKSCOPE-GEN DARKSCOPE-SENSOR DARKSCOPE-AGGREGATOR DARKSCOPE COUNTRY-DB
 """
 import ipaddress
+import json
 import os
 import re
 import shutil
@@ -77,6 +78,11 @@ def answers(url, store, start):
             yield f"darkscope {' '.join(words)}, {form}", ended.out + ended.err.encode()
     yield "darkscope windows of the store", run(DARKSCOPE, "windows", "--store",
                                                 store).out
+    tables = json.loads(run(DARKSCOPE, "export", "--dictionary", "--format", "json").out)["tables"]
+    for table in tables:
+        for form in "csv", "jsonl":
+            yield f"export of {table['name']}, {form}", run(
+                DARKSCOPE, "export", table["name"], "--format", form, "--store", store).out
 
 
 def spooled(where, capture, secret):

@@ -21,12 +21,14 @@ except ImportError:
 WRONG = {"port": "70000/tcp", "proto": "tcpx", "country": "CHN", "class": "scans", "type": "syn",
          "signature": "a" * 48, "survey": "yes", "by": "names", "order": "bytes", "from": "yesterday",
          "to": "2026-13-01", "tz": "Asia/Nowhere", "step": "0s", "compare": "last",
-         "at": "noon", "limit": "0", "cursor": "x", "sensor": "a" * 64, "format": "xml"}
+         "at": "noon", "limit": "0", "cursor": "x", "sensor": "a" * 64, "format": "xml",
+         "table": "port"}
 # What these kinds want beside, or take only so.
-BESIDE = {"window": "at=2026-01-01T00:00:00Z"}
+BESIDE = {"window": "at=2026-01-01T00:00:00Z", "export": "table=series"}
 INSTEAD = {("query", "cursor"): None, ("windows", "cursor"): "1767225600:s1", ("top", "cursor"): "2",
            ("sources", "cursor"): "2", ("attacks", "cursor"): "0", ("seen", "cursor"): "2",
-           ("seen", "signature"): "mirai&by=signatures", ("query", "step"): "1m"}
+           ("seen", "signature"): "mirai&by=signatures", ("query", "step"): "1m",
+           ("export", "limit"): None}  # of other tables
 MORE = ["query?port=23/tcp,22/tcp&step=1m&compare=previous", "query?type=udp",
         "query?signature=mirai&step=day&tz=Asia/Tokyo", "query?country=CN&class=scan",
         "query?from=2020-01-01&to=2020-01-02&step=hour", "query?step=month&from=2025-11-01",
@@ -34,7 +36,8 @@ MORE = ["query?port=23/tcp,22/tcp&step=1m&compare=previous", "query?type=udp",
                                             "devices", "signatures")),
         "top?compare=2026-01-01/2026-01-01T00:01&from=2026-01-01T00:01&tz=UTC",
         "top?from=2020-01-01&to=2020-01-02", "top?survey=no", "summary?from=2020-01-01&to=2020-01-02",
-        "seen?by=signatures", "attacks?tz=America/St_Johns", "sources?survey=no&limit=2"]
+        "seen?by=signatures", "attacks?tz=America/St_Johns", "sources?survey=no&limit=2",
+        "export?table=ports&limit=3&step=all", "export?table=sensors&format=csv&tz=Asia/Tokyo"]
 
 
 class Api(unittest.TestCase):
@@ -88,6 +91,10 @@ class Api(unittest.TestCase):
         self.assertIn(kind, described["content"], path)
         if "json" not in kind:
             return content
+        if kind == "application/jsonl":
+            for line in content.splitlines():
+                self.validate(json.loads(line), described["content"][kind]["schema"], path)
+            return content
         value = json.loads(content)
         self.validate(value, described["content"][kind]["schema"], path)
         return value
@@ -99,7 +106,7 @@ class Api(unittest.TestCase):
         for target in set(re.findall(r'"\$ref": "([^"]+)"', text)):
             self.resolve({"$ref": target})
         self.assertTrue(self.document["openapi"].startswith("3.1"))
-        self.assertEqual(len(self.document["paths"]), 13)
+        self.assertEqual(len(self.document["paths"]), 14)
         names = [item["get"]["operationId"] for item in self.document["paths"].values()]
         self.assertEqual(len(names), len(set(names)))
         if jsonschema:
@@ -128,11 +135,19 @@ class Api(unittest.TestCase):
                 value = value.replace("+", "%2B")
                 pairs = "&".join(filter(None, (beside, f"{name}={value}")))
                 self.assert_documented(f"/api/v1/{kind}?{pairs}", 200)
-            for form, start in ("json", b"{"), ("csv", b""):
+            for form, start in ("jsonl" if kind == "export" else "json", b"{"), ("csv", b""):
                 pairs = "&".join(filter(None, (beside, f"format={form}")))
                 reply, content = self.filled.request(f"/api/v1/{kind}?{pairs}")
                 self.assertEqual(reply.status, 200, kind)
                 self.assertTrue(content.startswith(start))
+
+    def test_tables_are_those_there_are(self):
+        problem = self.assert_documented("/api/v1/export?table=port", 400)
+        tables = problem["detail"].split(": not ")[1].replace(" or ", ", ").split(", ")
+        schema = next(p["schema"] for p in self.parameters("export") if p["name"] == "table")
+        self.assertEqual(tables, schema["enum"])
+        for table in tables:
+            self.assert_documented(f"/api/v1/export?table={table}", 200)
 
     def test_more_questions_are_answered_as_described(self):
         for question in MORE:
@@ -146,6 +161,8 @@ class Api(unittest.TestCase):
                 name = parameter["name"]
                 pairs = "&".join(filter(None, (BESIDE.get(kind, "") if name != "at" else "",
                                                f"{name}={WRONG[name]}")))
+                if name == "table":
+                    pairs = f"table={WRONG[name]}"
                 problem = self.assert_documented(f"/api/v1/{kind}?{pairs}", 400)
                 self.assertEqual(problem["exit_status"], 2)
                 self.assertIn(name, problem["detail"])

@@ -33,6 +33,7 @@ static bool is_answer(const struct body *body)
     const char *type = NULL;
     curl_easy_getinfo(body->curl, CURLINFO_RESPONSE_CODE, &http);
     curl_easy_getinfo(body->curl, CURLINFO_CONTENT_TYPE, &type);
+    /* The first of them is also how application/jsonl begins. */
     return http == 200 && type &&
            (strncmp(type, "application/json", 16) == 0 || strncmp(type, "text/csv", 8) == 0);
 }

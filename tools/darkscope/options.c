@@ -15,13 +15,17 @@
 static const struct command *const commands[] = {
     &command_query,  &command_top,     &command_summary, &command_sensors, &command_windows,
     &command_window, &command_sources, &command_attacks, &command_seen,    &command_signatures,
-    &command_keygen, &command_store,   &command_live,    &command_report,
+    &command_keygen, &command_store,   &command_live,    &command_report,  &command_export,
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
 static const char *const format_names[FORMAT_COUNT] = {
-    [FORMAT_TABLE] = "table", [FORMAT_CSV] = "csv", [FORMAT_JSON] = "json"};
+    [FORMAT_TABLE] = "table", [FORMAT_CSV] = "csv",   [FORMAT_JSON] = "json",
+    [FORMAT_JSONL] = "jsonl", [FORMAT_AVRO] = "avro",
+};
+
+#define QUESTION_FORMATS (1u << FORMAT_TABLE | 1u << FORMAT_CSV | 1u << FORMAT_JSON)
 
 static const char general_help[] =
     "General options:\n"
@@ -76,7 +80,8 @@ static int find_command(struct options *o, const char *name, struct ds_error *er
     return ds_error(
         err, DS_USAGE,
         "no command %.40s; there are query, top, summary, sensors, windows, window, "
-        "sources, attacks, seen, signatures, keygen, store, live, report (--help explains them)",
+        "sources, attacks, seen, signatures, keygen, store, live, report, export (--help explains "
+        "them)",
         name);
 }
 
@@ -85,9 +90,22 @@ static int set_format(struct options *o, const char *value, struct ds_error *err
     for (int i = 0; i < FORMAT_COUNT; i++)
         if (strcmp(format_names[i], value) == 0) {
             o->format = (enum format)i;
+            o->has_format = true;
             return 0;
         }
-    return ds_error(err, DS_USAGE, "format %.40s: not table, csv or json", value);
+    return ds_error(err, DS_USAGE,
+                    "format %.40s: not table, csv or json (of export csv, jsonl or avro)", value);
+}
+
+/* Does the command have it? */
+static int check_format(const struct options *o, struct ds_error *err)
+{
+    unsigned formats = o->command->formats ? o->command->formats : QUESTION_FORMATS;
+    if (formats & 1u << o->format)
+        return 0;
+    return ds_error(err, DS_USAGE, "%s: format %s: not %s", o->command->name,
+                    format_names[o->format],
+                    o->command->formats ? "csv, jsonl or avro" : "table, csv or json");
 }
 
 static int add_pair(struct options *o, const char *name, const char *value, struct ds_error *err)
@@ -140,7 +158,8 @@ static int set_option(struct options *o, const char *name, const char *value, st
 /* The option at argv[*i]; moves *i to its last argument. */
 static int take_option(struct options *o, char **argv, int *i, struct ds_error *err)
 {
-    char *name = argv[*i] + 2;
+    bool is_output = strcmp(argv[*i], "-o") == 0; /* the one that is short, too */
+    const char *name = is_output ? "output" : argv[*i] + 2;
     if (strcmp(name, "help") == 0) {
         o->wants_help = true;
         return 0;
@@ -151,9 +170,9 @@ static int take_option(struct options *o, char **argv, int *i, struct ds_error *
     }
     if (strcmp(name, "no-survey") == 0)
         return add_pair(o, "survey", "no", err);
-    if (strcmp(name, "publish") == 0)
-        return add_pair(o, "publish", "yes", err);
-    char *value = strchr(name, '=');
+    if (strcmp(name, "publish") == 0 || strcmp(name, "dictionary") == 0)
+        return add_pair(o, name, "yes", err);
+    char *value = is_output ? NULL : strchr(argv[*i], '=');
     if (value)
         *value++ = 0;
     else
@@ -255,11 +274,11 @@ int options_parse(struct options *o, int argc, char **argv, struct ds_error *err
     o->format = FORMAT_COUNT;
     for (int i = 1; i < argc; i++) {
         bool is_help = strcmp(argv[i], "-h") == 0;
+        bool is_option = strncmp(argv[i], "--", 2) == 0 || strcmp(argv[i], "-o") == 0;
         o->wants_help = o->wants_help || is_help;
         if (is_help)
             continue;
-        int result = strncmp(argv[i], "--", 2) == 0 ? take_option(o, argv, &i, err)
-                                                    : take_word(o, argv[i], err);
+        int result = is_option ? take_option(o, argv, &i, err) : take_word(o, argv[i], err);
         if (result < 0)
             return -1;
     }
@@ -268,10 +287,14 @@ int options_parse(struct options *o, int argc, char **argv, struct ds_error *err
     if (!o->command)
         return ds_error(err, DS_USAGE,
                         "which command? query, top, summary, sensors, windows, window, sources, "
-                        "attacks, seen, signatures, keygen, store, live or report (--help explains "
-                        "them)");
+                        "attacks, seen, signatures, keygen, store, live, report or export (--help "
+                        "explains them)");
     if (o->format == FORMAT_COUNT)
         o->format = o->command->format;
+    if (check_format(o, err) < 0)
+        return -1;
+    if (o->command->takes_source)
+        return choose_source(o, err) < 0 ? -1 : resolve_times(o, err);
     if (o->command->run && check_alone(o, err) < 0)
         return -1;
     if (o->command->run)

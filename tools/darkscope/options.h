@@ -26,6 +26,7 @@ struct options {
     const char *token_file; /* NULL: none */
     const char *ca_file; /* who may have signed the aggregator's certificate; NULL: the system's */
     enum format format;
+    bool has_format; /* it was given */
     struct ds_query query;
     struct pair pairs[PAIRS_MAX]; /* those of query, for a URL */
     size_t pair_count;
