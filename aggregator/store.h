@@ -75,10 +75,13 @@ struct ds_filter {
     uint16_t port;
     ds_country country;
     char signature[DS_SIGNATURE_ID_MAX + 1];
-    /* Only for series, and with no other part than country: how many infected hosts there were,
-     * seen or confirmed (docs/statistics.md). Only sources are kept of them; packets are 0. */
+    /* Only for series, and with no other part than country and, beside it, a signature: how many
+     * infected hosts there were, seen or confirmed (docs/statistics.md). Only sources are kept of
+     * them; packets are 0. */
     enum ds_infected infected;
     bool without_sources; /* need not be estimated: that takes most of the time */
+    bool with_active;     /* only for series: active addresses of the whole bucket are wanted */
+    bool takes_floors;    /* only for top: figures by port and country may lack small cells */
 };
 
 /* ---- what is answered ---- */
@@ -105,6 +108,10 @@ struct ds_figures {
  */
 struct ds_figures ds_store_kept(const struct ds_filter *filter);
 
+/* Active addresses of several windows. At least the most of one window, where that is all that is
+ * known, or was asked for; the weakest of all sensors is told. */
+enum ds_active { DS_ACTIVE_AT_LEAST, DS_ACTIVE_ESTIMATED, DS_ACTIVE_EXACT };
+
 /* A point of a series: the windows that start in a bucket. Buckets without any window are not
  * reported; one with windows and no such packet has figures 0. */
 struct ds_point {
@@ -112,10 +119,12 @@ struct ds_point {
     int64_t start_s;      /* its first edge */
     uint64_t windows;     /* of all sensors asked for */
     uint64_t observed_ns; /* summed over sensors */
-    /* Of each sensor the most in one of these windows, summed over sensors, which watch different
-     * addresses. So active_addresses is a lower bound of those that got a packet in the bucket. */
+    /* Summed over sensors, which watch different addresses: of each the most in one of these
+     * windows, and those that got a packet in the bucket. */
     bool addresses_known; /* by every sensor */
     uint64_t addresses, active_addresses;
+    enum ds_active active_certainty;
+    double active_error; /* relative standard error, where they are estimated */
     struct ds_figures figures;
 };
 

@@ -359,7 +359,8 @@ static int tally_up(struct sqlite_store *s, struct tally *t, struct ds_error *er
     const int64_t edges_s[] = {t->top->range.from_s, t->top->range.to_s};
     const struct ds_buckets whole = {edges_s, 1, t->top->range.sensor};
     const struct plan plan = {.buckets = &whole,
-                              .wants_all_cells = t->ask.fact == FACT_PORT_COUNTRY,
+                              .wants_all_cells = t->ask.fact == FACT_PORT_COUNTRY &&
+                                                 !t->top->filter->takes_floors,
                               .takes_months = true};
     int result = ds_plan_walk(s, &plan, each_piece, t, err);
     if (result == 0)
