@@ -141,7 +141,7 @@ enum ds_by {
 };
 
 /* What the rows are sorted by, the most first. Unique sources, where they are known; else their
- * peak, which is a lower bound. They are estimated of the 256 rows with the largest peaks: others
+ * peak, which is a lower bound. They are estimated of the rows with the largest peaks: others
  * stand behind these. */
 enum ds_order { DS_ORDER_PACKETS, DS_ORDER_SOURCES, DS_ORDER_COUNT };
 
@@ -152,6 +152,7 @@ struct ds_top {
     enum ds_by by;
     uint64_t limit; /* rows */
     enum ds_order order;
+    uint64_t estimated; /* sources are estimated of so many rows at most; 0: 256 */
 };
 
 struct ds_top_row {

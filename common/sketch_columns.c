@@ -238,6 +238,9 @@ static void get_places(struct ds_frame *f, struct ds_sketch *s, uint32_t count)
     uint32_t number = 0; /* the smallest that may come */
     uint8_t *registers = s->registers;
     uint32_t *list = s->list, n = 0;
+    /* Nearly all are of one byte, and unpacked already. */
+    for (; registers && n < count && f->at < f->end && *f->at < 0x80 && number + *f->at < all; n++)
+        registers[number += *f->at++] = 1, number++;
     for (; n < count && number < all && ds_frame_ok(f); n++, number++) {
         number += (uint32_t)ds_frame_get(f, all - 1 - number);
         if (registers)
@@ -273,8 +276,31 @@ static bool get_ranks_at_once(struct ds_frame *f, struct ds_sketch *s)
     return true;
 }
 
+/* The same where the registers lie open. There is no telling which are in use, so none is asked. */
+static bool get_open_ranks_at_once(struct ds_frame *f, struct ds_sketch *s)
+{
+    const unsigned most = ds_sketch_rank_max(s->precision);
+    const uint8_t *at = f->at, *end = f->end;
+    unsigned is_bad = 0;
+    if ((size_t)(end - at) < s->count)
+        return false;
+    for (uint32_t i = 0; i < s->count; i++)
+        is_bad |= at[i] - 1u >= most;
+    if (is_bad)
+        return false;
+    for (uint32_t i = 0; i < UINT32_C(1) << s->precision && at < end; i++) {
+        uint8_t used = s->registers[i];
+        s->registers[i] = (uint8_t)(*at * used);
+        at += used;
+    }
+    f->at = at;
+    return true;
+}
+
 static void get_ranks(struct ds_frame *f, struct ds_sketch *s)
 {
+    if (s->registers && get_open_ranks_at_once(f, s))
+        return;
     if (!s->registers) {
         if (get_ranks_at_once(f, s))
             return;

@@ -22,7 +22,7 @@ int report_days_read(struct report *r, const struct wanted_days *days,
 {
     const struct ds_buckets buckets = {.edges_s = days->edges_s, .count = days->count};
     struct ds_filter of = *filter;
-    of.without_sources = days->hosts == WITHOUT_HOSTS;
+    of.without_sources = of.without_sources || days->hosts == WITHOUT_HOSTS;
     *out = (struct days){.edges_s = days->edges_s, .count = days->count};
     out->points = calloc(days->count, sizeof *out->points);
     if (!out->points)
@@ -67,19 +67,41 @@ static int add_row(void *arg, const struct ds_top_row *row)
     return 0;
 }
 
+static int read_top(struct report *r, const struct ds_top *top, struct top *out,
+                    struct ds_error *err)
+{
+    *out = (struct top){0};
+    ds_error(err, DS_FAILURE, "out of memory"); /* what it means where add_row ends the walk */
+    if (r->store->ops->top(r->store, top, add_row, out, &out->total, err) == 0)
+        return 0;
+    report_top_finish(out);
+    return -1;
+}
+
 int report_top_read(struct report *r, const struct wanted_top *wanted, struct top *out,
                     struct ds_error *err)
 {
     struct ds_filter of = *wanted->filter;
-    const struct ds_top top = {
-        .range = *wanted->range, .filter = &of, .by = wanted->by, .limit = UINT64_MAX};
+    const struct ds_top top = {.range = *wanted->range,
+                               .filter = &of,
+                               .by = wanted->by,
+                               .limit = UINT64_MAX,
+                               .estimated = REPORT_TOP};
     of.without_sources = wanted->hosts == WITHOUT_HOSTS;
-    *out = (struct top){0};
-    ds_error(err, DS_FAILURE, "out of memory"); /* what it means where add_row ends the walk */
-    if (r->store->ops->top(r->store, &top, add_row, out, &out->total, err) == 0)
-        return 0;
-    report_top_finish(out);
-    return -1;
+    of.takes_floors = true;
+    return read_top(r, &top, out, err);
+}
+
+int report_top_read_hosts(struct report *r, const struct wanted_top *wanted, struct top *out,
+                          struct ds_error *err)
+{
+    const struct ds_top top = {.range = *wanted->range,
+                               .filter = wanted->filter,
+                               .by = wanted->by,
+                               .limit = UINT64_MAX,
+                               .order = DS_ORDER_SOURCES,
+                               .estimated = REPORT_CANDIDATES};
+    return read_top(r, &top, out, err);
 }
 
 void report_top_finish(struct top *t)

@@ -38,7 +38,7 @@ struct wanted_top {
     const struct ds_range *range;
     enum ds_by by;
     const struct ds_filter *filter;
-    enum hosts hosts;
+    enum hosts hosts; /* of the first REPORT_TOP rows */
 };
 
 /* A whole top table. */
@@ -50,6 +50,11 @@ struct top {
 /* 0 and *out, which the caller finishes; or -1. */
 int report_top_read(struct report *r, const struct wanted_top *top, struct top *out,
                     struct ds_error *err);
+/* All rows, those with most hosts first; which are known of the REPORT_CANDIDATES that had most in
+ * one window, and stand before the others. */
+#define REPORT_CANDIDATES 24
+int report_top_read_hosts(struct report *r, const struct wanted_top *top, struct top *out,
+                          struct ds_error *err);
 void report_top_finish(struct top *t);
 
 /* The period a year earlier. False where the store has no window of it. */

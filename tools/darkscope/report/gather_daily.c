@@ -91,7 +91,9 @@ int report_gather_daily(struct report *r, struct ds_error *err)
     struct daily d = {0};
     int result = report_days_read(r, &days, &all, &d.all, err);
     for (size_t i = 0; i < PROTOCOLS && result == 0; i++) {
-        const struct ds_filter of = {.has_proto = true, .proto = protocols[i]};
+        const struct ds_filter of = {.has_proto = true,
+                                     .proto = protocols[i],
+                                     .without_sources = protocols[i] == DS_PROTO_ICMP6};
         result = report_days_read(r, &days, &of, &d.of[i], err);
     }
     if (result == 0) {
