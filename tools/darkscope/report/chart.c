@@ -155,7 +155,8 @@ static void shade_gaps(const struct chart *c)
         if (i == first)
             continue;
         fprintf(c->to,
-                "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%.1f\" fill=\"#e4e4e4\"/>\n",
+                "<rect class=\"gap\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%.1f\" "
+                "fill=\"#e4e4e4\"/>\n",
                 x_of(c, (double)first - 0.5), TOP, x_of(c, (double)i) - x_of(c, (double)first),
                 c->height - TOP - BOTTOM);
         is_any = true;

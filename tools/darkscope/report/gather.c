@@ -14,7 +14,7 @@ static int add_point(void *arg, const struct ds_point *point)
 
 struct wanted_days report_days(const struct report *r, enum hosts hosts)
 {
-    return (struct wanted_days){r->edges_s, r->day_count, hosts};
+    return (struct wanted_days){.edges_s = r->edges_s, .count = r->day_count, .hosts = hosts};
 }
 
 int report_days_read(struct report *r, const struct wanted_days *days,
@@ -23,6 +23,7 @@ int report_days_read(struct report *r, const struct wanted_days *days,
     const struct ds_buckets buckets = {.edges_s = days->edges_s, .count = days->count};
     struct ds_filter of = *filter;
     of.without_sources = of.without_sources || days->hosts == WITHOUT_HOSTS;
+    of.with_active = days->with_active;
     *out = (struct days){.edges_s = days->edges_s, .count = days->count};
     out->points = calloc(days->count, sizeof *out->points);
     if (!out->points)
@@ -43,7 +44,7 @@ int report_whole_read(struct report *r, const struct ds_filter *filter, struct d
                       struct ds_error *err)
 {
     const int64_t edges_s[] = {r->range.from_s, r->range.to_s};
-    const struct wanted_days days = {edges_s, 1, WITH_HOSTS};
+    const struct wanted_days days = {.edges_s = edges_s, .count = 1, .hosts = WITH_HOSTS};
     struct days whole;
     if (report_days_read(r, &days, filter, &whole, err) < 0)
         return -1;
@@ -141,7 +142,7 @@ const char *report_service(uint8_t proto, uint16_t port, char out[static REPORT_
 
 struct per_address report_per_address(const struct days *d)
 {
-    struct per_address p = {.monitored_known = true};
+    struct per_address p = {.monitored_known = true, .certainty = DS_ACTIVE_EXACT};
     double active = 0;
     for (size_t i = 0; i < d->count; i++) {
         const struct ds_point *day = &d->points[i];
@@ -151,6 +152,8 @@ struct per_address report_per_address(const struct days *d)
         p.days_watched++;
         p.packets += day->figures.packets;
         active += (double)day->active_addresses;
+        p.certainty = day->active_certainty < p.certainty ? day->active_certainty : p.certainty;
+        p.error = day->active_error > p.error ? day->active_error : p.error;
         if (day->active_addresses > 0)
             p.by_active += packets / (double)day->active_addresses;
         if (day->addresses > 0)
@@ -160,6 +163,13 @@ struct per_address report_per_address(const struct days *d)
     }
     p.mean_active = p.days_watched ? active / (double)p.days_watched : 0;
     return p;
+}
+
+enum report_certainty report_certainty_of(enum ds_active active, bool falls)
+{
+    if (active == DS_ACTIVE_AT_LEAST)
+        return falls ? CERTAIN_UPPER : CERTAIN_LOWER;
+    return active == DS_ACTIVE_EXACT ? CERTAIN_EXACT : CERTAIN_ESTIMATED;
 }
 
 int64_t *report_month_edges(const struct report *r, size_t *count)

@@ -211,7 +211,8 @@ static int64_t *utc_days(const struct report *r, size_t *count)
 static int read_days(struct report *r, const struct ds_filter *of, size_t from, size_t to,
                      struct days *d, struct ds_error *err)
 {
-    const struct wanted_days wanted = {r->edges_s + from, to - from, WITHOUT_HOSTS};
+    const struct wanted_days wanted = {
+        .edges_s = r->edges_s + from, .count = to - from, .hosts = WITHOUT_HOSTS};
     struct days part;
     if (report_days_read(r, &wanted, of, &part, err) < 0)
         return -1;
@@ -248,7 +249,7 @@ static int find_near(struct report *r, const struct ds_filter *of, bool *is_near
     bool *is_large = calloc(count + 1, sizeof *is_large);
     struct days d = {0};
     uint64_t baseline;
-    const struct wanted_days wanted = {edges_s, count, WITHOUT_HOSTS};
+    const struct wanted_days wanted = {.edges_s = edges_s, .count = count, .hosts = WITHOUT_HOSTS};
     int result = edges_s && is_large ? report_days_read(r, &wanted, of, &d, err)
                                      : ds_error(err, DS_FAILURE, "out of memory");
     for (size_t i = 0, day = 0; i < count && result == 0; i++) {
