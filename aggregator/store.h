@@ -182,6 +182,24 @@ struct ds_totals {
     char country_dbs[DS_STORE_DBS_MAX][DS_DATABASE_MAX + 1]; /* the first few, sorted */
 };
 
+/* Hosts with at least a packet per monitored address on a day of UTC, by the records of sources
+ * that windows listed: a lower bound. A host is of the first group that it fits. */
+enum ds_volume {
+    DS_VOLUME_MALWARE, /* confirmed by a built-in mark */
+    DS_VOLUME_SURVEY,
+    DS_VOLUME_BACKSCATTER, /* nothing else */
+    DS_VOLUME_OTHER,
+    DS_VOLUME_COUNT
+};
+
+/* Of a day, sensor and group; all groups of a day that is known. */
+struct ds_volume_row {
+    int64_t day_s;
+    enum ds_volume group;
+    uint64_t hosts, packets;
+    uint64_t ports; /* the sum over hosts of the most in one window */
+};
+
 /* A sensor, over the whole life of the store. */
 struct ds_sensor_row {
     char name[DS_NAME_MAX + 1];
@@ -234,6 +252,7 @@ typedef int ds_point_fn(void *arg, const struct ds_point *point);
 typedef int ds_top_fn(void *arg, const struct ds_top_row *row);
 typedef int ds_sensor_fn(void *arg, const struct ds_sensor_row *row);
 typedef int ds_attack_fn(void *arg, const struct ds_attack_row *row);
+typedef int ds_volume_fn(void *arg, const struct ds_volume_row *row);
 typedef int ds_seen_fn(void *arg, const struct ds_seen_row *row);
 /* window has all scalar figures and no tables (cells, countries, signatures, attacks), but its
  * source records where they were asked for. */
@@ -299,6 +318,11 @@ struct ds_store_ops {
     int (*attacks)(struct ds_store *store, const struct ds_range *range,
                    const struct ds_filter *filter, uint64_t limit, ds_attack_fn *each, void *arg,
                    struct ds_error *err);
+
+    /* Walks the groups of hosts with most packets, of days in the range that are summed up, of all
+     * sensors, by day. */
+    int (*volumes)(struct ds_store *store, const struct ds_range *range, ds_volume_fn *each,
+                   void *arg, struct ds_error *err);
 
     /* Walks when ports or signatures were first and last seen, the earliest first (ties by key).
      * What retention has removed counts, too. */

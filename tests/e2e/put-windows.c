@@ -10,7 +10,8 @@
  *
  * Where ACTIVE is FROM-TO, addresses FROM to TO - 1 (of the sample, where there are more than it
  * takes) got a packet and the window has sketches: sources with packets to 23/tcp have Mirai's mark
- * and are embedded devices, others Windows; those with SURVEY are survey scanners.
+ * and are embedded devices, others Windows; those with SURVEY are survey scanners. All are listed,
+ * at the address that is their country's number.
  *
  * usage: put-windows DIRECTORY [tidy] <LINES     tidy: hours and days are summed up, minutes
  * deleted
@@ -161,12 +162,30 @@ static void sketch_mirai(struct ds_window *w, ds_country country)
     }
 }
 
-/* One source a country: its device and mark, its sketches. */
+static struct ds_source_record record_of(const struct ds_window *w, ds_country country)
+{
+    struct ds_source_record r = {.address = country, .country = country, .last = 255};
+    for (size_t i = 0; i < w->cell_count; i++) {
+        const struct ds_cell *c = &w->cells[i];
+        if (c->country != country)
+            continue;
+        r.packets += c->packets;
+        r.ports++;
+        r.classes |= (uint8_t)(1u << c->cls);
+        if (c->survey_packets)
+            r.survey = DS_SURVEY_YES;
+    }
+    r.seen = r.confirmed = is_infected(w, country);
+    return r;
+}
+
+/* One source a country: its record, device and mark, its sketches. */
 static void add_sources(struct ds_window *w)
 {
     static const struct ds_sketch_secret secret = {1, 2, 1};
     static struct ds_device_tally devices[CELLS];
     static struct ds_signature_tally mirai;
+    static struct ds_source_record records[CELLS];
     mirai = (struct ds_signature_tally){0};
     strcpy(mirai.id, ds_signature_name(DS_SIGNATURE_MIRAI));
     for (size_t i = 0; i < w->cell_count; i++)
@@ -175,6 +194,7 @@ static void add_sources(struct ds_window *w)
         ds_country country = w->countries[i].country;
         bool infected = is_infected(w, country);
         uint8_t device = infected ? DS_DEVICE_EMBEDDED : DS_DEVICE_WINDOWS;
+        records[i] = record_of(w, country);
         devices[i] = (struct ds_device_tally){country, device, w->countries[i].tally.packets, 1};
         sketch(w, (struct ds_sketch_key){.kind = DS_SKETCH_DEVICE, .device = device},
                ds_sketch_hash(&secret, country));
@@ -185,6 +205,10 @@ static void add_sources(struct ds_window *w)
         mirai.sources++;
         mirai.confirmed_sources++;
     }
+    w->source_records = records;
+    w->source_record_count = w->country_count;
+    strcpy(w->marks[0], mirai.id);
+    w->mark_count = 1;
     w->devices = devices;
     w->device_count = w->country_count;
     w->signatures = &mirai;

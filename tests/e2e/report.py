@@ -272,6 +272,7 @@ def test_recomputed(where):
 
     check_recomputed(report, Truth(all_windows, zone))
     check_hosts(report, Truth(all_windows, zone))
+    check_volume(report, Truth(all_windows, zone))
 
 
 class Truth:
@@ -285,9 +286,11 @@ class Truth:
             collections.Counter() for _ in range(5))
         self.devices = collections.defaultdict(collections.Counter)  # by month
         self.sensors = collections.defaultdict(collections.Counter)
+        self.senders = {}  # by day of UTC, sensor and country: packets, most ports, group
         for sensor, start, observed, addresses, active, cells in windows:
             date = datetime.datetime.fromtimestamp(start, zoneinfo.ZoneInfo(zone)).date()
             self.add_window(sensor, date.isoformat(), observed, addresses, active)
+            self.add_senders(start // DAY, sensor, cells)
             infected = {country for cls, proto, port, country in cells
                         if (cls, proto, port) == (0, 6, 23)}
             for (cls, proto, port, country), (packets, survey) in cells.items():
@@ -307,6 +310,26 @@ class Truth:
         self.sensors[sensor]["windows"] += 1
         self.sensors[sensor]["addresses"] = addresses
         self.active[date, sensor] |= set(range(*active))
+
+    def add_senders(self, day, sensor, cells):
+        for country in {cell[3] for cell in cells}:
+            own = {cell: counts for cell, counts in cells.items() if cell[3] == country}
+            group = ("malware" if (0, 6, 23, country) in own else
+                     "survey" if any(survey for _, survey in own.values()) else
+                     "backscatter" if all(cell[0] == 1 for cell in own) else "other-hosts")
+            before = self.senders.get((day, sensor, country), (0, 0, group))
+            self.senders[day, sensor, country] = (
+                before[0] + sum(packets for packets, _ in own.values()),
+                max(before[1], len(own)), group)
+
+    def volume(self):
+        """By group: host days, packets, ports; and hosts by day."""
+        sums, by_day = collections.defaultdict(lambda: [0, 0, 0]), collections.Counter()
+        for (day, sensor, _), (packets, ports, group) in self.senders.items():
+            if packets >= self.sensors[sensor]["addresses"]:
+                by_day[day, group] += 1
+                sums[group] = [sums[group][0] + 1, sums[group][1] + packets, sums[group][2] + ports]
+        return sums, by_day
 
     def add_hosts(self, date, what, country):
         self.hosts[date, what].add(country)
@@ -399,6 +422,31 @@ def check_recomputed(report, truth):
                                  row["observed_hours"]] for row in rows(report, "sensors")},
                 {name: [s["packets"], s["windows"], s["addresses"], s["observed"] / HOUR]
                  for name, s in truth.sensors.items()}, "sensors")
+
+
+def check_volume(report, truth):
+    """Hosts of high volume, of those days of UTC that begin in the period."""
+    first, last = (datetime.datetime.fromisoformat(report["period"][key]).timestamp()
+                   for key in ("from", "to"))
+    truth.senders = {key: sender for key, sender in truth.senders.items()
+                     if first <= key[0] * DAY < last}
+    sums, by_day = truth.volume()
+    days = {day for day, _, _ in truth.senders}
+    groups = ("malware", "survey", "backscatter", "other-hosts")
+    check(all(group in sums for group in ("malware", "survey", "backscatter")), f"groups: {sums}")
+    for row in rows(report, "volume"):
+        hosts, packets, ports = sums[row["group"]]
+        check_equal([row["host_days"], row["volume_packets"]], [hosts, packets], row["group"])
+        check_equal(row["packets_per_host_day"] and round(row["packets_per_host_day"], 6),
+                    round(packets / hosts, 6) if hosts else None, row["group"])
+        check_equal(row["ports_per_host"] and round(row["ports_per_host"], 9),
+                    round(ports / hosts, 9) if hosts else None, row["group"])
+        check(abs(row["hosts_per_day"] - hosts / len(days)) < 1e-9, row["group"])
+    for row in rows(report, "volume-days"):
+        day = (datetime.date.fromisoformat(row["utc_day"]) - datetime.date(1970, 1, 1)).days
+        check_equal([row[f"volume_{group}"] for group in groups],
+                    [by_day[day, group] if day in days else None for group in groups],
+                    row["utc_day"])
 
 
 def check_hosts(report, truth):

@@ -400,12 +400,3 @@ int report_gather_events(struct report *r, struct ds_error *err)
     free(e);
     return result;
 }
-
-/* Source records are kept with the windows alone, so of a year there are none. */
-int report_gather_volume(struct report *r, struct ds_error *err)
-{
-    (void)err;
-    json_t *chapter = report_chapter(r, "volume");
-    report_note(r, chapter, "volume");
-    return 0;
-}
