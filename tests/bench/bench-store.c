@@ -5,7 +5,8 @@
  * records; making them is not measured. The year is the first day, packed by the store, written
  * again and again with other dates: what is read has the true size, but every day the same figures.
  *
- *   bench-store [--minutes N] [--packets N] [--directory DIR] [--days N] [--in-only | --ask-only]
+ *   bench-store [--minutes N] [--packets N] [--directory DIR] [--days N] [--in-only | --ask-only |
+ * --sum-only]
  */
 #include "gen/windows/run.h"
 #include "measure.h"
@@ -32,6 +33,7 @@ struct bench {
     char directory[200];
     size_t minutes, packets, days;
     bool is_in_only, is_ask_only; /* ask-only: of the year that is left in the directory */
+    bool is_sum_only;             /* only the sums of its months are made */
     struct ds_store *store;
 };
 
@@ -387,13 +389,10 @@ static void time_question(struct bench *b, const char *what, ask_fn *ask)
 
 static void read_options(struct bench *b, int argc, char **argv)
 {
-    static const struct option options[] = {{"minutes", 1, 0, 'm'},
-                                            {"packets", 1, 0, 'p'},
-                                            {"directory", 1, 0, 'd'},
-                                            {"days", 1, 0, 'y'},
-                                            {"in-only", 0, 0, 'i'},
-                                            {"ask-only", 0, 0, 'a'},
-                                            {0}};
+    static const struct option options[] = {{"minutes", 1, 0, 'm'},   {"packets", 1, 0, 'p'},
+                                            {"directory", 1, 0, 'd'}, {"days", 1, 0, 'y'},
+                                            {"in-only", 0, 0, 'i'},   {"ask-only", 0, 0, 'a'},
+                                            {"sum-only", 0, 0, 's'},  {0}};
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
         switch (option) {
@@ -414,6 +413,9 @@ static void read_options(struct bench *b, int argc, char **argv)
             break;
         case 'a':
             b->is_ask_only = true;
+            break;
+        case 's':
+            b->is_sum_only = true;
             break;
         default:
             exit(2);
@@ -454,6 +456,11 @@ int main(int argc, char **argv)
     read_options(b, argc, argv);
     check(strstr(b->directory, "XXXXXX") && !mkdtemp(b->directory), b->directory, "cannot be made");
     setlinebuf(stdout);
+    if (b->is_sum_only) {
+        sum_months(b);
+        free(b);
+        return 0;
+    }
     if (!b->is_ask_only) {
         check(ds_store_open(b->directory, DS_STORE_WRITE, &b->store, &err) < 0, "open", err.text);
         take_in(b);
