@@ -31,7 +31,7 @@ static const char style[] =
     ".facts dt{color:#555}.facts dd{margin:0}"
     ".lead{font-size:1.2rem}.lead strong{font-size:1.5em;color:#0072b2}"
     "details{margin:.6em 0}summary{cursor:pointer}.small{font-size:.86rem;color:#444}"
-    "thead .n{white-space:normal}.d{white-space:nowrap}thead "
+    "th,td{min-width:3em}thead .n{white-space:normal;min-width:4.8em}.d{white-space:nowrap}thead "
     ".u{display:block}.scroll+.scroll,figure+.scroll{margin-top:1.6rem}"
     "@media print{body{font-size:10pt;max-width:none;padding:0}nav{display:none}"
     "h2{break-after:avoid}h3,caption{break-after:avoid}tr{break-inside:avoid}"
