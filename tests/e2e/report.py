@@ -80,8 +80,7 @@ def rows(report, table, key=None):
 
 # ---- NICTER's years ----
 
-# Days between two that are watched: a file of the store for each takes its time. 1, all days of 13
-# years, takes some ten minutes and 2 GB.
+# Days between two that are watched: a file of the store for each takes its time.
 EVERY = int(os.environ.get("NICTER_EVERY", "30"))
 
 
@@ -113,7 +112,7 @@ def test_nicter(where):
                          addresses=on_day) for day, on_day in zip(watched, path)]
         before = addresses
     store = os.path.join(where, "nicter")
-    put(store, lines, *(["tidy"] if EVERY == 1 else []))  # so many files are for no reader
+    put(store, lines)
     report = make(store, os.path.join(where, "report-nicter"), "--year", "2017", "--years", "13",
                   "--tz", "Asia/Tokyo")
     table = rows(report, "years", "period")

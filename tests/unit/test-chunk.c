@@ -261,6 +261,18 @@ static void is_what_the_document_shows(void **state)
     ds_chunk_packer_finish(&packer);
 }
 
+/* As it is defined, bit by bit. */
+static uint32_t sum_of_bits(const unsigned char *bytes, size_t size)
+{
+    uint32_t sum = UINT32_MAX;
+    for (size_t i = 0; i < size; i++) {
+        sum ^= bytes[i];
+        for (int bit = 0; bit < 8; bit++)
+            sum = sum >> 1 ^ (sum & 1 ? 0x82f63b78 : 0);
+    }
+    return ~sum;
+}
+
 static void sums_as_rfc_3720_does(void **state)
 {
     unsigned char bytes[32] = {0};
@@ -270,6 +282,12 @@ static void sums_as_rfc_3720_does(void **state)
         bytes[i] = (unsigned char)i;
     assert_int_equal(ds_crc32c(bytes, sizeof bytes), 0x46dd794e);
     assert_int_equal(ds_crc32c(bytes, 0), 0);
+    unsigned char any[67];
+    for (size_t size = 0; size <= sizeof any; size++) {
+        for (size_t k = 0; k < size; k++)
+            any[k] = (unsigned char)(k * 37 + size);
+        assert_int_equal(ds_crc32c(any, size), sum_of_bits(any, size));
+    }
 }
 
 int main(void)
