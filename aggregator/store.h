@@ -76,10 +76,13 @@ struct ds_filter {
     uint16_t port;
     ds_country country;
     char signature[DS_SIGNATURE_ID_MAX + 1];
-    /* Only for series, and with no other part than country: how many infected hosts there were,
-     * seen or confirmed (docs/statistics.md). Only sources are kept of them; packets are 0. */
+    /* Only for series, and with no other part than country and, beside it, a signature: how many
+     * infected hosts there were, seen or confirmed (docs/statistics.md). Only sources are kept of
+     * them; packets are 0. */
     enum ds_infected infected;
     bool without_sources; /* need not be estimated: that takes most of the time */
+    bool with_active;     /* only for series: active addresses of the whole bucket are wanted */
+    bool takes_floors;    /* only for top: figures by port and country may lack small cells */
 };
 
 /* ---- what is answered ---- */
@@ -106,6 +109,10 @@ struct ds_figures {
  */
 struct ds_figures ds_store_kept(const struct ds_filter *filter);
 
+/* Active addresses of several windows. At least the most of one window, where that is all that is
+ * known, or was asked for; the weakest of all sensors is told. */
+enum ds_active { DS_ACTIVE_AT_LEAST, DS_ACTIVE_ESTIMATED, DS_ACTIVE_EXACT };
+
 /* A point of a series: the windows that start in a bucket. Buckets without any window are not
  * reported; one with windows and no such packet has figures 0. */
 struct ds_point {
@@ -113,10 +120,12 @@ struct ds_point {
     int64_t start_s;      /* its first edge */
     uint64_t windows;     /* of all sensors asked for */
     uint64_t observed_ns; /* summed over sensors */
-    /* Of each sensor the most in one of these windows, summed over sensors, which watch different
-     * addresses. So active_addresses is a lower bound of those that got a packet in the bucket. */
+    /* Summed over sensors, which watch different addresses: of each the most in one of these
+     * windows, and those that got a packet in the bucket. */
     bool addresses_known; /* by every sensor */
     uint64_t addresses, active_addresses;
+    enum ds_active active_certainty;
+    double active_error; /* relative standard error, where they are estimated */
     struct ds_figures figures;
 };
 
@@ -133,7 +142,7 @@ enum ds_by {
 };
 
 /* What the rows are sorted by, the most first. Unique sources, where they are known; else their
- * peak, which is a lower bound. They are estimated of the 256 rows with the largest peaks: others
+ * peak, which is a lower bound. They are estimated of the rows with the largest peaks: others
  * stand behind these. */
 enum ds_order { DS_ORDER_PACKETS, DS_ORDER_SOURCES, DS_ORDER_COUNT };
 
@@ -144,6 +153,7 @@ struct ds_top {
     enum ds_by by;
     uint64_t limit; /* rows */
     enum ds_order order;
+    uint64_t estimated; /* sources are estimated of so many rows at most; 0: 256 */
 };
 
 struct ds_top_row {
@@ -183,6 +193,24 @@ struct ds_totals {
                              sensors; active_addresses and destinations are not set */
     size_t country_db_count;
     char country_dbs[DS_STORE_DBS_MAX][DS_DATABASE_MAX + 1]; /* the first few, sorted */
+};
+
+/* Hosts with at least a packet per monitored address on a day of UTC, by the records of sources
+ * that windows listed: a lower bound. A host is of the first group that it fits. */
+enum ds_volume {
+    DS_VOLUME_MALWARE, /* confirmed by a built-in mark */
+    DS_VOLUME_SURVEY,
+    DS_VOLUME_BACKSCATTER, /* nothing else */
+    DS_VOLUME_OTHER,
+    DS_VOLUME_COUNT
+};
+
+/* Of a day, sensor and group; all groups of a day that is known. */
+struct ds_volume_row {
+    int64_t day_s;
+    enum ds_volume group;
+    uint64_t hosts, packets;
+    uint64_t ports; /* the sum over hosts of the most in one window */
 };
 
 /* A sensor, over the whole life of the store. */
@@ -238,6 +266,7 @@ typedef int ds_top_fn(void *arg, const struct ds_top_row *row);
 typedef int ds_table_fn(void *arg, size_t bucket, uint64_t rank, const struct ds_top_row *row);
 typedef int ds_sensor_fn(void *arg, const struct ds_sensor_row *row);
 typedef int ds_attack_fn(void *arg, const struct ds_attack_row *row);
+typedef int ds_volume_fn(void *arg, const struct ds_volume_row *row);
 typedef int ds_seen_fn(void *arg, const struct ds_seen_row *row);
 /* window has all scalar figures and no tables (cells, countries, signatures, attacks), but its
  * source records where they were asked for. */
@@ -310,6 +339,11 @@ struct ds_store_ops {
     int (*attacks)(struct ds_store *store, const struct ds_range *range,
                    const struct ds_filter *filter, uint64_t limit, ds_attack_fn *each, void *arg,
                    struct ds_error *err);
+
+    /* Walks the groups of hosts with most packets, of days in the range that are summed up, of all
+     * sensors, by day. */
+    int (*volumes)(struct ds_store *store, const struct ds_range *range, ds_volume_fn *each,
+                   void *arg, struct ds_error *err);
 
     /* Walks when ports or signatures were first and last seen, the earliest first (ties by key).
      * What retention has removed counts, too. */

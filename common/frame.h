@@ -11,8 +11,8 @@
 
 #include <zstd.h>
 
-#define DS_VARINT_BYTES_MAX 8 /* 56 bits: room for DS_COUNT_MAX and for a cell's key */
-#define DS_FRAME_PIECE      16384
+#define DS_VARINT_BYTES_MAX 8     /* 56 bits: room for DS_COUNT_MAX and for a cell's key */
+#define DS_FRAME_PIECE      49152 /* a sketch of 2^14 registers, nearly always */
 
 /* Returns where the next one goes. to has room for DS_VARINT_BYTES_MAX bytes. */
 static inline uint8_t *ds_varint_put(uint8_t *to, uint64_t value)

@@ -473,6 +473,8 @@ int ds_merge_window(struct ds_window *into, const struct ds_window *from, enum d
         result = build_tables(&merged, &a, &b, how);
     if (result == 0)
         result = unite_sketches(into, from, &sketches);
+    if (how == DS_MERGE_SENSORS) /* each has an order of its own */
+        ds_sketches_drop(&sketches, DS_SKETCH_ADDRESSES);
     free(own);
     free(other);
     if (result != 0) {

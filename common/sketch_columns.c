@@ -37,15 +37,17 @@ static_assert((uint64_t)DS_SKETCH_REGISTERS_USED_MAX * REGISTER_COLUMNS * DS_VAR
 
 static bool has_name(const struct ds_sketch_row *row)
 {
-    return row->key.kind == DS_SKETCH_SIGNATURE || row->key.kind == DS_SKETCH_SIGNATURE_CONFIRMED;
+    return row->key.kind == DS_SKETCH_SIGNATURE || row->key.kind == DS_SKETCH_SIGNATURE_CONFIRMED ||
+           row->key.kind == DS_SKETCH_MALWARE;
 }
 
-/* Rows with names are numbered in each kind, so that the numbers rise. */
+/* Rows with names are numbered in each kind, or country of it, so that the numbers rise. */
 static uint64_t number_of(const struct ds_sketch_row *rows, size_t i, uint64_t before)
 {
     const struct ds_sketch_key *k = &rows[i].key;
+    uint64_t first = (uint64_t)k->kind << KIND_SHIFT | (uint64_t)k->country << COUNTRY_SHIFT;
     if (has_name(&rows[i]))
-        return before >> KIND_SHIFT == k->kind ? before + 1 : (uint64_t)k->kind << KIND_SHIFT;
+        return before >> COUNTRY_SHIFT == first >> COUNTRY_SHIFT ? before + 1 : first;
     return (uint64_t)k->kind << KIND_SHIFT | (uint64_t)k->country << COUNTRY_SHIFT |
            (uint64_t)k->cls << CLASS_SHIFT | (uint64_t)k->proto << PROTO_SHIFT | k->port;
 }
@@ -175,9 +177,9 @@ static void get_keys(struct ds_frame *f, struct ds_sketch_row *rows, size_t n)
         number += ds_frame_get(f, numbers - 1 - number);
         struct ds_sketch_key *k = &rows[i].key;
         k->kind = (uint8_t)(number >> KIND_SHIFT);
+        k->country = (ds_country)(number >> COUNTRY_SHIFT);
         if (has_name(&rows[i]))
             continue;
-        k->country = (ds_country)(number >> COUNTRY_SHIFT);
         k->cls = (uint8_t)(number >> CLASS_SHIFT);
         k->proto = (uint8_t)(number >> PROTO_SHIFT);
         k->port = (uint16_t)number;
@@ -196,6 +198,9 @@ static void name_rows(struct ds_frame *f, struct ds_sketch_row *rows, size_t n,
             ds_frame_fail(f, "sketches: not such a key");
         if (i && ds_sketch_key_compare(&rows[i - 1].key, &rows[i].key) >= 0)
             ds_frame_fail(f, "sketches: keys out of order");
+        if (rows[i].key.kind == DS_SKETCH_ADDRESSES ? rows[i].sketch.precision != DS_SKETCH_BITS
+                                                    : rows[i].sketch.precision > DS_SKETCH_FINE)
+            ds_frame_fail(f, "sketches: not such a precision");
     }
     if (used != name_count)
         ds_frame_fail(f, "sketches: more names than rows for them");

@@ -22,6 +22,8 @@ static bool is_port(unsigned kind)
 
 unsigned ds_sketch_precision(unsigned kind)
 {
+    if (kind == DS_SKETCH_ADDRESSES)
+        return DS_SKETCH_BITS;
     return is_port(kind) ? DS_SKETCH_COARSE : DS_SKETCH_FINE;
 }
 
@@ -62,6 +64,16 @@ bool ds_sketch_key_valid(const struct ds_sketch_key *key)
     case DS_SKETCH_PORT:
     case DS_SKETCH_PORT_SURVEY:
         return key->cls < DS_CLASS_COUNT && key->country == 0 && !key->signature[0];
+    case DS_SKETCH_DEVICE:
+        only.device = key->device;
+        return key->device < DS_DEVICE_COUNT && ds_sketch_key_compare(key, &only) == 0;
+    case DS_SKETCH_MALWARE:
+        only.country = key->country;
+        return ds_country_valid(key->country) && ds_name_valid(key->signature) &&
+               number_of(key) == number_of(&only);
+    case DS_SKETCH_ADDRESSES:
+        only.set = key->set;
+        return ds_sketch_key_compare(key, &only) == 0;
     case DS_SKETCH_KIND_COUNT:
         break;
     }
@@ -223,6 +235,17 @@ static void drop_marked(struct ds_sketches *s)
         else
             s->rows[kept++] = *row;
     }
+    s->count = kept;
+}
+
+void ds_sketches_drop(struct ds_sketches *s, unsigned kind)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->count; i++)
+        if (s->rows[i].key.kind == kind)
+            ds_sketch_finish(&s->rows[i].sketch);
+        else
+            s->rows[kept++] = s->rows[i];
     s->count = kept;
 }
 

@@ -109,6 +109,11 @@ static uint64_t signature_packets(const struct ds_window *w, const char *id)
     return found ? w->signatures[low].packets : 0;
 }
 
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Those of which each source of the sketch sent at least one. Not the port's own: where memory ran
  * out its packets were counted under another. */
 static uint64_t packets_of(const struct ds_window *w, const struct ds_sketch_key *k)
@@ -119,6 +124,8 @@ static uint64_t packets_of(const struct ds_window *w, const struct ds_sketch_key
     case DS_SKETCH_INFECTED:
     case DS_SKETCH_INFECTED_CONFIRMED:
         return country_packets(w, k->country);
+    case DS_SKETCH_MALWARE:
+        return lesser(country_packets(w, k->country), signature_packets(w, k->signature));
     case DS_SKETCH_CLASS:
     case DS_SKETCH_PORT:
     case DS_SKETCH_PORT_SURVEY:
@@ -128,6 +135,8 @@ static uint64_t packets_of(const struct ds_window *w, const struct ds_sketch_key
         return signature_packets(w, k->signature);
     case DS_SKETCH_PROTOCOL:
     case DS_SKETCH_PROTOCOL_SURVEY:
+    case DS_SKETCH_DEVICE:
+    case DS_SKETCH_ADDRESSES:
         return w->books[DS_BOOK_COUNTED];
     case DS_SKETCH_KIND_COUNT:
         break;

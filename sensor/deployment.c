@@ -15,7 +15,7 @@ _Static_assert(DS_KEY_BYTES == crypto_kdf_KEYBYTES, "the key of crypto_kdf");
 _Static_assert(sizeof CONTEXT - 1 == crypto_kdf_CONTEXTBYTES, "the context of crypto_kdf");
 
 /* The labels. A number is never given to another use: what was published under it would change. */
-enum use { USE_PERMUTATION = 1, USE_SKETCH, USE_SKETCH_ID, USE_DIGEST };
+enum use { USE_PERMUTATION = 1, USE_SKETCH, USE_SKETCH_ID, USE_DIGEST, USE_REACHED };
 
 static void derive(const uint8_t secret[static DS_KEY_BYTES], enum use use, uint8_t *out,
                    size_t size)
@@ -45,6 +45,7 @@ int ds_deployment_make(const struct ds_key *key, struct ds_deployment *out, stru
     derive(secret, USE_SKETCH, sketch, sizeof sketch);
     derive(secret, USE_SKETCH_ID, id, sizeof id);
     derive(secret, USE_DIGEST, out->digest, sizeof out->digest);
+    derive(secret, USE_REACHED, out->reached, sizeof out->reached);
     out->sketch = ds_sketch_secret(sketch, number(id));
     explicit_bzero(sketch, sizeof sketch);
     explicit_bzero(secret, sizeof secret);

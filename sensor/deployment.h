@@ -15,6 +15,7 @@
 struct ds_deployment {
     bool is_shared;                          /* of a file; else of this run alone */
     uint8_t permutation[DS_PERMUTATION_KEY]; /* of the destinations, for ds_permutation_init */
+    uint8_t reached[DS_PERMUTATION_KEY];     /* the same, of the addresses that got a packet */
     struct ds_sketch_secret sketch;          /* of the hash of sources; its id is never 0 */
     uint8_t digest[DS_KEY_BYTES];            /* of the monitored set's digest */
 };

@@ -30,6 +30,7 @@ struct sensor {
     struct ds_survey survey;
     bool has_survey;
     struct ds_asn *asn;
+    struct ds_reached reached;
     struct ds_geo *geo; /* until the pipeline takes them */
     struct ds_rules *rules;
     struct ds_pipeline *pipeline;
@@ -197,6 +198,8 @@ static int build(struct sensor *s, struct ds_error *err)
     if (ds_delivery_init(&s->delivery, c, s->geo ? s->geo->name : "", s->options.json, err))
         return -1;
     s->delivery.json_sources = s->options.source_limit > 0;
+    if (c->aggregator && ds_reached_init(&s->reached, &c->deployment, c->monitor))
+        return ds_error(err, DS_FAILURE, "no memory for the order of the addresses");
     struct ds_pipeline_settings settings = {
         .captures = s->captures,
         .capture_count = s->capture_count,
@@ -210,6 +213,7 @@ static int build(struct sensor *s, struct ds_error *err)
         .asn = s->asn,
         .source_limit = c->source_limit,
         .sketch_secret = c->aggregator ? &c->deployment.sketch : NULL,
+        .reached = c->aggregator ? &s->reached : NULL,
         .workers = c->workers,
         .tunnels = c->tunnels,
         .experimental_signatures = c->experimental_signatures,
@@ -350,6 +354,7 @@ static void tear_down(struct sensor *s)
     ds_delivery_destroy(&s->delivery);
     if (s->has_survey)
         ds_survey_finish(&s->survey);
+    ds_reached_finish(&s->reached);
     ds_asn_destroy(s->asn);
     ds_geo_destroy(s->geo);
     ds_rules_destroy(s->rules);

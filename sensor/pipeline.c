@@ -260,6 +260,8 @@ static int gather(struct ds_pipeline *p, struct ds_set **sets, struct ds_window 
         return -1;
     const struct ds_sketch_secret *secret = p->settings.sketch_secret;
     int failed = secret ? ds_sketches_gather(secret, sets, workers, w) : 0;
+    if (!failed && secret && p->settings.reached)
+        failed = ds_reached_add(p->settings.reached, &sets[0]->counts, w);
     if (!failed)
         failed = ds_sources_gather(&p->sources, sets, workers, ds_zone_day(w->start_s), w);
     if (failed)

@@ -11,6 +11,7 @@
 #include "darkscope/window.h"
 #include "geo.h"
 #include "monitor.h"
+#include "reached.h"
 #include "sampler.h"
 #include "sources.h"
 
@@ -42,6 +43,7 @@ struct ds_pipeline_settings {
     struct ds_asn *asn;       /* borrowed; NULL: none */
     size_t source_limit;      /* records of sources in a window */
     const struct ds_sketch_secret *sketch_secret; /* borrowed; NULL: windows have no sketches */
+    const struct ds_reached *reached;             /* borrowed; NULL: no address is told apart */
     unsigned workers;                             /* 1 .. DS_PIPELINE_WORKERS_MAX */
     /* There are as many captures as workers, each delivers all packets, and its thread counts its
      * share of them itself, without a ring in between. Not for live ones. */

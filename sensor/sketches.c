@@ -59,12 +59,14 @@ enum {
     PROTOCOLS_SURVEY = PROTOCOLS + PROTOCOL_COUNT,
     SEEN = PROTOCOLS_SURVEY + PROTOCOL_COUNT,
     CONFIRMED = SEEN + DS_SIGNATURE_COUNT,
-    FLAGS = CONFIRMED + DS_SIGNATURE_COUNT,
+    DEVICES = CONFIRMED + DS_SIGNATURE_COUNT,
+    FLAGS = DEVICES + DS_DEVICE_COUNT,
     COUNTRIES = FLAGS,
     COUNTRIES_SURVEY = COUNTRIES + DS_GEO_COUNT,
     INFECTED = COUNTRIES_SURVEY + DS_GEO_COUNT,
     INFECTED_CONFIRMED = INFECTED + DS_GEO_COUNT,
-    SKETCHES = INFECTED_CONFIRMED + DS_GEO_COUNT,
+    MALWARE = INFECTED_CONFIRMED + DS_GEO_COUNT, /* by signature, then country */
+    SKETCHES = MALWARE + DS_SIGNATURE_COUNT * DS_GEO_COUNT,
 };
 _Static_assert(FLAGS <= 64, "a bit each");
 _Static_assert(DS_SOURCE_PROTOCOL_SHIFT == DS_CLASS_COUNT, "protocols behind classes in a record");
@@ -131,6 +133,16 @@ static bool hash_set_has(const struct hash_set *h, uint64_t hash)
     return h->slots[at] != 0;
 }
 
+static void add_malware(struct sketching *k, const struct ds_source *s, uint64_t hash)
+{
+    uint32_t seen = s->seen & k->malware;
+    if (seen)
+        bank_add(&k->sources, INFECTED + s->country, hash);
+    for (; seen; seen &= seen - 1)
+        bank_add(&k->sources, MALWARE + (size_t)__builtin_ctz(seen) * DS_GEO_COUNT + s->country,
+                 hash);
+}
+
 static void add_source(struct sketching *k, const struct ds_source *s)
 {
     uint64_t hash = hash_source(k->secret, s->key, s->key & DS_COUNT_KEY_IP6);
@@ -141,12 +153,12 @@ static void add_source(struct sketching *k, const struct ds_source *s)
         kinds |= kinds >> PROTOCOLS << PROTOCOLS_SURVEY;
         bank_add(&k->sources, COUNTRIES_SURVEY + s->country, hash);
     }
-    kinds |= (uint64_t)s->seen << SEEN | (uint64_t)s->confirmed << CONFIRMED;
+    kinds |= (uint64_t)s->seen << SEEN | (uint64_t)s->confirmed << CONFIRMED |
+             UINT64_C(1) << DEVICES << ds_count_device(s);
     for (; kinds; kinds &= kinds - 1)
         bank_add(&k->sources, (size_t)__builtin_ctzll(kinds), hash);
     bank_add(&k->sources, COUNTRIES + s->country, hash);
-    if (s->seen & k->malware)
-        bank_add(&k->sources, INFECTED + s->country, hash);
+    add_malware(k, s, hash);
     if (s->confirmed & k->malware)
         bank_add(&k->sources, INFECTED_CONFIRMED + s->country, hash);
 }
@@ -162,6 +174,14 @@ static size_t count_survey(struct ds_set *const *sets, unsigned workers)
     return count;
 }
 
+static struct ds_sketch_key key_of_malware(size_t number)
+{
+    struct ds_sketch_key key = {.kind = DS_SKETCH_MALWARE,
+                                .country = ds_geo_country((uint16_t)(number % DS_GEO_COUNT))};
+    strcpy(key.signature, ds_signature_name((unsigned)(number / DS_GEO_COUNT)));
+    return key;
+}
+
 static struct ds_sketch_key key_of(size_t number)
 {
     if (number < PROTOCOLS)
@@ -172,7 +192,7 @@ static struct ds_sketch_key key_of(size_t number)
     if (number < SEEN)
         return (struct ds_sketch_key){.kind = DS_SKETCH_PROTOCOL_SURVEY,
                                       .proto = protocols[number - PROTOCOLS_SURVEY]};
-    if (number < FLAGS) {
+    if (number < DEVICES) {
         bool confirmed = number >= CONFIRMED;
         struct ds_sketch_key key = {.kind = confirmed ? DS_SKETCH_SIGNATURE_CONFIRMED
                                                       : DS_SKETCH_SIGNATURE};
@@ -180,6 +200,11 @@ static struct ds_sketch_key key_of(size_t number)
                ds_signature_name((unsigned)(number - (confirmed ? CONFIRMED : SEEN))));
         return key;
     }
+    if (number < FLAGS)
+        return (struct ds_sketch_key){.kind = DS_SKETCH_DEVICE,
+                                      .device = (uint8_t)(number - DEVICES)};
+    if (number >= MALWARE)
+        return key_of_malware(number - MALWARE);
     static const uint8_t kinds[] = {DS_SKETCH_COUNTRY, DS_SKETCH_COUNTRY_SURVEY, DS_SKETCH_INFECTED,
                                     DS_SKETCH_INFECTED_CONFIRMED};
     size_t place = number - COUNTRIES;

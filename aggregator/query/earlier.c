@@ -115,7 +115,7 @@ int ds_earlier_write(struct earlier *e, struct answer *a, json_t *rows, bool is_
                      struct ds_error *err)
 {
     struct ds_figures total = {0};
-    const struct ds_top top = {a->before, &a->filter, e->by, UINT64_MAX, e->order};
+    const struct ds_top top = {a->before, &a->filter, e->by, UINT64_MAX, e->order, 0};
     qsort(e->entries, e->count, sizeof e->entries[0], compare_entries);
     if (a->store->ops->top(a->store, &top, each_row, e, &total, err) < 0)
         return -1;

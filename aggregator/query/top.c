@@ -88,7 +88,7 @@ static int read_rows(struct rows *r, struct ds_figures *total, struct ds_error *
         r->skip = 0;
         r->limit = r->limit < DS_DEVICE_COUNT ? DS_DEVICE_COUNT : r->limit;
     }
-    const struct ds_top top = {a->range, &a->filter, r->by, r->skip + r->limit + 1, r->order};
+    const struct ds_top top = {a->range, &a->filter, r->by, r->skip + r->limit + 1, r->order, 0};
     if (a->store->ops->top(a->store, &top, each_row, r, total, err) < 0)
         return -1;
     size_t i;

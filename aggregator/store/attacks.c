@@ -99,7 +99,8 @@ static int report(struct attacks *a, uint64_t limit, ds_attack_fn *each, void *a
 static int make_table(struct attacks *a, struct ds_error *err)
 {
     if (sqlite3_open(":memory:", &a->table.db) != SQLITE_OK ||
-        ds_sqlite_exec(&a->table, table_sql, err) < 0)
+        ds_sqlite_exec(&a->table, table_sql, err) < 0 ||
+        ds_sqlite_exec(&a->table, "BEGIN", err) < 0) /* one transaction, not one a row */
         return ds_error(err, DS_FAILURE, "out of memory");
     a->add = ds_sqlite_prepare(&a->table, add_sql, err);
     return a->add ? 0 : -1;

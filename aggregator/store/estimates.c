@@ -19,7 +19,8 @@ static struct wanted of_key(const struct ds_sketch_key *key)
 
 static bool is_port(const struct wanted *w)
 {
-    return w->count && w->keys[0].kind >= DS_SKETCH_PORT;
+    return w->count &&
+           (w->keys[0].kind == DS_SKETCH_PORT || w->keys[0].kind == DS_SKETCH_PORT_SURVEY);
 }
 
 static struct wanted of_port(const struct ds_filter *f)
@@ -38,6 +39,11 @@ static struct wanted of_infected(const struct ds_filter *f)
     w.keys[0] = (struct ds_sketch_key){
         .kind = f->infected == DS_INFECTED_SEEN ? DS_SKETCH_INFECTED : DS_SKETCH_INFECTED_CONFIRMED,
         .country = f->has_country ? f->country : 0};
+    if (f->has_signature) {
+        w.is_world = false;
+        w.keys[0].kind = DS_SKETCH_MALWARE;
+        memcpy(w.keys[0].signature, f->signature, sizeof f->signature);
+    }
     return w;
 }
 
@@ -111,7 +117,13 @@ void ds_wanted_of_row(enum ds_by by, const struct ds_filter *f, const struct ds_
                       struct wanted out[static WANTED_PARTS])
 {
     struct ds_filter of_row = *f;
+    out[0] = out[1] = (struct wanted){0};
     switch (by) {
+    case DS_BY_DEVICE:
+        if (!f->has_country && !f->without_sources)
+            out[0] =
+                of_key(&(struct ds_sketch_key){.kind = DS_SKETCH_DEVICE, .device = row->device});
+        return;
     case DS_BY_PORT:
         of_row.has_class = of_row.has_proto = of_row.has_port = true;
         of_row.cls = row->cls;
@@ -131,7 +143,6 @@ void ds_wanted_of_row(enum ds_by by, const struct ds_filter *f, const struct ds_
         memcpy(of_row.signature, row->signature, sizeof of_row.signature);
         break;
     default:
-        out[0] = out[1] = (struct wanted){0};
         return;
     }
     ds_wanted_of_filter(&of_row, out);

@@ -56,6 +56,7 @@ static const struct ds_store_ops ops = {
     .sensors = ds_sqlite_sensors,
     .windows = ds_sqlite_windows,
     .attacks = ds_sqlite_attacks,
+    .volumes = ds_sqlite_volumes,
     .first_seen = ds_sqlite_first_seen,
     .load = ds_sqlite_load,
     .tidy = ds_sqlite_tidy,

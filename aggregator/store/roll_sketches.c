@@ -268,6 +268,8 @@ static int reduce(struct ds_sketches *s, struct ds_error *err)
     ds_union_keep_ports(s, ROLL_SKETCH_PORTS);
     for (size_t i = 0; i < s->count; i++) {
         struct ds_sketch *sketch = &s->rows[i].sketch;
+        if (s->rows[i].key.kind == DS_SKETCH_ADDRESSES)
+            continue;
         bool is_port = ds_sketch_precision(s->rows[i].key.kind) == DS_SKETCH_COARSE;
         unsigned wanted = is_port ? ROLL_SKETCH_PRECISION_PORT : ROLL_SKETCH_PRECISION;
         if (sketch->precision > wanted && ds_sketch_fold(sketch, wanted))

@@ -6,6 +6,7 @@
  */
 #include "roll.h"
 #include "sketches.h"
+#include "volume.h"
 
 #include <stddef.h>
 
@@ -162,9 +163,10 @@ int ds_roll_tables_day(struct store_file *days, int64_t day_s, int64_t sensor, i
     if (find_grid(days, "SELECT DISTINCT grid_seconds FROM minutes.hour WHERE " OF_DAY, values,
                   &values[3], err) < 0)
         return -1;
-    return run_all(days, day_sums, COUNT(day_sums), values, err) < 0
-               ? -1
-               : ds_roll_sketches_day(days, day_s, sensor, generation, err);
+    if (run_all(days, day_sums, COUNT(day_sums), values, err) < 0 ||
+        ds_roll_sketches_day(days, day_s, sensor, generation, err) < 0)
+        return -1;
+    return ds_roll_volume_day(days, day_s, sensor, generation, err);
 }
 
 int ds_roll_tables_copy(struct store_file *hours, int64_t day_s, int64_t sensor, int64_t generation,

@@ -4,20 +4,11 @@
  */
 #include "estimates.h"
 #include "facts.h"
+#include "watch.h"
 
 #include <stdlib.h>
 
-/* The most of a sensor in a bucket. */
-struct watch {
-    int64_t sensor;
-    uint64_t addresses, active_addresses;
-    bool addresses_known;
-};
-
 struct bucket {
-    uint64_t windows, observed_ns;
-    struct watch *watches; /* of the sensors with a window */
-    size_t watch_count;
     struct group group;
 };
 
@@ -25,7 +16,9 @@ struct series {
     const struct ds_buckets *buckets;
     struct fact_request ask;
     struct bucket *all;
+    struct watches *watches;
     struct estimate *estimates;
+    size_t closed; /* buckets before this */
 };
 
 static struct bucket *bucket_at(struct series *s, int64_t at_s)
@@ -62,64 +55,19 @@ static void mark_floor(struct series *s, const struct piece *piece)
         s->all[i].group.is_floor = true;
 }
 
-static struct watch *watch_of(struct bucket *b, int64_t sensor)
+/* Buckets that lie before the day of a piece are complete. */
+static void close_before(struct series *s, int64_t at_s)
 {
-    for (size_t i = 0; i < b->watch_count; i++)
-        if (b->watches[i].sensor == sensor)
-            return &b->watches[i];
-    void *larger = realloc(b->watches, (b->watch_count + 1) * sizeof *b->watches);
-    if (!larger)
-        return NULL;
-    b->watches = larger;
-    b->watches[b->watch_count] = (struct watch){.sensor = sensor};
-    return &b->watches[b->watch_count++];
-}
-
-/* A row of the statements below. -1 without memory. */
-static int add_watch(struct bucket *b, sqlite3_stmt *stmt)
-{
-    struct watch *w = watch_of(b, sqlite3_column_int64(stmt, 1));
-    if (!w)
-        return -1;
-    uint64_t addresses = ds_sqlite_u64(stmt, 4), active = ds_sqlite_u64(stmt, 5);
-    b->windows += ds_sqlite_u64(stmt, 2);
-    b->observed_ns += ds_sqlite_u64(stmt, 3);
-    w->addresses_known = w->addresses_known || sqlite3_column_type(stmt, 4) != SQLITE_NULL;
-    w->addresses = addresses > w->addresses ? addresses : w->addresses;
-    w->active_addresses = active > w->active_addresses ? active : w->active_addresses;
-    return 0;
-}
-
-static int add_watched(struct series *s, struct store_file *f, const struct piece *piece,
-                       struct ds_error *err)
-{
-    sqlite3_stmt *stmt =
-        ds_piece_prepare(f, piece, s->buckets->sensor,
-                         "SELECT start, sensor, count(*), sum(observed_ns), max(addresses),"
-                         " max(active_addresses) FROM window WHERE # GROUP BY start, sensor",
-                         "SELECT start, sensor, sum(windows), sum(observed_ns), max(addresses),"
-                         " max(active_addresses_peak) FROM @ WHERE # GROUP BY start, sensor",
-                         err);
-    if (!stmt)
-        return -1;
-    int row;
-    while ((row = ds_sqlite_step(f, stmt, err)) == 1) {
-        struct bucket *b =
-            bucket_at(s, piece->at_s >= 0 ? piece->at_s : sqlite3_column_int64(stmt, 0));
-        if (b && add_watch(b, stmt) < 0) {
-            row = ds_error(err, DS_FAILURE, "out of memory");
-            break;
-        }
-    }
-    sqlite3_finalize(stmt);
-    return row;
+    while (s->closed < s->buckets->count && s->buckets->edges_s[s->closed + 1] <= at_s)
+        ds_watches_close(&s->watches[s->closed++]);
 }
 
 static int each_piece(void *arg, struct store_file *f, const struct piece *piece,
                       struct ds_error *err)
 {
     struct series *s = arg;
-    if (add_watched(s, f, piece, err) < 0)
+    close_before(s, piece->from_s - piece->from_s % DAY_S);
+    if (ds_watches_read(s->watches, s->buckets, f, piece, s->ask.filter->with_active, err) < 0)
         return -1;
     if (s->ask.filter->infected != DS_INFECTED_NO)
         return 0;
@@ -130,33 +78,19 @@ static int each_piece(void *arg, struct store_file *f, const struct piece *piece
     return ds_cells_walk(f, piece, &s->ask, each_cell, s, err);
 }
 
-static void tell_addresses(const struct bucket *b, struct ds_point *point)
-{
-    point->addresses_known = true;
-    for (size_t i = 0; i < b->watch_count; i++) {
-        point->addresses_known = point->addresses_known && b->watches[i].addresses_known;
-        point->addresses += b->watches[i].addresses;
-        point->active_addresses += b->watches[i].active_addresses;
-    }
-    if (!point->addresses_known)
-        point->addresses = 0;
-}
-
 static int report(const struct series *s, ds_point_fn *each, void *arg, struct ds_error *err)
 {
     const struct ds_figures kept = ds_store_kept(s->ask.filter);
     for (size_t i = 0; i < s->buckets->count; i++) {
         const struct bucket *b = &s->all[i];
-        if (b->windows == 0)
+        if (s->watches[i].windows == 0)
             continue;
         if (ds_group_check(&b->group, err) < 0)
             return -1;
         struct ds_point point = {.bucket = i,
                                  .start_s = s->buckets->edges_s[i],
-                                 .windows = b->windows,
-                                 .observed_ns = b->observed_ns,
                                  .figures = ds_group_figures(&b->group, kept)};
-        tell_addresses(b, &point);
+        ds_watches_tell(&s->watches[i], &point);
         ds_estimate_tell(&s->estimates[i * WANTED_PARTS], s->ask.filter->survey, &b->group,
                          &point.figures);
         int result = each(arg, &point);
@@ -182,16 +116,21 @@ int ds_sqlite_series(struct ds_store *store, const struct ds_buckets *buckets,
     struct wanted wanted[WANTED_PARTS];
     ds_wanted_of_filter(filter, wanted);
     series.all = calloc(buckets->count, sizeof *series.all);
+    series.watches = calloc(buckets->count, sizeof *series.watches);
     series.estimates = calloc(buckets->count, WANTED_PARTS * sizeof *series.estimates);
-    int result = series.all && series.estimates ? ds_plan_walk(s, &plan, each_piece, &series, err)
-                                                : ds_error(err, DS_FAILURE, "out of memory");
+    bool has_memory = series.all && series.watches && series.estimates;
+    int result = has_memory ? ds_plan_walk(s, &plan, each_piece, &series, err)
+                            : ds_error(err, DS_FAILURE, "out of memory");
     if (result == 0)
         result = ds_estimates_make(s, buckets, wanted, WANTED_PARTS, series.estimates, err);
     ds_files_release(s);
+    for (size_t i = 0; series.watches && i < buckets->count; i++)
+        ds_watches_close(&series.watches[i]);
     if (result == 0)
         result = report(&series, each, arg, err);
-    for (size_t i = 0; series.all && i < buckets->count; i++)
-        free(series.all[i].watches);
+    for (size_t i = 0; series.watches && i < buckets->count; i++)
+        ds_watches_finish(&series.watches[i]);
+    free(series.watches);
     free(series.all);
     free(series.estimates);
     return result;

@@ -22,6 +22,9 @@ static const char *const kind_names[DS_SKETCH_KIND_COUNT] = {
     [DS_SKETCH_INFECTED_CONFIRMED] = "infected-confirmed",
     [DS_SKETCH_PORT] = "port",
     [DS_SKETCH_PORT_SURVEY] = "port-survey",
+    [DS_SKETCH_DEVICE] = "device",
+    [DS_SKETCH_MALWARE] = "malware",
+    [DS_SKETCH_ADDRESSES] = "addresses",
 };
 
 const char *ds_sketch_kind_name(unsigned kind)
@@ -49,6 +52,16 @@ void ds_sketch_key_text(const struct ds_sketch_key *key, char out[static STORE_S
         snprintf(out, STORE_SKETCH_KEY_BYTES, "%s/%s/%u", ds_class_name(key->cls),
                  ds_proto_name(key->proto, name), key->port);
         break;
+    case DS_SKETCH_DEVICE:
+        strcpy(out, ds_device_name(key->device));
+        break;
+    case DS_SKETCH_MALWARE:
+        snprintf(out, STORE_SKETCH_KEY_BYTES, "%s/%s", ds_country_name(key->country, name),
+                 key->signature);
+        break;
+    case DS_SKETCH_ADDRESSES:
+        snprintf(out, STORE_SKETCH_KEY_BYTES, "%04x", key->set);
+        break;
     default:
         ds_country_name(key->country, out);
     }
@@ -69,6 +82,31 @@ static bool parse_port(const char *text, struct ds_sketch_key *key)
     return true;
 }
 
+static bool parse_signature(const char *text, struct ds_sketch_key *key)
+{
+    if (strlen(text) > DS_SIGNATURE_ID_MAX)
+        return false;
+    strcpy(key->signature, text);
+    return true;
+}
+
+/* "JP/mirai" */
+static bool parse_malware(const char *text, struct ds_sketch_key *key)
+{
+    const char country[] = {text[0], text[0] ? text[1] : 0, 0};
+    return country[1] && text[2] == '/' && ds_country_parse(country, &key->country) &&
+           parse_signature(text + 3, key);
+}
+
+/* "0f3a" */
+static bool parse_set(const char *text, struct ds_sketch_key *key)
+{
+    char *end;
+    unsigned long set = strtoul(text, &end, 16);
+    key->set = (uint16_t)set;
+    return strlen(text) == 4 && !*end;
+}
+
 bool ds_sketch_key_parse(const char *kind, const char *text, struct ds_sketch_key *key)
 {
     int known = ds_sqlite_name_index(ds_sketch_kind_name, kind);
@@ -85,9 +123,19 @@ bool ds_sketch_key_parse(const char *kind, const char *text, struct ds_sketch_ke
         break;
     case DS_SKETCH_SIGNATURE:
     case DS_SKETCH_SIGNATURE_CONFIRMED:
-        if (strlen(text) > DS_SIGNATURE_ID_MAX)
+        if (!parse_signature(text, key))
             return false;
-        strcpy(key->signature, text);
+        break;
+    case DS_SKETCH_DEVICE:
+        key->device = (uint8_t)ds_device_parse(text);
+        break;
+    case DS_SKETCH_MALWARE:
+        if (!parse_malware(text, key))
+            return false;
+        break;
+    case DS_SKETCH_ADDRESSES:
+        if (!parse_set(text, key))
+            return false;
         break;
     case DS_SKETCH_PORT:
     case DS_SKETCH_PORT_SURVEY:

@@ -206,6 +206,8 @@ int ds_sqlite_put(struct ds_store *store, const struct ds_store_put *put, struct
 int ds_sqlite_series(struct ds_store *store, const struct ds_buckets *buckets,
                      const struct ds_filter *filter, ds_point_fn *each, void *arg,
                      struct ds_error *err);
+int ds_sqlite_volumes(struct ds_store *store, const struct ds_range *range, ds_volume_fn *each,
+                      void *arg, struct ds_error *err);
 int ds_sqlite_first_seen(struct ds_store *store, const struct ds_seen *seen, ds_seen_fn *each,
                          void *arg, struct ds_error *err);
 int ds_sqlite_top(struct ds_store *store, const struct ds_top *top, ds_top_fn *each, void *arg,

@@ -306,8 +306,8 @@ static int report(struct sqlite_store *s, struct tally *t, ds_top_fn *each, void
     if (!entries)
         return ds_error(err, DS_FAILURE, "out of memory");
     size_t count = list_entries(t, entries);
-    size_t estimated =
-        fewest(count, by_sources ? ESTIMATED_ROWS : fewest(t->top->limit, ESTIMATED_ROWS));
+    size_t most = t->top->estimated ? t->top->estimated : ESTIMATED_ROWS;
+    size_t estimated = fewest(count, by_sources ? most : fewest(t->top->limit, most));
     qsort_r(entries, count, sizeof *entries, compare_entries, t);
     int result = ds_group_check(&t->whole, err);
     if (result == 0)
@@ -339,7 +339,8 @@ static int tally_up(struct sqlite_store *s, struct tally *t, struct ds_error *er
     const int64_t edges_s[] = {t->top->range.from_s, t->top->range.to_s};
     const struct ds_buckets whole = {edges_s, 1, t->top->range.sensor};
     const struct plan plan = {.buckets = &whole,
-                              .wants_all_cells = t->ask.fact == FACT_PORT_COUNTRY,
+                              .wants_all_cells =
+                                  t->ask.fact == FACT_PORT_COUNTRY && !t->top->filter->takes_floors,
                               .takes_months = true};
     int result = ds_plan_walk(s, &plan, each_piece, t, err);
     if (result == 0)

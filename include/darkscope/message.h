@@ -13,7 +13,7 @@
 #include "darkscope/window.h"
 
 #define DS_PROTOCOL_MAJOR 1
-#define DS_PROTOCOL_MINOR 2
+#define DS_PROTOCOL_MINOR 3
 
 enum ds_message_kind {
     DS_MESSAGE_HELLO,   /* sensor: who I am */

@@ -18,9 +18,10 @@
 #include <stdint.h>
 
 #define DS_SKETCH_PRECISION_MIN 10
-#define DS_SKETCH_PRECISION_MAX 14
+#define DS_SKETCH_PRECISION_MAX 16
 #define DS_SKETCH_FINE          14 /* standard error 0.81 % */
 #define DS_SKETCH_COARSE        12 /* 1.63 % */
+#define DS_SKETCH_BITS          16 /* of addresses, which have a register each: see sketches.h */
 #define DS_SKETCH_REGISTERS_MAX (UINT32_C(1) << DS_SKETCH_PRECISION_MAX)
 
 /* Hashes are made with a secret: who knew it could send from addresses that spoil the estimate, a

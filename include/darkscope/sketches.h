@@ -24,14 +24,30 @@ enum ds_sketch_kind {
     DS_SKETCH_INFECTED_CONFIRMED,
     DS_SKETCH_PORT, /* cls, proto, port: of the ports with most sources */
     DS_SKETCH_PORT_SURVEY,
+    DS_SKETCH_DEVICE,    /* device */
+    DS_SKETCH_MALWARE,   /* country, signature: with that malware's signature in a packet */
+    DS_SKETCH_ADDRESSES, /* set: no sources, but monitored addresses that got a packet */
     DS_SKETCH_KIND_COUNT
 };
+
+/* The addresses that got a packet are bits, registers of rank 1, so that they unite as sketches do
+ * and are counted exactly. Which register is an address's, the sensor alone knows: its place in a
+ * secret order of the monitored ones. Of more than there are registers it is the first so many of
+ * that order, a sample. The set is a number that changes with the order. */
+#define DS_SKETCH_ADDRESSES_MAX (UINT32_C(1) << DS_SKETCH_BITS)
 
 /* Members that the kind does not name are 0. */
 struct ds_sketch_key {
     uint8_t kind;
-    uint8_t cls, proto;
-    uint16_t port;
+    union {
+        uint8_t cls;
+        uint8_t device; /* of DS_SKETCH_DEVICE */
+    };
+    uint8_t proto;
+    union {
+        uint16_t port;
+        uint16_t set; /* of DS_SKETCH_ADDRESSES */
+    };
     ds_country country;
     char signature[DS_SIGNATURE_ID_MAX + 1];
 };
@@ -79,6 +95,8 @@ int ds_sketches_merge(struct ds_sketches *into, const struct ds_sketches *from);
 /* Keeps the ports with most sources, so many, and of the others the most that one had as
  * port_floor. */
 void ds_sketches_keep(struct ds_sketches *s, size_t ports);
+/* Drops the rows of a kind. */
+void ds_sketches_drop(struct ds_sketches *s, unsigned kind);
 static inline void ds_sketches_trim(struct ds_sketches *s)
 {
     ds_sketches_keep(s, DS_SKETCH_PORTS_MAX);

@@ -6,7 +6,7 @@
  * again and again with other dates: what is read has the true size, but every day the same figures.
  *
  *   bench-store [--minutes N] [--packets N] [--directory DIR] [--days N]
- *               [--in-only | --year-only | --ask-only]
+ *               [--in-only | --year-only | --ask-only | --sum-only]
  */
 #include "gen/windows/run.h"
 #include "measure.h"
@@ -41,6 +41,7 @@ struct bench {
     bool is_in_only;   /* takes in, asks nothing */
     bool is_year_only; /* takes nothing in: makes a year of the day that is left in the directory */
     bool is_ask_only;  /* nor makes a year: it is there */
+    bool is_sum_only;  /* nor asks: the sums of its months are made */
     struct ds_store *store;
 };
 
@@ -417,10 +418,10 @@ static void time_question(struct bench *b, const char *what, ask_fn *ask)
 
 static void read_options(struct bench *b, int argc, char **argv)
 {
-    static const struct option options[] = {{"minutes", 1, 0, 'm'},   {"packets", 1, 0, 'p'},
-                                            {"directory", 1, 0, 'd'}, {"days", 1, 0, 'y'},
-                                            {"in-only", 0, 0, 'i'},   {"year-only", 0, 0, 'o'},
-                                            {"ask-only", 0, 0, 'a'},  {0}};
+    static const struct option options[] = {
+        {"minutes", 1, 0, 'm'},  {"packets", 1, 0, 'p'},  {"directory", 1, 0, 'd'},
+        {"days", 1, 0, 'y'},     {"in-only", 0, 0, 'i'},  {"year-only", 0, 0, 'o'},
+        {"ask-only", 0, 0, 'a'}, {"sum-only", 0, 0, 's'}, {0}};
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
         switch (option) {
@@ -444,6 +445,9 @@ static void read_options(struct bench *b, int argc, char **argv)
             break;
         case 'a':
             b->is_ask_only = true;
+            break;
+        case 's':
+            b->is_sum_only = true;
             break;
         default:
             exit(2);
@@ -484,6 +488,11 @@ int main(int argc, char **argv)
     read_options(b, argc, argv);
     check(strstr(b->directory, "XXXXXX") && !mkdtemp(b->directory), b->directory, "cannot be made");
     setlinebuf(stdout);
+    if (b->is_sum_only) {
+        sum_months(b);
+        free(b);
+        return 0;
+    }
     if (!b->is_ask_only && !b->is_year_only) {
         check(ds_store_open(b->directory, DS_STORE_WRITE, &b->store, &err) < 0, "open", err.text);
         take_in(b);

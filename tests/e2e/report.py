@@ -3,7 +3,7 @@
 """darkscope report: NICTER's published years, every number in all of its files and once more from
 the windows themselves, and the times that are not like others.
 
-usage: report.py DARKSCOPE PUT-WINDOWS SCHEMA
+usage: report.py DARKSCOPE PUT-WINDOWS SCHEMA [TEST...]
 """
 import collections
 import csv
@@ -41,12 +41,13 @@ def midnight(zone, *date):
 
 def window(sensor, start, cells, addresses=4096, active=None, seconds=HOUR, observed=None,
            database="test-2026"):
-    """A line of put-windows; cells: {(class, proto, port, country): (packets, survey)}."""
+    """A line of put-windows; cells: {(class, proto, port, country): (packets, survey)}; active: how
+    many addresses got a packet, or (from, to)."""
     words = [f"{c}/{p}/{port}/{country}={packets}/{survey}"
              for (c, p, port, country), (packets, survey) in sorted(cells.items())]
     return " ".join(map(str, [sensor, start, seconds, seconds if observed is None else observed,
-                              addresses, addresses if active is None else active, database,
-                              *words]))
+                              addresses, "-".join(map(str, active)) if isinstance(active, tuple)
+                              else addresses if active is None else active, database, *words]))
 
 
 def put(store, lines, *tidy):
@@ -79,7 +80,8 @@ def rows(report, table, key=None):
 
 # ---- NICTER's years ----
 
-EVERY = 30  # days between two that are watched: a file of the store for each takes its time
+# Days between two that are watched: a file of the store for each takes its time.
+EVERY = int(os.environ.get("NICTER_EVERY", "30"))
 
 
 def address_path(before, after, watched, days, wanted):
@@ -255,9 +257,9 @@ def two_sensors():
                  (0, 1, 2048, "VN"): (40, 0),
                  (1, 6, 80, "DE"): (300 + day, 0)}
         if not 10 <= day < 13:  # three days without anybody
-            yield "east", start, HOUR, 4096, 4000 + hour % 90, cells
+            yield "east", start, HOUR, 4096, (hour % 24, 3000 + 7 * (hour % 24) + day), cells
         if day >= 20:  # joins later, watches half of each hour
-            yield "west", start, HOUR / 2, 1024, 1000, {(0, 6, 23, "BR"): (100 + hour % 3, 0)}
+            yield "west", start, HOUR / 2, 128, (5, 70), {(0, 6, 23, "BR"): (100 + hour % 3, 0)}
 
 
 def test_recomputed(where):
@@ -269,62 +271,232 @@ def test_recomputed(where):
                   "--home", "JP")
     check_files(report, output)
 
-    days = collections.defaultdict(collections.Counter)
-    active, ports, without, countries = {}, *(collections.Counter() for _ in range(3))
-    for sensor, start, observed, _addresses, actives, cells in all_windows:
-        date = datetime.datetime.fromtimestamp(start, zoneinfo.ZoneInfo(zone)).date().isoformat()
-        days[date]["observed"] += observed
-        for (cls, proto, port, country), (packets, survey) in cells.items():
-            days[date]["packets"] += packets
-            days[date]["survey"] += survey
-            days[date][proto] += packets
-            days[date]["backscatter"] += packets * (cls == 1)
-            countries[country] += packets
-            if cls == 0:
-                name = {6: f"{port}/tcp", 17: f"{port}/udp", 1: f"{port >> 8}/{port & 255}/icmp"}
-                ports[name[proto]] += packets
-                without[name[proto]] += packets - survey
-        key = date, sensor
-        active[key] = max(active.get(key, 0), actives)
+    check_recomputed(report, Truth(all_windows, zone))
+    check_hosts(report, Truth(all_windows, zone))
+    check_volume(report, Truth(all_windows, zone))
 
+
+class Truth:
+    """Of windows: sums and sets, by day of the zone and in all."""
+
+    def __init__(self, windows, zone):
+        self.days = collections.defaultdict(collections.Counter)
+        self.hosts = collections.defaultdict(set)  # by day, or None, and what they have in common
+        self.active = collections.defaultdict(set)
+        self.ports, self.without, self.countries, self.others, self.home = (
+            collections.Counter() for _ in range(5))
+        self.devices = collections.defaultdict(collections.Counter)  # by month
+        self.sensors = collections.defaultdict(collections.Counter)
+        self.senders = {}  # by day of UTC, sensor and country: packets, most ports, group
+        for sensor, start, observed, addresses, active, cells in windows:
+            date = datetime.datetime.fromtimestamp(start, zoneinfo.ZoneInfo(zone)).date()
+            self.add_window(sensor, date.isoformat(), observed, addresses, active)
+            self.add_senders(start // DAY, sensor, cells)
+            infected = {country for cls, proto, port, country in cells
+                        if (cls, proto, port) == (0, 6, 23)}
+            for (cls, proto, port, country), (packets, survey) in cells.items():
+                self.add_cell(date.isoformat(), (cls, proto, port, country), packets, survey)
+                self.sensors[sensor]["packets"] += packets
+                kind = "embedded" if country in infected else "windows"
+                self.devices[date.isoformat()[:7]][kind] += packets
+                self.add_hosts(date.isoformat(), f"device {kind}", country)
+                self.add_hosts(date.isoformat()[:7], f"device {kind}", country)
+                if country in infected:
+                    self.days[date.isoformat()]["mirai"] += packets
+                    self.add_hosts(date.isoformat(), "infected", country)
+
+    def add_window(self, sensor, date, observed, addresses, active):
+        self.days[date]["observed"] += observed
+        self.sensors[sensor]["observed"] += observed
+        self.sensors[sensor]["windows"] += 1
+        self.sensors[sensor]["addresses"] = addresses
+        self.active[date, sensor] |= set(range(*active))
+
+    def add_senders(self, day, sensor, cells):
+        for country in {cell[3] for cell in cells}:
+            own = {cell: counts for cell, counts in cells.items() if cell[3] == country}
+            group = ("malware" if (0, 6, 23, country) in own else
+                     "survey" if any(survey for _, survey in own.values()) else
+                     "backscatter" if all(cell[0] == 1 for cell in own) else "other-hosts")
+            before = self.senders.get((day, sensor, country), (0, 0, group))
+            self.senders[day, sensor, country] = (
+                before[0] + sum(packets for packets, _ in own.values()),
+                max(before[1], len(own)), group)
+
+    def volume(self):
+        """By group: host days, packets, ports; and hosts by day."""
+        sums, by_day = collections.defaultdict(lambda: [0, 0, 0]), collections.Counter()
+        for (day, sensor, _), (packets, ports, group) in self.senders.items():
+            if packets >= self.sensors[sensor]["addresses"]:
+                by_day[day, group] += 1
+                sums[group] = [sums[group][0] + 1, sums[group][1] + packets, sums[group][2] + ports]
+        return sums, by_day
+
+    def add_hosts(self, date, what, country):
+        self.hosts[date, what].add(country)
+        self.hosts[None, what].add(country)
+
+    def add_cell(self, date, cell, packets, survey):
+        cls, proto, port, country = cell
+        day = self.days[date]
+        day["packets"] += packets
+        day["survey"] += survey
+        day[proto] += packets
+        day["backscatter"] += packets * (cls == 1)
+        self.countries[country] += packets
+        self.others[country] += packets - survey
+        self.add_hosts(date, "all", country)
+        self.add_hosts(date, proto, country)
+        if survey:
+            self.add_hosts(date, "survey", country)
+        if cls == 1:
+            self.add_hosts(date, "backscatter", country)
+        if cls == 0:
+            name = {6: f"{port}/tcp", 17: f"{port}/udp", 1: f"{port >> 8}/{port & 255}/icmp"}[proto]
+            self.ports[name] += packets
+            self.without[name] += packets - survey
+            self.home[name] += packets * (country == "JP")
+            self.add_hosts(date, name, country)
+            if not survey:
+                self.add_hosts(date, f"{name} without", country)
+
+    def reached(self, date):
+        return sum(len(bits) for (day, _), bits in self.active.items() if day == date)
+
+
+def certainty(report, table, column):
+    return next(c["certainty"] for c in tables(report)[table]["columns"] if c["id"] == column)
+
+
+def check_recomputed(report, truth):
+    """Packets, addresses and coverage."""
     daily = rows(report, "daily", "day")
     check(len(daily) == 60 and "2024-02-29" in daily, "the leap day")
     per_address = total = 0
     for date, row in daily.items():
-        if date not in days:
-            check(row["packets"] is None and row["coverage"] == 0, f"{date}: nobody watched")
+        if date not in truth.days:
+            check(row["packets"] is None and row["hosts"] is None and row["coverage"] == 0,
+                  f"{date}: nobody watched")
             continue
-        day, addresses = days[date], sum(n for (d, _), n in active.items() if d == date)
+        day, addresses = truth.days[date], truth.reached(date)
         length = (23 if date == "2024-03-10" else 24) * HOUR
         check_equal([row["packets"], row["packets_tcp"], row["packets_udp"], row["packets_icmp"],
-                     row["active_addresses"]],
-                    [day["packets"], day[6], day[17], day[1], addresses], date)
+                     row["active_addresses"], row["active_addresses_error"]],
+                    [day["packets"], day[6], day[17], day[1], addresses, 0], date)
         check(abs(row["coverage"] - day["observed"] / (2 * length)) < 1e-9, f"{date}: coverage")
+        check(abs(row["packets_per_address"] - day["packets"] / addresses) < 1e-9, date)
         per_address += day["packets"] / addresses
         total += day["packets"]
-    survey = rows(report, "survey", "day")
-    check_equal({date: survey[date]["survey_packets"] for date in days},
-                {date: days[date]["survey"] for date in days}, "survey packets")
-    check_equal({date: rows(report, "backscatter", "day")[date]["backscatter_packets"]
-                 for date in days}, {date: days[date]["backscatter"] for date in days},
-                "backscatter")
+    for table, column in (("daily", "active_addresses"), ("daily", "packets_per_address"),
+                          ("years", "packets_per_address"), ("years", "mean_active_addresses")):
+        check_equal(certainty(report, table, column), "exact", f"{table}, {column}")
+    for table, column, what in (("survey", "survey_packets", "survey"),
+                                ("infected", "mirai_packets", "mirai"),
+                                ("backscatter", "backscatter_packets", "backscatter")):
+        found = rows(report, table, "day")
+        check_equal({date: found[date][column] for date in truth.days},
+                    {date: day[what] for date, day in truth.days.items()}, column)
     year = rows(report, "years")[-1]
     check(year["packets"] == total, f"{year['packets']} packets, not {total}")
     check(abs(year["packets_per_address"] / per_address - 1) < 1e-9, "packets per address")
-    observed = sum(day["observed"] for day in days.values())
+    check(abs(year["mean_active_addresses"] -
+              sum(map(truth.reached, truth.days)) / len(truth.days)) < 1e-9, "mean")
+    check_equal(year["addresses_last_day"], truth.reached("2024-03-31"), "the last day")
+    observed = sum(day["observed"] for day in truth.days.values())
     check(abs(year["coverage"] - observed / (2 * (60 * 24 - 1) * HOUR)) < 1e-9, "coverage")
-    for name, truth in ("ports", ports), ("ports-without-survey", without):
+    for name, counts in ("ports", truth.ports), ("ports-without-survey", truth.without):
         check_equal([[row["service"], row["packets"]] for row in rows(report, name)
                      if row["service"] != "other"],
-                    [list(pair) for pair in sorted(truth.items(), key=lambda pair: -pair[1])
+                    [list(pair) for pair in sorted(counts.items(), key=lambda pair: -pair[1])
                      if pair[1]], name)
         check(abs(sum(row["share"] for row in rows(report, name)) - 1) < 1e-9, f"{name}: shares")
-    check_equal({row["country"]: row["packets"] for row in rows(report, "countries-by-packets")},
-                dict(countries), "countries")
+    check_equal({row["service"]: row["packets"] for row in rows(report, "home-ports")},
+                {name: packets for name, packets in truth.home.items() if packets}, "home ports")
+    check_equal({row["country"]: [row["packets"], row["packets_without_survey"]]
+                 for row in rows(report, "countries-by-packets")},
+                {country: [packets, truth.others[country]]
+                 for country, packets in truth.countries.items()}, "countries")
     event = rows(report, "events")[0]
-    check_equal([event["service"], event["first_day"], event["last_day"]],
-                ["23/tcp", "2024-03-17", "2024-03-19"], "the surge")
-    check_equal([row["sensor"] for row in rows(report, "sensors")], ["east", "west"], "sensors")
+    check_equal([event["service"], event["first_day"], event["last_day"], event["peak_hosts"]],
+                ["23/tcp", "2024-03-17", "2024-03-19", 2], "the surge")
+    check_equal({row["sensor"]: [row["packets"], row["windows"], row["addresses"],
+                                 row["observed_hours"]] for row in rows(report, "sensors")},
+                {name: [s["packets"], s["windows"], s["addresses"], s["observed"] / HOUR]
+                 for name, s in truth.sensors.items()}, "sensors")
+
+
+def check_volume(report, truth):
+    """Hosts of high volume, of those days of UTC that begin in the period."""
+    first, last = (datetime.datetime.fromisoformat(report["period"][key]).timestamp()
+                   for key in ("from", "to"))
+    truth.senders = {key: sender for key, sender in truth.senders.items()
+                     if first <= key[0] * DAY < last}
+    sums, by_day = truth.volume()
+    days = {day for day, _, _ in truth.senders}
+    groups = ("malware", "survey", "backscatter", "other-hosts")
+    check(all(group in sums for group in ("malware", "survey", "backscatter")), f"groups: {sums}")
+    for row in rows(report, "volume"):
+        hosts, packets, ports = sums[row["group"]]
+        check_equal([row["host_days"], row["volume_packets"]], [hosts, packets], row["group"])
+        check_equal(row["packets_per_host_day"] and round(row["packets_per_host_day"], 6),
+                    round(packets / hosts, 6) if hosts else None, row["group"])
+        check_equal(row["ports_per_host"] and round(row["ports_per_host"], 9),
+                    round(ports / hosts, 9) if hosts else None, row["group"])
+        check(abs(row["hosts_per_day"] - hosts / len(days)) < 1e-9, row["group"])
+    for row in rows(report, "volume-days"):
+        day = (datetime.date.fromisoformat(row["utc_day"]) - datetime.date(1970, 1, 1)).days
+        check_equal([row[f"volume_{group}"] for group in groups],
+                    [by_day[day, group] if day in days else None for group in groups],
+                    row["utc_day"])
+
+
+def check_hosts(report, truth):
+    """Unique hosts: estimates of so few differ from the sets by less than is shown."""
+    def of(date, what):
+        return len(truth.hosts[date, what])
+
+    for table, column, what in (("daily", "hosts", "all"), ("daily", "hosts_tcp", 6),
+                                ("daily", "hosts_udp", 17), ("daily", "hosts_icmp", 1),
+                                ("survey", "survey_hosts", "survey"),
+                                ("backscatter", "backscatter_hosts", "backscatter"),
+                                ("infected", "infected_hosts", "infected"),
+                                ("infected", "infected_confirmed", "infected"),
+                                ("infected", "mirai_hosts", "infected")):
+        found = rows(report, table, "day")
+        check_equal({date: found[date][column] for date in truth.days},
+                    {date: of(date, what) for date in truth.days}, f"{table}, {column}")
+    for row in rows(report, "infected"):
+        if row["day"] in truth.days:  # nobody of the home country is infected
+            check_equal([row["infected_home"], row["mirai_home"]], [0, 0], row["day"])
+    check_equal({row["service"]: row["hosts"] for row in rows(report, "ports-by-hosts")},
+                {name: of(None, name) for name in truth.ports}, "ports by hosts")
+    for name, suffix in ("ports", ""), ("ports-without-survey", " without"):
+        check_equal({row["service"]: row["hosts"] for row in rows(report, name)},
+                    {row["service"]: None if row["service"] == "other"
+                     else of(None, row["service"] + suffix) for row in rows(report, name)}, name)
+    check_equal({row["country"]: row["hosts"] for row in rows(report, "countries-by-hosts")},
+                dict.fromkeys(truth.countries, 1), "countries by hosts")
+    check_equal([[row["country"], row["packets"], row["hosts"], row["infected_hosts"]]
+                 for row in rows(report, "home")], [["JP", truth.countries["JP"], 1, 0]], "home")
+    check_equal([[row["device"], row["packets"]] for row in rows(report, "home-devices")],
+                [["windows", truth.countries["JP"]]], "devices at home")
+    check_equal([[row["signature"], row["packets"], row["hosts"], row["hosts_home"]]
+                 for row in rows(report, "malware")],
+                [["mirai", sum(day["mirai"] for day in truth.days.values()),
+                  of(None, "infected"), 0], *([name, 0, 0, 0] for name in
+                                              ("hajime", "adb-miner", "satori"))], "malware")
+    for packets, hosts in zip(rows(report, "devices"), rows(report, "device-hosts")):
+        month, kinds = packets["month"], ("windows", "embedded", "linux")
+        whole = sum(truth.devices[month].values())
+        check_equal([hosts[f"hosts_{kind}"] for kind in kinds],
+                    [of(month, f"device {kind}") for kind in kinds], f"{month}: devices")
+        for kind in kinds:
+            check(abs(packets[f"packets_{kind}"] - truth.devices[month][kind] / whole) < 1e-9,
+                  f"{month}: {kind}")
+    year = rows(report, "years-data")[-1]
+    check_equal([year["hosts"], year["windows"], year["days_watched"]],
+                [of(None, "all"), sum(s["windows"] for s in truth.sensors.values()),
+                 len(truth.days)], "what stands behind the year")
 
 
 def test_japanese(where):
@@ -373,6 +545,119 @@ def test_half_hours(where):
     report = make(store, os.path.join(where, "report-half"), "--from", "2026-01-01", "--to",
                   "2026-01-02", "--tz", "Asia/Kolkata")
     check(rows(report, "daily")[0]["packets"] == 480, "a day of half hours")
+
+
+def test_half_hour_of_summer(where):
+    """On Lord Howe Island clocks change by half an hour: the day has 24.5 hours, or 23.5."""
+    zone, store = "Australia/Lord_Howe", os.path.join(where, "howe")
+    starts = [*range(midnight(zone, 2026, 4, 4), midnight(zone, 2026, 4, 7), 1800),
+              *range(midnight(zone, 2026, 10, 3), midnight(zone, 2026, 10, 6), 1800)]
+    put(store, [window("s", start, {(0, 6, 23, "AU"): (10, 0)}, seconds=1800) for start in starts])
+    for first, last, windows in (("2026-04-04", "2026-04-07", [48, 49, 48]),
+                                 ("2026-10-03", "2026-10-06", [48, 47, 48])):
+        report = make(store, os.path.join(where, "report-howe"), "--from", first, "--to", last,
+                      "--tz", zone)
+        daily = rows(report, "daily")
+        check_equal([row["packets"] for row in daily], [10 * n for n in windows], first)
+        check_equal([row["coverage"] for row in daily], [1, 1, 1], first)
+
+
+def test_leap_year(where):
+    """A leap year and the one before, watched one day in ten and on 29 February."""
+    store, first = os.path.join(where, "leap"), midnight("UTC", 2023, 1, 1)
+    put(store, [window("s", first + day * DAY, {(0, 6, 23, "CN"): (4096, 0)})
+                for day in range(365 + 366) if day % 10 == 0 or day == 365 + 59])
+    report = make(store, os.path.join(where, "report-leap"), "--year", "2024")
+    check_equal({row["period"]: [row["packets"], row["packets_per_address"], round(row["coverage"], 12)]
+                 for row in rows(report, "years")},
+                {"2023": [37 * 4096, 37, round(37 / (365 * 24), 12)],
+                 "2024": [38 * 4096, 38, round(38 / (366 * 24), 12)]},
+                "years")
+    daily = rows(report, "daily")
+    check_equal([daily[59]["day"], daily[59]["packets"], len(daily)], ["2024-02-29", 4096, 366],
+                "days")
+    check_equal([row["days"] for row in rows(report, "years-data")], [365, 366], "days")
+
+
+def test_month_down(where):
+    """A sensor is down in June: nothing stands for those days, and the year says what it is of."""
+    store, output = os.path.join(where, "down"), os.path.join(where, "report-down")
+    first, june = midnight("UTC", 2025, 5, 1), range(31, 61)
+    put(store, [window("s", first + day * DAY + hour * HOUR, {(0, 6, 23, "CN"): (1000 + day, 0)},
+                       addresses=500, active=(0, 400 + day % 5 + hour))
+                for day in range(92) if day not in june for hour in (3, 4)])
+    report = make(store, output, "--from", "2025-05-01", "--to", "2025-08-01")
+    check_files(report, output)
+    for day, row in enumerate(rows(report, "daily")):
+        down = day in june
+        check_equal([row["packets"], row["active_addresses"], row["hosts"]],
+                    [None] * 3 if down else [2 * (1000 + day), 404 + day % 5, 1], row["day"])
+        check(abs(row["coverage"] - (0 if down else 2 / 24)) < 1e-12, row["day"])
+    for table in "survey", "infected", "backscatter":
+        for row in rows(report, table)[31:61]:
+            check(all(value is None for name, value in row.items()
+                      if name not in ("day", "coverage", "attacks")), f"{table}: {row}")
+    year = rows(report, "years")[-1]
+    per_address = sum(2 * (1000 + day) / (404 + day % 5) for day in range(92) if day not in june)
+    check(abs(year["packets_per_address"] / per_address - 1) < 1e-12, f"{year}")
+    check(abs(year["coverage"] - 62 * 2 / (92 * 24)) < 1e-12, f"{year['coverage']}")
+    check_equal([[row["days"], row["days_watched"]] for row in rows(report, "years-data")],
+                [[92, 62]], "days watched")
+    check_equal(rows(report, "events"), [], "events after the gap")
+    for figure in "daily-packets", "daily-hosts", "infected", "survey-share":
+        check_chart(os.path.join(output, "figures", f"{figure}.svg"))
+
+
+def check_chart(path):
+    """One gap, which no line crosses."""
+    tree = xml.etree.ElementTree.parse(path)
+    gaps = [e for e in tree.iter() if e.get("class") == "gap" and e.tag.endswith("}rect")]
+    check(len(gaps) == 1, f"{len(gaps)} gaps")
+    left, width = float(gaps[0].get("x")), float(gaps[0].get("width"))
+    for path_of in (e.get("d") for e in tree.iter() if e.tag.endswith("}path") and e.get("d")):
+        for piece in path_of.split("M")[1:]:
+            places = [float(point.split(",")[0].split()[0]) for point in
+                      piece.replace("L", " L").split(" L") if point.strip()]
+            check(not (min(places) < left + 1 and max(places) > left + width - 1),
+                  f"a line crosses the gap: {min(places)} to {max(places)}")
+
+
+def test_active_addresses(where):
+    """Exact of all windows, estimated of a sample, or at least those of the busiest window."""
+    first = midnight("UTC", 2026, 2, 1)
+    cells = {(0, 6, 23, "CN"): (60000, 0)}
+
+    def report_of(name, *lines):
+        store = os.path.join(where, name)
+        put(store, lines)
+        report = make(store, os.path.join(where, f"report-{name}"), "--from", "2026-02-01", "--to",
+                      "2026-02-02")
+        check_equal(certainty(report, "years", "packets_per_address"),
+                    {"lower-bound": "upper-bound"}.get(
+                        certainty(report, "daily", "active_addresses"),
+                        certainty(report, "daily", "active_addresses")), name)
+        return (certainty(report, "daily", "active_addresses"), rows(report, "daily")[0],
+                rows(report, "years")[-1])
+
+    def hour(i, active, sensor="s", addresses=2000):
+        return window(sensor, first + i * HOUR, cells, addresses=addresses, active=active)
+
+    how, row, year = report_of("union", hour(0, (0, 700)), hour(1, (600, 1500)))
+    check_equal([how, row["active_addresses"], year["packets_per_address"]],
+                ["exact", 1500, 80], "united")
+    how, row, _ = report_of("sensors", hour(0, (0, 700)), hour(1, (600, 1500)),
+                            hour(0, (0, 900), "t"))
+    check_equal([how, row["active_addresses"]], ["exact", 2400], "two sensors")
+    how, row, _ = report_of("bound", hour(0, (0, 700)), hour(1, 900))
+    check_equal([how, row["active_addresses"], row["active_addresses_error"]],
+                ["lower-bound", 900, None], "a window without bits")
+    how, row, _ = report_of("changed", hour(0, (0, 700)), hour(1, (600, 1500), addresses=3000))
+    check_equal([how, row["active_addresses"]], ["lower-bound", 900], "another set")
+    how, row, _ = report_of("sample", hour(0, (0, 20000), addresses=1 << 20),
+                            hour(1, (10000, 32768), addresses=1 << 20))
+    check_equal([how, row["active_addresses"]], ["estimated", 1 << 19], "half of the sample")
+    expected = math.sqrt(0.25 / 65536 * (2 ** 20 - 65536) / (2 ** 20 - 1)) / 0.5
+    check(abs(row["active_addresses_error"] - expected) < 1e-9, f"{row}")
 
 
 def test_in_progress(where):
@@ -434,4 +719,5 @@ if __name__ == "__main__":
         tempfile.tempdir = "/dev/shm"
     with folder() as place:
         sys.exit(main([(name[5:], lambda test=test: test(place))
-                       for name, test in list(globals().items()) if name.startswith("test_")]))
+                       for name, test in list(globals().items()) if name.startswith("test_") and
+                       (not sys.argv[4:] or name[5:] in sys.argv[4:])]))

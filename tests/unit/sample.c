@@ -253,8 +253,11 @@ static void add_sketch(struct ds_window *w, const struct ds_sketch_key *key, uin
     struct ds_sketch_row *row = &s->rows[s->count++];
     *row = (struct ds_sketch_row){.key = *key};
     ds_sketch_init(&row->sketch, ds_sketch_precision(key->kind));
-    for (uint64_t n = first; n < first + sources; n++)
-        assert_int_equal(ds_sketch_add(&row->sketch, ds_sketch_hash(&secret, n)), 0);
+    for (uint64_t n = first; n < first + sources; n++) {
+        uint64_t bit = n << (64 - DS_SKETCH_BITS) | UINT64_C(1) << (63 - DS_SKETCH_BITS);
+        uint64_t hash = key->kind == DS_SKETCH_ADDRESSES ? bit : ds_sketch_hash(&secret, n);
+        assert_int_equal(ds_sketch_add(&row->sketch, hash), 0);
+    }
     assert_true(ds_sketch_key_valid(key));
     assert_true(s->count < 2 || ds_sketch_key_compare(&row[-1].key, key) < 0);
 }
@@ -306,6 +309,16 @@ void sample_sketches(struct ds_window *w)
     add_sketch(w, &port, 0, c->sources);
     port.kind = DS_SKETCH_PORT_SURVEY;
     add_sketch(w, &port, 0, 1);
+    add_sketch(w, &(struct ds_sketch_key){.kind = DS_SKETCH_DEVICE, .device = DS_DEVICE_EMBEDDED},
+               0, 1);
+    for (size_t i = 0; i < w->signature_count; i++) {
+        struct ds_sketch_key malware = {.kind = DS_SKETCH_MALWARE,
+                                        .country = w->countries[0].country};
+        strcpy(malware.signature, w->signatures[i].id);
+        add_sketch(w, &malware, i, 1);
+    }
+    const struct ds_sketch_key addresses = {.kind = DS_SKETCH_ADDRESSES, .set = 0x0f3a};
+    add_sketch(w, &addresses, 0, w->books[DS_BOOK_COUNTED] > 1 ? 2 : 1);
 }
 
 static void assert_same_cell(const struct ds_cell *a, const struct ds_cell *b)

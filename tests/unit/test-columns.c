@@ -111,8 +111,8 @@ static void unpacks_no_more_than_it_needs(void **state)
 /* So much of it would have to be kept in memory while it is unpacked. */
 static void refuses_a_frame_that_looks_back_too_far(void **state)
 {
-    /* 32 KB of zeros; byte 5 says how far. */
-    unsigned char frame[] = {0x28, 0xb5, 0x2f, 0xfd, 0x80, 0, 0, 0x80, 0, 0, 3, 0, 4, 0};
+    /* 64 KB of zeros, more than a piece; byte 5 says how far. */
+    unsigned char frame[] = {0x28, 0xb5, 0x2f, 0xfd, 0x80, 0, 0, 0, 1, 0, 3, 0, 8, 0};
     const char *why;
     frame[5] = 13 << 3; /* 8 MB */
     assert_int_equal(unpack(frame, sizeof frame, &why), DS_DECODE_MALFORMED);

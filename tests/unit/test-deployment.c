@@ -59,6 +59,8 @@ static void one_bit_of_the_secret_changes_all(void **state)
     struct ds_deployment a = deployment_of(&counting), b = deployment_of(&other);
     const char *const set[3] = {"198.18.0.0/16"};
     assert_memory_not_equal(a.permutation, b.permutation, sizeof a.permutation);
+    assert_memory_not_equal(a.reached, b.reached, sizeof a.reached);
+    assert_memory_not_equal(a.reached, a.permutation, sizeof a.reached);
     assert_true(a.sketch.k0 != b.sketch.k0 && a.sketch.k1 != b.sketch.k1);
     assert_memory_not_equal(a.permutation, &a.sketch, sizeof a.permutation);
     assert_true(a.sketch.id != b.sketch.id);

@@ -60,7 +60,7 @@ static void shows_a_hello(void **state)
     assert_int_equal(ds_message_decode(&m, dump, size, NULL), DS_DECODE_OK);
     assert_int_equal(m.kind, DS_MESSAGE_HELLO);
     assert_int_equal(m.hello.major, 1);
-    assert_int_equal(m.hello.minor, 2);
+    assert_int_equal(m.hello.minor, 3);
     assert_string_equal(m.hello.sensor, "tokyo-1");
     assert_true(m.hello.boot == 0x1122334455667788);
     assert_true(m.hello.monitored_digest == 0xcafe);

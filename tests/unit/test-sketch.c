@@ -302,7 +302,7 @@ static void refuses_what_is_none(void **state)
         bytes[0] = (unsigned char)precision;
         ds_sketch_init(&back, DS_SKETCH_FINE);
         bool ok = ds_sketch_unpack(&coder, bytes, size, &back, &why) == DS_DECODE_OK;
-        assert_int_equal(ok, precision >= 10 && precision <= 14);
+        assert_int_equal(ok, precision >= 10 && precision <= 16);
         ds_sketch_finish(&s);
         ds_sketch_finish(&back);
         free(bytes);

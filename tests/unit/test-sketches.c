@@ -78,6 +78,16 @@ static struct ds_sketch_key draw_key(uint64_t *random)
     case DS_SKETCH_SIGNATURE_CONFIRMED:
         strcpy(key.signature, ids[dice % COUNT(ids)]);
         break;
+    case DS_SKETCH_DEVICE:
+        key.device = dice % DS_DEVICE_COUNT;
+        break;
+    case DS_SKETCH_MALWARE:
+        key.country = DS_COUNTRY('A' + dice % 3, 'A');
+        strcpy(key.signature, ids[dice % COUNT(ids)]);
+        break;
+    case DS_SKETCH_ADDRESSES:
+        key.set = dice % 3;
+        break;
     case DS_SKETCH_PORT:
     case DS_SKETCH_PORT_SURVEY:
         key.proto = (uint8_t)dice;
@@ -244,7 +254,7 @@ static void comes_back_from_columns(void **state)
     for (uint64_t seed = 0; seed < 20; seed++) {
         struct ds_sketches s = begin(seed), back = begin(seed);
         struct ds_sketch_columns columns;
-        struct ds_sketch_name names[16];
+        struct ds_sketch_name names[64];
         const char *why = NULL;
         fill(&s, seed + 1, (unsigned)(seed * seed * 10));
         for (size_t i = 0; i < s.count; i++)
@@ -282,6 +292,7 @@ static struct table table_of(const uint8_t *numbers, size_t count)
 #define N(...)     {__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
 /* The first number of a table of rows. */
 #define TCP        0x80, 0x80, 0x98, 0x80, 0x80, 0x80, 0xc0, 0x01 /* protocol 6 */
+#define ADDRESSES  0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0xc0, 0x06
 #define NAMED_KIND 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0xc0, 0x02 /* a signature's */
 
 static void refuses_what_are_none(void **state)
@@ -302,7 +313,11 @@ static void refuses_what_are_none(void **state)
         {N(2, NAMED_KIND, 0, 14, 14, 1, 1, 0, 0), N(2, 0, 0, 1, 1), 2, NULL},
         {N(1, 0, 14, 1, 0), N(1, 0, 1), 0, "sketches: not such a key"}, /* no country */
         {N(1, TCP, 9, 1, 0), N(1, 0, 1), 0, "sketches: not such a precision"},
-        {N(1, TCP, 15, 1, 0), N(1, 0, 1), 0, "columns: a value is out of range"},
+        {N(1, TCP, 15, 1, 0), N(1, 0, 1), 0, "sketches: not such a precision"},
+        {N(1, TCP, 16, 1, 0), N(1, 0, 1), 0, "sketches: not such a precision"},
+        {N(1, TCP, 17, 1, 0), N(1, 0, 1), 0, "columns: a value is out of range"},
+        {N(1, ADDRESSES, 16, 1, 0), N(1, 0, 1), 0, NULL},
+        {N(1, ADDRESSES, 14, 1, 0), N(1, 0, 1), 0, "sketches: not such a precision"},
         {N(1, TCP, 14, 0, 0), N(0), 0, "sketches: an empty one"},
         {N(1, TCP, 10, 0x81, 0x08, 0), N(0), 0, "columns: a value is out of range"},
         {N(1, TCP, 14, 2, 0), N(1, 0, 1), 0, "sketches: other registers than they have"},
@@ -371,6 +386,12 @@ static void knows_keys(void **state)
         {.kind = DS_SKETCH_PORT, .cls = DS_CLASS_COUNT},
         {.kind = DS_SKETCH_PORT, .country = DS_COUNTRY('J', 'P')},
         {.kind = DS_SKETCH_PORT_SURVEY, .signature = "a"},
+        {.kind = DS_SKETCH_DEVICE, .device = DS_DEVICE_COUNT},
+        {.kind = DS_SKETCH_DEVICE, .port = 1},
+        {.kind = DS_SKETCH_MALWARE, .country = DS_COUNTRY('J', 'P')},
+        {.kind = DS_SKETCH_MALWARE, .signature = "a"},
+        {.kind = DS_SKETCH_MALWARE, .signature = "a", .country = DS_COUNTRY('J', 'P'), .port = 1},
+        {.kind = DS_SKETCH_ADDRESSES, .proto = 6},
     };
     for (size_t i = 0; i < COUNT(wrong); i++)
         assert_false(ds_sketch_key_valid(&wrong[i]));

@@ -110,6 +110,12 @@ static void expect_all(struct fixture *f, const struct sent *p, bool survey, uin
     expect_signatures(f, p, confirmed, DS_SKETCH_SIGNATURE_CONFIRMED);
     if (p->signatures & malware)
         expect(f, (struct ds_sketch_key){.kind = DS_SKETCH_INFECTED, .country = country}, p);
+    for (unsigned i = 0; i < DS_SIGNATURE_COUNT; i++)
+        if (p->signatures & malware & 1u << i) {
+            struct ds_sketch_key name = {.kind = DS_SKETCH_MALWARE, .country = country};
+            strcpy(name.signature, ds_signature_name(i));
+            expect(f, name, p);
+        }
     if (confirmed & malware)
         expect(f, (struct ds_sketch_key){.kind = DS_SKETCH_INFECTED_CONFIRMED, .country = country},
                p);
@@ -155,10 +161,28 @@ static void count(struct fixture *f, const struct sent *p)
     f->counted++;
 }
 
+/* A source is what the window's counts take it for, when all of its packets have come. */
+static void expect_devices(struct fixture *f)
+{
+    for (unsigned i = 0; i < WORKERS; i++) {
+        struct ds_table_walk walk = {0};
+        const struct ds_source *s;
+        while ((s = ds_table_next(&f->sets[i].counts.sources, &walk))) {
+            const struct sent p = {.source = s->key & DS_SKETCH_IP6_MASK,
+                                   .is_v6 = s->key & DS_COUNT_KEY_IP6};
+            expect(f,
+                   (struct ds_sketch_key){.kind = DS_SKETCH_DEVICE,
+                                          .device = (uint8_t)ds_count_device(s)},
+                   &p);
+        }
+    }
+}
+
 static struct ds_window gather(struct fixture *f)
 {
     struct ds_window w;
     struct ds_gather kept = {0};
+    expect_devices(f);
     f->sets[0].close.received = f->counted;
     assert_int_equal(ds_gather(&kept, f->places, WORKERS, f->monitor, &w), 0);
     ds_gather_finish(&kept);

@@ -419,7 +419,8 @@ static void tables_have_them(void **state)
                                  &parts[part],
                                  by[i],
                                  10,
-                                 DS_ORDER_PACKETS};
+                                 DS_ORDER_PACKETS,
+                                 0};
             if (s->store->ops->top(s->store, &top, check_row, &top, &total, &err))
                 fail_msg("%s", err.text);
         }

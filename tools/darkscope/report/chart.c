@@ -155,7 +155,8 @@ static void shade_gaps(const struct chart *c)
         if (i == first)
             continue;
         fprintf(c->to,
-                "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%.1f\" fill=\"#e4e4e4\"/>\n",
+                "<rect class=\"gap\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%.1f\" "
+                "fill=\"#e4e4e4\"/>\n",
                 x_of(c, (double)first - 0.5), TOP, x_of(c, (double)i) - x_of(c, (double)first),
                 c->height - TOP - BOTTOM);
         is_any = true;
@@ -180,8 +181,10 @@ static void time_axis(const struct chart *c)
         double x = x_of(c, (double)i - 0.5);
         fprintf(c->to, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#888\"/>\n",
                 x, x, c->height - BOTTOM, c->height - BOTTOM + 5);
-        /* The year only where it is another. */
+        /* The year only where it is another, beside it no day: there is room for so much. */
         bool is_same_year = strncmp(before, text, 4) == 0;
+        if (!every && !is_same_year)
+            text[strlen("2026-01")] = 0;
         label(c, x + 2, c->height - BOTTOM + 17, "start",
               is_same_year && strlen(text) == 10 ? text + 5 : text);
         strcpy(before, text);

@@ -79,6 +79,18 @@ json_t *report_row(struct report *r, json_t *table)
     return append(r, json_object_get(table, "rows"), json_object());
 }
 
+void report_set_certainty(struct report *r, json_t *table, const char *column,
+                          enum report_certainty certainty)
+{
+    size_t i;
+    json_t *c;
+    json_array_foreach(json_object_get(table, "columns"), i, c)
+    {
+        if (strcmp(json_string_value(json_object_get(c, "id")), column) == 0)
+            report_set(r, c, "certainty", json_string(report_certainty_names[certainty]));
+    }
+}
+
 void report_note(struct report *r, json_t *chapter, const char *id)
 {
     json_t *note = append(r, json_object_get(chapter, "notes"), json_object());

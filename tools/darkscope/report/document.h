@@ -46,6 +46,9 @@ json_t *report_chapter(struct report *r, const char *id);
 json_t *report_table(struct report *r, json_t *chapter, const char *id,
                      const struct report_column *columns);
 json_t *report_row(struct report *r, json_t *table);
+/* Of a column whose certainty is only known from its values. */
+void report_set_certainty(struct report *r, json_t *table, const char *column,
+                          enum report_certainty certainty);
 /* A remark, by its id among the words. */
 void report_note(struct report *r, json_t *chapter, const char *id);
 

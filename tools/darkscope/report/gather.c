@@ -14,7 +14,7 @@ static int add_point(void *arg, const struct ds_point *point)
 
 struct wanted_days report_days(const struct report *r, enum hosts hosts)
 {
-    return (struct wanted_days){r->edges_s, r->day_count, hosts};
+    return (struct wanted_days){.edges_s = r->edges_s, .count = r->day_count, .hosts = hosts};
 }
 
 int report_days_read(struct report *r, const struct wanted_days *days,
@@ -22,7 +22,8 @@ int report_days_read(struct report *r, const struct wanted_days *days,
 {
     const struct ds_buckets buckets = {.edges_s = days->edges_s, .count = days->count};
     struct ds_filter of = *filter;
-    of.without_sources = days->hosts == WITHOUT_HOSTS;
+    of.without_sources = of.without_sources || days->hosts == WITHOUT_HOSTS;
+    of.with_active = days->with_active;
     *out = (struct days){.edges_s = days->edges_s, .count = days->count};
     out->points = calloc(days->count, sizeof *out->points);
     if (!out->points)
@@ -43,7 +44,7 @@ int report_whole_read(struct report *r, const struct ds_filter *filter, struct d
                       struct ds_error *err)
 {
     const int64_t edges_s[] = {r->range.from_s, r->range.to_s};
-    const struct wanted_days days = {edges_s, 1, WITH_HOSTS};
+    const struct wanted_days days = {.edges_s = edges_s, .count = 1, .hosts = WITH_HOSTS};
     struct days whole;
     if (report_days_read(r, &days, filter, &whole, err) < 0)
         return -1;
@@ -67,19 +68,41 @@ static int add_row(void *arg, const struct ds_top_row *row)
     return 0;
 }
 
+static int read_top(struct report *r, const struct ds_top *top, struct top *out,
+                    struct ds_error *err)
+{
+    *out = (struct top){0};
+    ds_error(err, DS_FAILURE, "out of memory"); /* what it means where add_row ends the walk */
+    if (r->store->ops->top(r->store, top, add_row, out, &out->total, err) == 0)
+        return 0;
+    report_top_finish(out);
+    return -1;
+}
+
 int report_top_read(struct report *r, const struct wanted_top *wanted, struct top *out,
                     struct ds_error *err)
 {
     struct ds_filter of = *wanted->filter;
-    const struct ds_top top = {
-        .range = *wanted->range, .filter = &of, .by = wanted->by, .limit = UINT64_MAX};
+    const struct ds_top top = {.range = *wanted->range,
+                               .filter = &of,
+                               .by = wanted->by,
+                               .limit = UINT64_MAX,
+                               .estimated = REPORT_TOP};
     of.without_sources = wanted->hosts == WITHOUT_HOSTS;
-    *out = (struct top){0};
-    ds_error(err, DS_FAILURE, "out of memory"); /* what it means where add_row ends the walk */
-    if (r->store->ops->top(r->store, &top, add_row, out, &out->total, err) == 0)
-        return 0;
-    report_top_finish(out);
-    return -1;
+    of.takes_floors = true;
+    return read_top(r, &top, out, err);
+}
+
+int report_top_read_hosts(struct report *r, const struct wanted_top *wanted, struct top *out,
+                          struct ds_error *err)
+{
+    const struct ds_top top = {.range = *wanted->range,
+                               .filter = wanted->filter,
+                               .by = wanted->by,
+                               .limit = UINT64_MAX,
+                               .order = DS_ORDER_SOURCES,
+                               .estimated = REPORT_CANDIDATES};
+    return read_top(r, &top, out, err);
 }
 
 void report_top_finish(struct top *t)
@@ -119,7 +142,7 @@ const char *report_service(uint8_t proto, uint16_t port, char out[static REPORT_
 
 struct per_address report_per_address(const struct days *d)
 {
-    struct per_address p = {.monitored_known = true};
+    struct per_address p = {.monitored_known = true, .certainty = DS_ACTIVE_EXACT};
     double active = 0;
     for (size_t i = 0; i < d->count; i++) {
         const struct ds_point *day = &d->points[i];
@@ -129,6 +152,8 @@ struct per_address report_per_address(const struct days *d)
         p.days_watched++;
         p.packets += day->figures.packets;
         active += (double)day->active_addresses;
+        p.certainty = day->active_certainty < p.certainty ? day->active_certainty : p.certainty;
+        p.error = day->active_error > p.error ? day->active_error : p.error;
         if (day->active_addresses > 0)
             p.by_active += packets / (double)day->active_addresses;
         if (day->addresses > 0)
@@ -138,6 +163,13 @@ struct per_address report_per_address(const struct days *d)
     }
     p.mean_active = p.days_watched ? active / (double)p.days_watched : 0;
     return p;
+}
+
+enum report_certainty report_certainty_of(enum ds_active active, bool falls)
+{
+    if (active == DS_ACTIVE_AT_LEAST)
+        return falls ? CERTAIN_UPPER : CERTAIN_LOWER;
+    return active == DS_ACTIVE_EXACT ? CERTAIN_EXACT : CERTAIN_ESTIMATED;
 }
 
 int64_t *report_month_edges(const struct report *r, size_t *count)

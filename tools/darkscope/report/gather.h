@@ -22,6 +22,7 @@ struct wanted_days {
     const int64_t *edges_s;
     size_t count;
     enum hosts hosts;
+    bool with_active; /* active addresses of the day, not of its busiest window */
 };
 
 /* Of a filter, by the edges. 0 and *out, which the caller finishes; or -1 with err. */
@@ -38,7 +39,7 @@ struct wanted_top {
     const struct ds_range *range;
     enum ds_by by;
     const struct ds_filter *filter;
-    enum hosts hosts;
+    enum hosts hosts; /* of the first REPORT_TOP rows */
 };
 
 /* A whole top table. */
@@ -50,6 +51,11 @@ struct top {
 /* 0 and *out, which the caller finishes; or -1. */
 int report_top_read(struct report *r, const struct wanted_top *top, struct top *out,
                     struct ds_error *err);
+/* All rows, those with most hosts first; which are known of the REPORT_CANDIDATES that had most in
+ * one window, and stand before the others. */
+#define REPORT_CANDIDATES 24
+int report_top_read_hosts(struct report *r, const struct wanted_top *top, struct top *out,
+                          struct ds_error *err);
 void report_top_finish(struct top *t);
 
 /* The period a year earlier. False where the store has no window of it. */
@@ -61,14 +67,18 @@ const char *report_service(uint8_t proto, uint16_t port, char out[static REPORT_
 
 /* Packets per address over days: the sum of packets(day) / addresses(day). */
 struct per_address {
-    double by_active;     /* addresses that got a packet in the day's busiest window */
-    double by_monitored;  /* all monitored ones */
-    bool monitored_known; /* on every day with packets */
-    double mean_active;   /* over watched days */
+    double by_active; /* addresses that got a packet on the day, as far as they are known: */
+    enum ds_active certainty; /* of the weakest day */
+    double error;             /* relative: the most of a day */
+    double by_monitored;      /* all monitored ones */
+    bool monitored_known;     /* on every day with packets */
+    double mean_active;       /* over watched days */
     uint64_t packets;
     size_t days_watched;
 };
 struct per_address report_per_address(const struct days *d);
+/* Of a figure that grows with active addresses, or falls. */
+enum report_certainty report_certainty_of(enum ds_active active, bool falls);
 
 /* Begins of the months of the period, count + 1 edges; the caller frees. NULL without memory. */
 int64_t *report_month_edges(const struct report *r, size_t *count);

@@ -28,7 +28,8 @@ static const struct report_column daily_columns[] = {
     {"hosts_icmp", VALUE_COUNT, "hosts", CERTAIN_ESTIMATED},
     {"hosts_icmp_error", VALUE_SHARE, NULL, CERTAIN_EXACT},
     {"addresses", VALUE_COUNT, "addresses", CERTAIN_EXACT},
-    {"active_addresses", VALUE_COUNT, "addresses", CERTAIN_LOWER},
+    {"active_addresses", VALUE_COUNT, "addresses", CERTAIN_LOWER}, /* or better, by its days */
+    {"active_addresses_error", VALUE_SHARE, NULL, CERTAIN_EXACT},
     {"packets_per_address", VALUE_REAL, "packets/address", CERTAIN_UPPER},
     {NULL, 0, NULL, 0},
 };
@@ -77,6 +78,9 @@ static void write_day(struct report *r, json_t *table, const struct daily *d, si
                is_watched && p->addresses_known ? report_count(p->addresses) : json_null());
     report_set(r, row, "active_addresses",
                is_watched ? report_count(p->active_addresses) : json_null());
+    report_set(r, row, "active_addresses_error",
+               is_watched && p->active_certainty != DS_ACTIVE_AT_LEAST ? json_real(p->active_error)
+                                                                       : json_null());
     report_set(r, row, "packets_per_address",
                is_watched ? report_ratio((double)p->figures.packets, (double)p->active_addresses)
                           : json_null());
@@ -88,10 +92,14 @@ int report_gather_daily(struct report *r, struct ds_error *err)
     static const char *const hosts[] = {"hosts", "hosts_tcp", "hosts_udp", "hosts_icmp", NULL};
     const struct ds_filter all = {0};
     const struct wanted_days days = report_days(r, WITH_HOSTS);
+    struct wanted_days with_active = days;
     struct daily d = {0};
-    int result = report_days_read(r, &days, &all, &d.all, err);
+    with_active.with_active = true;
+    int result = report_days_read(r, &with_active, &all, &d.all, err);
     for (size_t i = 0; i < PROTOCOLS && result == 0; i++) {
-        const struct ds_filter of = {.has_proto = true, .proto = protocols[i]};
+        const struct ds_filter of = {.has_proto = true,
+                                     .proto = protocols[i],
+                                     .without_sources = protocols[i] == DS_PROTO_ICMP6};
         result = report_days_read(r, &days, &of, &d.of[i], err);
     }
     if (result == 0) {
@@ -99,6 +107,9 @@ int report_gather_daily(struct report *r, struct ds_error *err)
         json_t *table = report_table(r, chapter, "daily", daily_columns);
         for (size_t day = 0; day < r->day_count; day++)
             write_day(r, table, &d, day);
+        enum ds_active active = report_per_address(&d.all).certainty;
+        report_set_certainty(r, table, "active_addresses", report_certainty_of(active, false));
+        report_set_certainty(r, table, "packets_per_address", report_certainty_of(active, true));
         report_note(r, chapter, "gaps");
         report_note(r, chapter, "hosts");
         report_add_figure(

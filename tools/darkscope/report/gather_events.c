@@ -10,9 +10,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define SURGE_FACTOR    3 /* times the median of the days before */
 #define BASELINE_DAYS   28
+#define LEAD_DAYS       90 /* in which a baseline's days lie, however many nobody watched */
 #define BASELINE_LEAST  7  /* watched days that a baseline wants */
 #define PORTS_OF_PERIOD 12 /* looked at */
 #define PORTS_OF_MONTH  4
@@ -20,6 +22,7 @@
 #define EVENTS_MAX      1024
 #define COUNTRIES_SHOWN 3
 
+#define DAY_S    INT64_C(86400)
 #define SERVICES (2u << 16) /* TCP and UDP */
 
 struct event {
@@ -30,7 +33,7 @@ struct event {
 };
 
 struct events {
-    uint64_t *period, *month; /* packets of a service */
+    uint64_t *period, *months; /* packets of a service; of each month, one behind the other */
     uint32_t candidates[CANDIDATES_MAX];
     size_t candidate_count;
     struct event all[EVENTS_MAX];
@@ -59,7 +62,6 @@ static int read_services(struct report *r, int64_t from_s, int64_t to_s, uint64_
     const struct ds_top top = {
         .range = {from_s, to_s, NULL}, .filter = &scan, .by = DS_BY_PORT, .limit = UINT64_MAX};
     struct ds_figures total;
-    memset(packets, 0, SERVICES * sizeof *packets);
     return r->store->ops->top(r->store, &top, add_service, packets, &total, err);
 }
 
@@ -93,22 +95,47 @@ static void add_largest(struct events *e, const uint64_t *packets, double expect
         add_candidate(e, best[i]);
 }
 
+/* Months of UTC, whose sums are kept: which ports promise something need not be known by the zone's
+ * days. Edges of UTC days around the period; the caller frees. NULL without memory. */
+static int64_t *month_edges(const struct report *r, size_t *count)
+{
+    int64_t from_s = r->range.from_s - r->range.from_s % DAY_S,
+            to_s = (r->range.to_s + DAY_S - 1) / DAY_S * DAY_S;
+    int64_t *edges_s = calloc((size_t)((to_s - from_s) / (28 * DAY_S)) + 3, sizeof *edges_s);
+    *count = 0;
+    if (!edges_s)
+        return NULL;
+    edges_s[0] = from_s;
+    while (edges_s[*count] < to_s) {
+        time_t at = edges_s[*count];
+        struct tm tm = {0};
+        gmtime_r(&at, &tm);
+        struct tm next = {.tm_year = tm.tm_year, .tm_mon = tm.tm_mon + 1, .tm_mday = 1};
+        int64_t next_s = timegm(&next);
+        edges_s[++*count] = next_s < to_s ? next_s : to_s;
+    }
+    return edges_s;
+}
+
 static int find_candidates(struct report *r, struct events *e, struct ds_error *err)
 {
     size_t months = 0;
-    int64_t *edges_s = report_month_edges(r, &months);
-    if (!edges_s)
-        return ds_error(err, DS_FAILURE, "out of memory");
-    int result = read_services(r, r->range.from_s, r->range.to_s, e->period, err);
+    int64_t *edges_s = month_edges(r, &months);
+    e->period = calloc(SERVICES, sizeof *e->period);
+    e->months = edges_s ? calloc(months * SERVICES, sizeof *e->months) : NULL;
+    int result = e->period && e->months ? 0 : ds_error(err, DS_FAILURE, "out of memory");
+    for (size_t i = 0; i < months && result == 0; i++) {
+        uint64_t *month = e->months + i * SERVICES;
+        result = read_services(r, edges_s[i], edges_s[i + 1], month, err);
+        for (uint32_t service = 0; service < SERVICES && result == 0; service++)
+            e->period[service] += month[service];
+    }
     if (result == 0)
         add_largest(e, e->period, 0, PORTS_OF_PERIOD);
-    double length = (double)(r->range.to_s - r->range.from_s);
-    for (size_t i = 0; i < months && months > 1 && result == 0; i++) {
-        result = read_services(r, edges_s[i], edges_s[i + 1], e->month, err);
-        if (result == 0)
-            add_largest(e, e->month, (double)(edges_s[i + 1] - edges_s[i]) / length,
-                        PORTS_OF_MONTH);
-    }
+    double length = result == 0 ? (double)(edges_s[months] - edges_s[0]) : 1;
+    for (size_t i = 0; i < months && months > 1 && result == 0; i++)
+        add_largest(e, e->months + i * SERVICES, (double)(edges_s[i + 1] - edges_s[i]) / length,
+                    PORTS_OF_MONTH);
     free(edges_s);
     return result;
 }
@@ -169,28 +196,102 @@ static struct ds_filter filter_of(uint8_t proto, uint16_t port)
                               .survey = DS_SURVEY_PART_WITHOUT};
 }
 
+/* UTC days around the period, count + 1 edges; the caller frees. NULL without memory. */
+static int64_t *utc_days(const struct report *r, size_t *count)
+{
+    int64_t from_s = r->range.from_s - r->range.from_s % DAY_S;
+    *count = (size_t)((r->range.to_s - from_s + DAY_S - 1) / DAY_S);
+    int64_t *edges_s = calloc(*count + 1, sizeof *edges_s);
+    for (size_t i = 0; edges_s && i <= *count; i++)
+        edges_s[i] = from_s + (int64_t)i * DAY_S;
+    return edges_s;
+}
+
+/* Reads days from, to of the period into their places of d, where the others stay unwatched. */
+static int read_days(struct report *r, const struct ds_filter *of, size_t from, size_t to,
+                     struct days *d, struct ds_error *err)
+{
+    const struct wanted_days wanted = {
+        .edges_s = r->edges_s + from, .count = to - from, .hosts = WITHOUT_HOSTS};
+    struct days part;
+    if (report_days_read(r, &wanted, of, &part, err) < 0)
+        return -1;
+    memcpy(d->points + from, part.points, (to - from) * sizeof *part.points);
+    report_days_finish(&part);
+    return 0;
+}
+
+/* Of the days that are looked at. */
+static void list_surges(struct events *e, uint32_t service, const struct days *d,
+                        const bool *is_near, bool *is_surge)
+{
+    for (size_t day = 0; day < d->count; day++) {
+        const struct ds_point *p = &d->points[day];
+        uint64_t packets = p->figures.packets, baseline;
+        if (!is_near[day] || p->windows == 0 || !baseline_of(d, is_surge, day, &baseline))
+            continue;
+        is_surge[day] = packets >= SURGE_FACTOR * baseline &&
+                        packets - baseline >= p->active_addresses && packets > baseline;
+        if (is_surge[day])
+            add_day(e, service, d, day, baseline);
+    }
+}
+
+/* Days of a zone are made of hours, which takes long: those are looked at that share a time with a
+ * day of UTC that has at least half of what a surge wants, since a surge has at most what two of
+ * these have. Sets is_near of them, and is_wanted also of those that their baselines are made of.
+ */
+static int find_near(struct report *r, const struct ds_filter *of, bool *is_near, bool *is_wanted,
+                     struct ds_error *err)
+{
+    size_t count = 0;
+    int64_t *edges_s = utc_days(r, &count);
+    bool *is_large = calloc(count + 1, sizeof *is_large);
+    struct days d = {0};
+    uint64_t baseline;
+    const struct wanted_days wanted = {.edges_s = edges_s, .count = count, .hosts = WITHOUT_HOSTS};
+    int result = edges_s && is_large ? report_days_read(r, &wanted, of, &d, err)
+                                     : ds_error(err, DS_FAILURE, "out of memory");
+    for (size_t i = 0, day = 0; i < count && result == 0; i++) {
+        is_large[i] = d.points[i].windows > 0 && baseline_of(&d, is_large, i, &baseline) &&
+                      2 * d.points[i].figures.packets >= SURGE_FACTOR * baseline;
+        while (r->edges_s[day + 1] <= edges_s[i])
+            day++;
+        for (size_t k = day; k < r->day_count && r->edges_s[k] < edges_s[i + 1] && is_large[i]; k++)
+            is_near[k] = true;
+    }
+    for (size_t day = 0; day < r->day_count; day++)
+        for (size_t k = 0; is_near[day] && k <= LEAD_DAYS && k <= day; k++)
+            is_wanted[day - k] = true;
+    if (result == 0)
+        report_days_finish(&d);
+    free(edges_s);
+    free(is_large);
+    return result;
+}
+
 static int find_surges(struct report *r, struct events *e, uint32_t service, struct ds_error *err)
 {
     const struct ds_filter of =
         filter_of(service >> 16 ? DS_PROTO_UDP : DS_PROTO_TCP, (uint16_t)service);
-    struct days d;
-    bool *is_surge = calloc(r->day_count, sizeof *is_surge);
-    if (!is_surge)
-        return ds_error(err, DS_FAILURE, "out of memory");
-    const struct wanted_days days = report_days(r, WITHOUT_HOSTS);
-    int result = report_days_read(r, &days, &of, &d, err);
-    for (size_t day = 0; day < r->day_count && result == 0; day++) {
-        uint64_t packets = d.points[day].figures.packets, baseline;
-        if (d.points[day].windows == 0 || !baseline_of(&d, is_surge, day, &baseline))
-            continue;
-        is_surge[day] = packets >= SURGE_FACTOR * baseline &&
-                        packets - baseline >= d.points[day].active_addresses && packets > baseline;
-        if (is_surge[day])
-            add_day(e, service, &d, day, baseline);
+    struct days d = {.edges_s = r->edges_s, .count = r->day_count};
+    bool *flags = calloc(3 * r->day_count, sizeof *flags);
+    bool *is_near = flags, *is_wanted = flags + r->day_count, *is_surge = is_wanted + r->day_count;
+    d.points = calloc(r->day_count, sizeof *d.points);
+    int result = flags && d.points ? find_near(r, &of, is_near, is_wanted, err)
+                                   : ds_error(err, DS_FAILURE, "out of memory");
+    for (size_t from = 0, to; from < r->day_count && result == 0; from = to) {
+        for (to = from; to < r->day_count && is_wanted[to]; to++)
+            ;
+        if (to > from)
+            result = read_days(r, &of, from, to, &d, err);
+        else
+            to++;
     }
     if (result == 0)
-        report_days_finish(&d);
-    free(is_surge);
+        list_surges(e, service, &d, is_near, is_surge);
+    report_days_finish(&d);
+    free(flags);
     return result;
 }
 
@@ -281,15 +382,7 @@ static int write_event(struct report *r, json_t *table, const struct event *e, s
 int report_gather_events(struct report *r, struct ds_error *err)
 {
     struct events *e = calloc(1, sizeof *e);
-    int result = -1;
-    if (e) {
-        e->period = malloc(SERVICES * sizeof *e->period);
-        e->month = malloc(SERVICES * sizeof *e->month);
-    }
-    if (!e || !e->period || !e->month)
-        ds_error(err, DS_FAILURE, "out of memory");
-    else
-        result = find_candidates(r, e, err);
+    int result = e ? find_candidates(r, e, err) : ds_error(err, DS_FAILURE, "out of memory");
     for (size_t i = 0; result == 0 && i < e->candidate_count; i++)
         result = find_surges(r, e, e->candidates[i], err);
     if (result == 0) {
@@ -302,17 +395,8 @@ int report_gather_events(struct report *r, struct ds_error *err)
     }
     if (e) {
         free(e->period);
-        free(e->month);
+        free(e->months);
     }
     free(e);
     return result;
-}
-
-/* Source records are kept with the windows alone, so of a year there are none. */
-int report_gather_volume(struct report *r, struct ds_error *err)
-{
-    (void)err;
-    json_t *chapter = report_chapter(r, "volume");
-    report_note(r, chapter, "volume");
-    return 0;
 }

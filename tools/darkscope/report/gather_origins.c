@@ -29,7 +29,7 @@ static const struct report_column host_columns[] = {
 };
 
 struct countries {
-    struct top now, without, before;
+    struct top now, without, before, by_hosts;
     bool has_before;
 };
 
@@ -75,24 +75,14 @@ static void write_by_packets(struct report *r, json_t *chapter, const struct cou
                                               "country", "bars", share, false});
 }
 
-static int compare_hosts(const void *left, const void *right)
-{
-    const struct ds_top_row *a = left, *b = right;
-    if (a->figures.sources != b->figures.sources)
-        return a->figures.sources < b->figures.sources ? 1 : -1;
-    return (a->country > b->country) - (a->country < b->country);
-}
-
 static double hosts_of_world(const struct ds_totals *t)
 {
     return t->sources_exact ? (double)t->sum.sources : t->sources_estimated ? t->sources.count : 0;
 }
 
-static void write_by_hosts(struct report *r, json_t *chapter, struct top *t)
+static void write_by_hosts(struct report *r, json_t *chapter, const struct top *t)
 {
     static const char *const hosts[] = {"hosts", NULL};
-    if (t->count > 0)
-        qsort(t->rows, t->count, sizeof *t->rows, compare_hosts);
     json_t *table = report_table(r, chapter, "countries-by-hosts", host_columns);
     for (size_t i = 0; i < t->count && i < REPORT_TOP && t->rows[i].figures.sources > 0; i++) {
         char name[3];
@@ -116,11 +106,13 @@ int report_gather_countries(struct report *r, struct ds_error *err)
     struct countries c = {0};
     struct ds_range before;
     struct ds_error ignored;
-    const struct wanted_top now = {&r->range, DS_BY_COUNTRY, &all, WITH_HOSTS};
+    const struct wanted_top now = {&r->range, DS_BY_COUNTRY, &all, WITHOUT_HOSTS};
     const struct wanted_top others = {&r->range, DS_BY_COUNTRY, &without, WITHOUT_HOSTS};
     int result = report_top_read(r, &now, &c.now, err);
     if (result == 0)
         result = report_top_read(r, &others, &c.without, err);
+    if (result == 0)
+        result = report_top_read_hosts(r, &now, &c.by_hosts, err);
     if (result == 0 && report_year_before(r, &before)) {
         const struct wanted_top then = {&before, DS_BY_COUNTRY, &all, WITHOUT_HOSTS};
         c.has_before = report_top_read(r, &then, &c.before, &ignored) == 0;
@@ -128,7 +120,7 @@ int report_gather_countries(struct report *r, struct ds_error *err)
     if (result == 0) {
         json_t *chapter = report_chapter(r, "countries");
         write_by_packets(r, chapter, &c);
-        write_by_hosts(r, chapter, &c.now);
+        write_by_hosts(r, chapter, &c.by_hosts);
         report_note(r, chapter, "countries");
         if (!c.has_before)
             report_note(r, chapter, "no-year-before");
@@ -136,6 +128,7 @@ int report_gather_countries(struct report *r, struct ds_error *err)
     report_top_finish(&c.now);
     report_top_finish(&c.without);
     report_top_finish(&c.before);
+    report_top_finish(&c.by_hosts);
     return result;
 }
 

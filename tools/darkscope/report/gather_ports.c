@@ -32,6 +32,8 @@ static const struct ds_filter scan = {.has_class = true, .cls = DS_CLASS_SCAN};
 
 struct ports {
     struct top now, before;
+    struct ds_top_row by_hosts[REPORT_TOP];
+    size_t by_hosts_count;
     bool has_before;
     bool without; /* survey scanners are left out */
 };
@@ -54,13 +56,6 @@ static int compare_all(const void *left, const void *right)
 static int compare_without(const void *left, const void *right)
 {
     uint64_t x = packets_of(left, true), y = packets_of(right, true);
-    return x != y ? (x < y ? 1 : -1) : compare_all(left, right);
-}
-
-static int compare_hosts(const void *left, const void *right)
-{
-    uint64_t x = ((const struct ds_top_row *)left)->figures.sources,
-             y = ((const struct ds_top_row *)right)->figures.sources;
     return x != y ? (x < y ? 1 : -1) : compare_all(left, right);
 }
 
@@ -89,19 +84,19 @@ static int64_t find_before(const struct ports *p, const struct ds_top_row *row)
     return -1;
 }
 
-/* Without survey scanners hosts are asked for one by one. */
+/* Hosts are asked for one by one, but for those that came with the rows. */
 static int read_hosts(struct report *r, const struct ports *p, const struct ds_top_row *row,
                       struct ds_figures *out, struct ds_error *err)
 {
     struct ds_filter filter = scan;
     struct ds_point point;
     *out = row->figures;
-    if (!p->without)
+    if (!p->without && (out->sources_exact || out->sources_estimated))
         return 0;
     filter.has_proto = filter.has_port = true;
     filter.proto = row->proto;
     filter.port = row->port;
-    filter.survey = DS_SURVEY_PART_WITHOUT;
+    filter.survey = p->without ? DS_SURVEY_PART_WITHOUT : DS_SURVEY_PART_ALL;
     int result = report_whole_read(r, &filter, &point, err);
     *out = point.figures;
     return result;
@@ -179,14 +174,23 @@ static int write_table(struct report *r, json_t *chapter, const char *id, struct
     return 0;
 }
 
-static void write_by_hosts(struct report *r, json_t *chapter, struct top *t)
+/* The rows came sorted by hosts. */
+static void keep_by_hosts(struct ports *p)
+{
+    while (p->by_hosts_count < REPORT_TOP && p->by_hosts_count < p->now.count &&
+           p->now.rows[p->by_hosts_count].figures.sources > 0) {
+        p->by_hosts[p->by_hosts_count] = p->now.rows[p->by_hosts_count];
+        p->by_hosts_count++;
+    }
+}
+
+static void write_by_hosts(struct report *r, json_t *chapter, const struct ports *p)
 {
     static const char *const hosts[] = {"hosts", NULL};
     char service[REPORT_SERVICE];
-    sort(t, compare_hosts);
     json_t *table = report_table(r, chapter, "ports-by-hosts", host_columns);
-    for (size_t i = 0; i < t->count && i < REPORT_TOP && t->rows[i].figures.sources > 0; i++) {
-        const struct ds_top_row *row = &t->rows[i];
+    for (size_t i = 0; i < p->by_hosts_count; i++) {
+        const struct ds_top_row *row = &p->by_hosts[i];
         json_t *out = report_row(r, table);
         report_set(r, out, "rank", report_count(i + 1));
         report_set(r, out, "service", json_string(report_service(row->proto, row->port, service)));
@@ -203,15 +207,16 @@ int report_gather_ports(struct report *r, struct ds_error *err)
 {
     struct ports p = {0};
     struct ds_range before;
+    struct ds_error ignored;
     p.has_before = report_year_before(r, &before);
     const struct wanted_top now = {&r->range, DS_BY_PORT, &scan, WITH_HOSTS};
     const struct wanted_top then = {&before, DS_BY_PORT, &scan, WITHOUT_HOSTS};
-    int result = report_top_read(r, &now, &p.now, err);
-    struct ds_error ignored;
+    int result = report_top_read_hosts(r, &now, &p.now, err);
     if (result == 0 && p.has_before)
         p.has_before = report_top_read(r, &then, &p.before, &ignored) == 0;
     if (result == 0) {
         json_t *chapter = report_chapter(r, "ports");
+        keep_by_hosts(&p);
         p.without = true;
         result = write_table(r, chapter, "ports-without-survey", &p, err);
         p.without = false;
@@ -220,7 +225,7 @@ int report_gather_ports(struct report *r, struct ds_error *err)
         report_note(r, chapter, "ports");
         if (!p.has_before)
             report_note(r, chapter, "no-year-before");
-        write_by_hosts(r, chapter, &p.now);
+        write_by_hosts(r, chapter, &p);
     }
     report_top_finish(&p.now);
     report_top_finish(&p.before);

@@ -111,11 +111,14 @@ int report_gather_head(struct report *r, struct ds_error *err)
 
 /* ---- the table ---- */
 
+/* What depends on active addresses may be better, by the days. */
 static const struct report_column columns[] = {
     {"period", VALUE_TEXT, NULL, CERTAIN_EXACT},
     {"packets", VALUE_COUNT, "packets", CERTAIN_EXACT},
     {"addresses_last_day", VALUE_COUNT, "addresses", CERTAIN_LOWER},
+    {"addresses_last_day_error", VALUE_SHARE, NULL, CERTAIN_EXACT},
     {"packets_per_address", VALUE_REAL, "packets/address", CERTAIN_UPPER},
+    {"packets_per_address_error", VALUE_SHARE, NULL, CERTAIN_EXACT},
     {"packets_per_monitored", VALUE_REAL, "packets/address", CERTAIN_LOWER},
     {"naive_ratio", VALUE_REAL, "packets/address", CERTAIN_UPPER},
     {"mean_active_addresses", VALUE_REAL, "addresses", CERTAIN_LOWER},
@@ -184,7 +187,13 @@ static void write_packets(struct report *r, json_t *row, const struct year *y)
     report_set(r, row, "packets", report_count(p.packets));
     report_set(r, row, "addresses_last_day",
                is_last_known ? report_count(last->active_addresses) : json_null());
+    report_set(r, row, "addresses_last_day_error",
+               is_last_known && last->active_certainty != DS_ACTIVE_AT_LEAST
+                   ? json_real(last->active_error)
+                   : json_null());
     report_set(r, row, "packets_per_address", json_real(p.by_active));
+    report_set(r, row, "packets_per_address_error",
+               p.certainty != DS_ACTIVE_AT_LEAST ? json_real(p.error) : json_null());
     report_set(r, row, "packets_per_monitored",
                p.monitored_known ? json_real(p.by_monitored) : json_null());
     report_set(r, row, "naive_ratio",
@@ -255,12 +264,14 @@ static int read_year(struct report *r, int before, struct year *y, struct ds_err
     if (!y->edges_s)
         return ds_error(err, DS_FAILURE, "out of memory");
     const struct wanted_days days = {
+        .edges_s = y->edges_s, .count = y->day_count, .hosts = WITHOUT_HOSTS, .with_active = true};
+    const struct wanted_days of_survey = {
         .edges_s = y->edges_s, .count = y->day_count, .hosts = WITHOUT_HOSTS};
     int result = r->store->ops->totals(r->store, &y->range, &y->totals, err);
     if (result == 0)
         result = report_days_read(r, &days, &all, &y->all, err);
     if (result == 0)
-        result = report_days_read(r, &days, &survey, &y->survey, err);
+        result = report_days_read(r, &of_survey, &survey, &y->survey, err);
     if (result == 0)
         return 0;
     finish_year(y);
@@ -308,6 +319,17 @@ static void add_figures(struct report *r, json_t *chapter)
                                               .series = share});
 }
 
+/* The weakest year decides. */
+static void mark_active(struct report *r, json_t *table, enum ds_active active)
+{
+    const enum report_certainty grows = report_certainty_of(active, false),
+                                falls = report_certainty_of(active, true);
+    report_set_certainty(r, table, "addresses_last_day", grows);
+    report_set_certainty(r, table, "mean_active_addresses", grows);
+    report_set_certainty(r, table, "packets_per_address", falls);
+    report_set_certainty(r, table, "naive_ratio", falls);
+}
+
 int report_gather_years(struct report *r, struct ds_error *err)
 {
     int64_t first_s = INT64_MAX;
@@ -317,16 +339,21 @@ int report_gather_years(struct report *r, struct ds_error *err)
     json_t *table = report_table(r, chapter, "years", columns);
     json_t *about = report_table(r, chapter, "years-data", about_columns);
     bool is_coarse = false;
+    enum ds_active active = DS_ACTIVE_EXACT;
     for (int before = years_back(r, first_s); before >= 0; before--) {
         struct year y;
         int result = read_year(r, before, &y, err);
         if (result < 0)
             return -1;
         is_coarse = is_coarse || result == 1;
-        if (result == 0)
+        if (result == 0) {
+            enum ds_active own = report_per_address(&y.all).certainty;
             write_year(r, table, about, before, &y);
+            active = own < active ? own : active;
+        }
         finish_year(&y);
     }
+    mark_active(r, table, active);
     report_note(r, chapter, "packets-per-address");
     report_note(r, chapter, "not-attacks");
     report_note(r, chapter, "survey");

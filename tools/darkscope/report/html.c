@@ -31,7 +31,8 @@ static const char style[] =
     ".facts dt{color:#555}.facts dd{margin:0}"
     ".lead{font-size:1.2rem}.lead strong{font-size:1.5em;color:#0072b2}"
     "details{margin:.6em 0}summary{cursor:pointer}.small{font-size:.86rem;color:#444}"
-    "thead .u{display:block}.scroll+.scroll,figure+.scroll{margin-top:1.6rem}"
+    "th,td{min-width:3em}thead .n{white-space:normal;min-width:4.8em}.d{white-space:nowrap}thead "
+    ".u{display:block}.scroll+.scroll,figure+.scroll{margin-top:1.6rem}"
     "@media print{body{font-size:10pt;max-width:none;padding:0}nav{display:none}"
     "h2{break-after:avoid}h3,caption{break-after:avoid}tr{break-inside:avoid}"
     "table{font-size:7.5pt}.scroll{overflow:visible}a{color:inherit;text-decoration:none}"
@@ -143,6 +144,8 @@ static void value(const struct page *p, const json_t *row, const json_t *column,
     fputs(is_head ? "<th scope=\"row\"" : "<td", p->to);
     if (report_is_number(column))
         fputs(" class=\"n\"", p->to);
+    else if (strcmp(report_text_of(column, "kind"), "date") == 0)
+        fputs(" class=\"d\"", p->to);
     if (json_is_integer(v))
         fprintf(p->to, " data-value=\"%" JSON_INTEGER_FORMAT "\"", json_integer_value(v));
     else if (json_is_real(v))

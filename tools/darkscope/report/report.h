@@ -11,6 +11,7 @@
  *   gather_hosts.c     infected, devices, tools   folder.c    the files
  *   gather_attacks.c   backscatter, attacks       published.c what was published before
  *   gather_events.c    surges
+ *   gather_volume.c    hosts that send most
  */
 #ifndef DARKSCOPE_REPORT_H
 #define DARKSCOPE_REPORT_H

@@ -206,7 +206,7 @@ const struct ds_window *ds_gen_maker_make(struct ds_gen_maker *m, const struct d
     ds_gen_maker_cells(m);
     ds_gen_maker_tables(m, piece);
     ds_gen_maker_records(m, piece);
-    ds_gen_maker_sketches(m);
     ds_gen_maker_books(m, piece);
+    ds_gen_maker_sketches(m);
     return w;
 }

@@ -8,7 +8,7 @@
 
 #define CENSUS      8192
 #define PLACES      512
-#define NUMBERS_MAX 10 /* sketches that one party is in */
+#define NUMBERS_MAX 12 /* sketches that one party is in */
 
 /* Sketches of hosts by number, in the order of their keys; those of countries by the rank of their
  * code. */
@@ -24,7 +24,10 @@ enum {
     CONFIRMED = SEEN + DS_GEN_MARKS_MAX,
     INFECTED = CONFIRMED + DS_GEN_MARKS_MAX,
     INFECTED_CONFIRMED = INFECTED + PLACES,
-    SKETCHES = INFECTED_CONFIRMED + PLACES,
+    SOURCES = INFECTED_CONFIRMED + PLACES, /* of these, those before the ports */
+    DEVICE = SOURCES,
+    MALWARE = DEVICE + DS_DEVICE_COUNT,
+    SKETCHES = MALWARE + PLACES,
 };
 static const uint8_t protocols[PROTOCOL_COUNT] = {DS_PROTO_ICMP, DS_PROTO_TCP, DS_PROTO_UDP};
 _Static_assert(DS_PROTO_ICMP < DS_PROTO_TCP && DS_PROTO_TCP < DS_PROTO_UDP, "in order");
@@ -117,7 +120,14 @@ static struct ds_sketch_key key_of_hosts(const struct ds_gen_maker *m, unsigned 
         return key_of_signature(m, DS_SKETCH_SIGNATURE_CONFIRMED, number - CONFIRMED);
     if (number < INFECTED_CONFIRMED)
         return key_of_country(m, DS_SKETCH_INFECTED, number - INFECTED);
-    return key_of_country(m, DS_SKETCH_INFECTED_CONFIRMED, number - INFECTED_CONFIRMED);
+    if (number < DEVICE)
+        return key_of_country(m, DS_SKETCH_INFECTED_CONFIRMED, number - INFECTED_CONFIRMED);
+    if (number < MALWARE)
+        return (struct ds_sketch_key){.kind = DS_SKETCH_DEVICE,
+                                      .device = (uint8_t)(number - DEVICE)};
+    struct ds_sketch_key key = key_of_country(m, DS_SKETCH_MALWARE, number - MALWARE);
+    strcpy(key.signature, ds_signature_name(DS_SIGNATURE_MIRAI));
+    return key;
 }
 
 /* ---- hosts ---- */
@@ -131,6 +141,7 @@ static unsigned sketches_of(const struct ds_gen_maker *m, const struct ds_gen_pa
     *confirmed = 0;
     numbers[n++] = COUNTRY + rank;
     numbers[n++] = CLASS + g->cls;
+    numbers[n++] = DEVICE + g->device;
     if (g->survey)
         numbers[n++] = COUNTRY_SURVEY + rank;
     for (unsigned i = 0; i < PROTOCOL_COUNT; i++) {
@@ -147,8 +158,10 @@ static unsigned sketches_of(const struct ds_gen_maker *m, const struct ds_gen_pa
         at++;
     bool is_malware = g->signature == DS_SIGNATURE_MIRAI;
     numbers[n++] = SEEN + at;
-    if (is_malware)
+    if (is_malware) {
         numbers[n++] = INFECTED + rank;
+        numbers[n++] = MALWARE + rank;
+    }
     *confirmed = 1 + is_malware;
     numbers[n] = CONFIRMED + at;
     numbers[n + 1] = INFECTED_CONFIRMED + rank;
@@ -166,10 +179,16 @@ static void touch_member(struct ds_gen_maker *m, const struct ds_gen_member *mem
             touch(&m->sketcher, DS_SKETCH_FINE, hashes[slot]);
 }
 
-/* Victims answer by TCP. */
+/* Victims answer by TCP, and send no SYN that would tell what they are. */
+static bool has_all_victims(unsigned sketch)
+{
+    return sketch == CLASS + DS_CLASS_BACKSCATTER || sketch == PROTOCOL + TCP ||
+           sketch == DEVICE + DS_DEVICE_NONE;
+}
+
 static void touch_victims(struct ds_gen_maker *m, unsigned sketch)
 {
-    bool is_all = sketch == CLASS + DS_CLASS_BACKSCATTER || sketch == PROTOCOL + TCP;
+    bool is_all = has_all_victims(sketch);
     for (uint32_t i = 0; i < m->attacks.count; i++) {
         unsigned rank = m->rank_of_place[m->attacks.list[i].place];
         if (m->sights[i].now && (is_all || sketch == COUNTRY + rank))
@@ -177,13 +196,15 @@ static void touch_victims(struct ds_gen_maker *m, unsigned sketch)
     }
 }
 
-static void sketch_hosts(struct ds_gen_maker *m)
+/* Those from one number up to another. */
+static void sketch_hosts(struct ds_gen_maker *m, unsigned from, unsigned to)
 {
     const struct ds_gen_sketcher *s = &m->sketcher;
     const struct ds_gen_member *member = s->members, *end = s->members + s->member_count;
-    for (unsigned sketch = 0; sketch < SKETCHES; sketch++) {
-        bool has_victims = sketch < COUNTRY_SURVEY || sketch == CLASS + DS_CLASS_BACKSCATTER ||
-                           sketch == PROTOCOL + TCP;
+    while (member < end && member->sketch < from)
+        member++;
+    for (unsigned sketch = from; sketch < to; sketch++) {
+        bool has_victims = sketch < COUNTRY_SURVEY || has_all_victims(sketch);
         bool has_members = member < end && member->sketch == sketch;
         if (!has_members && (!has_victims || sketch >= COUNTRY + ds_gen_place_count))
             continue;
@@ -293,16 +314,37 @@ static void sketch_ports(struct ds_gen_maker *m, bool of_survey)
     }
 }
 
+/* Those that got a packet are always the first of the secret order, so that of a day there are as
+ * many as in its busiest window. Another number of addresses is another order. */
+static void sketch_addresses(struct ds_gen_maker *m)
+{
+    struct ds_gen_sketcher *s = &m->sketcher;
+    const struct ds_window *w = &m->window;
+    uint64_t most = w->addresses < DS_SKETCH_ADDRESSES_MAX ? w->addresses : DS_SKETCH_ADDRESSES_MAX;
+    uint64_t active = most ? (w->active_addresses * most + w->addresses / 2) / w->addresses : 0;
+    if (m->model->plan->history) /* whose packets are fewer than addresses */
+        return;
+    const struct ds_sketch_key key = {.kind = DS_SKETCH_ADDRESSES,
+                                      .set = (uint16_t)ds_gen_mix(w->addresses)};
+    for (uint32_t i = 0; i < active; i++) {
+        s->open[i] = 1;
+        s->touched[i / 64] |= UINT64_C(1) << i % 64;
+    }
+    take(m, DS_SKETCH_BITS, &key);
+}
+
 void ds_gen_maker_sketches(struct ds_gen_maker *m)
 {
     struct ds_gen_sketcher *s = &m->sketcher;
     s->next_list = s->lists;
     s->next_registers = s->registers;
     m->window.sketches.count = 0;
-    sketch_hosts(m);
+    sketch_hosts(m, 0, SOURCES);
     choose_ports(m);
     sketch_ports(m, false);
     sketch_ports(m, true);
+    sketch_hosts(m, SOURCES, SKETCHES);
+    sketch_addresses(m);
 }
 
 /* ---- the day ---- */
@@ -339,7 +381,7 @@ static int list_members(struct ds_gen_maker *m)
     qsort(s->members, s->member_count, sizeof *s->members, by_sketch);
     for (size_t i = 0; i < s->member_count; i++)
         s->sketch_count += i == 0 || s->members[i].sketch != s->members[i - 1].sketch;
-    s->sketch_count += ds_gen_place_count + 2; /* those that only victims are in */
+    s->sketch_count += ds_gen_place_count + 3 + 1; /* those that only victims are in; addresses */
     return 0;
 }
 
@@ -348,7 +390,7 @@ static int make_room(struct ds_gen_sketcher *s, size_t ports)
 {
     size_t registers = s->sketch_count << DS_SKETCH_FINE;
     registers += (size_t)2 * DS_SKETCH_PORTS_MAX << DS_SKETCH_COARSE;
-    registers += DS_SKETCH_REGISTERS_MAX; /* a sketch is listed before its form is known */
+    registers += 2 * DS_SKETCH_REGISTERS_MAX; /* addresses; and a list before its form is known */
     s->lists = malloc(registers * sizeof *s->lists);
     s->registers = malloc(registers);
     s->ports = malloc((ports + 1) * sizeof *s->ports);
