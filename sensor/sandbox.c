@@ -161,9 +161,11 @@ static int add_rules(scmp_filter_ctx filter)
     int error = 0;
     for (size_t i = 0; !error && i < COUNT(allowed); i++)
         error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
-    for (size_t i = 0; !error && i < COUNT(families); i++)
-        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                                 SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+    for (size_t i = 0; !error && i < COUNT(families); i++) {
+        const struct scmp_arg_cmp family = {
+            .arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)families[i]};
+        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, family);
+    }
     for (size_t i = 0; !error && i < COUNT(deadly); i++)
         error = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, deadly[i], 0);
     return error;
