@@ -9,7 +9,7 @@ int ds_reached_init(struct ds_reached *r, const struct ds_deployment *d, const s
     uint64_t addresses = ds_monitor_addresses(m);
     struct ds_permutation order;
     *r = (struct ds_reached){.set = (uint16_t)ds_deployment_digest(d, m)};
-    if (ds_monitor_is_everything(m) || addresses == 0)
+    if (ds_monitor_is_everything(m) || addresses == 0 || addresses > DS_COUNT_BITMAP_MAX)
         return 0;
     r->count = addresses < DS_SKETCH_ADDRESSES_MAX ? addresses : DS_SKETCH_ADDRESSES_MAX;
     r->order = malloc(r->count * sizeof *r->order);

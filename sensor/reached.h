@@ -18,7 +18,8 @@ struct ds_reached {
     uint16_t set;
 };
 
-/* Nothing where everything is monitored. 0, or -1 without memory. */
+/* Nothing where everything is monitored, or more addresses than are counted by bits
+ * (DS_COUNT_BITMAP_MAX). 0, or -1 without memory. */
 int ds_reached_init(struct ds_reached *r, const struct ds_deployment *d,
                     const struct ds_monitor *m);
 void ds_reached_finish(struct ds_reached *r);

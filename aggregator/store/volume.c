@@ -15,16 +15,17 @@ struct sender {
     bool is_survey, is_malware;
 };
 
-/* Open addressing, at most half full. */
+/* Open addressing, at most half full. The key is random: strangers choose the addresses. */
 struct senders {
     struct sender *slots;
     size_t mask, used;
+    uint64_t key;       /* odd */
     uint64_t addresses; /* monitored ones, the most of a window */
 };
 
 static struct sender *find(const struct senders *t, uint32_t address)
 {
-    size_t at = (address * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
+    size_t at = (address * t->key) >> 32;
     while (t->slots[at & t->mask].packets && t->slots[at & t->mask].address != address)
         at++;
     return &t->slots[at & t->mask];
@@ -156,6 +157,8 @@ int ds_roll_volume_day(struct store_file *days, int64_t day_s, int64_t sensor, i
 {
     const int64_t which[] = {day_s, sensor, generation};
     struct senders t = {0};
+    sqlite3_randomness(sizeof t.key, &t.key);
+    t.key |= 1;
     int result = ds_sqlite_exec(days, table_sql, err);
     if (result == 0)
         result = ds_sqlite_exec_with(days,

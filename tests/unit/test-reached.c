@@ -63,6 +63,20 @@ static uint32_t count_of(const struct ds_sketches *s)
     return s->rows[0].sketch.count;
 }
 
+static void a_set_too_large_for_bits_has_none(void **state)
+{
+    struct world w;
+    begin(&w, NULL, "32.0.0.0/7");
+    const struct ds_counts counts = {0};
+    struct ds_window window;
+    ds_window_init(&window);
+    window.sketches.known = true;
+    window.active_addresses = 3;
+    assert_int_equal(ds_reached_add(&w.reached, &counts, &window), 0);
+    assert_int_equal(window.sketches.count, 0);
+    end(&w);
+}
+
 static void windows_unite_exactly(void **state)
 {
     struct world w;
@@ -144,6 +158,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(windows_unite_exactly),
+        cmocka_unit_test(a_set_too_large_for_bits_has_none),
         cmocka_unit_test(of_many_a_sample_is_told),
         cmocka_unit_test(the_order_is_secret_and_stays),
         cmocka_unit_test(of_everything_nothing_is_told),
