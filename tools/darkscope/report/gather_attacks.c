@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#define ATTACKS_MAX 4000000 /* of 48 bytes; later ones are not told apart, and a note says so */
+#define ATTACKS_MAX 4000000 /* of 40 bytes; later ones are not told apart, and a note says so */
 
 struct attack {
     uint32_t victim;
@@ -14,7 +14,7 @@ struct attack {
     uint8_t proto;
     ds_country country;
     int64_t start_ms, last_ms;
-    uint64_t packets;
+    uint64_t packets; /* of the sensor that saw most of it */
 };
 
 struct attacks {
@@ -70,8 +70,10 @@ static void unite(struct attacks *a)
             continue;
         }
         last->last_ms = next.last_ms > last->last_ms ? next.last_ms : last->last_ms;
-        last->port = next.packets > last->packets ? next.port : last->port;
-        last->packets += next.packets;
+        if (next.packets > last->packets) {
+            last->port = next.port;
+            last->packets = next.packets;
+        }
     }
     a->count = kept;
 }
