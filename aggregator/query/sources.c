@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define SLOTS_MIN 1024
 #define MOMENTS   256 /* parts of a window (ds_source_record.first) */
@@ -25,11 +26,12 @@ struct source {
     uint8_t classes, survey, device;
 };
 
-/* Open addressing, at most half full. */
+/* Open addressing, at most half full. The key is random: strangers choose the addresses. */
 struct table {
     const struct ds_filter *filter;
     struct source *slots;
     size_t mask, used;
+    uint64_t key; /* odd */
     bool is_full; /* at DS_QUERY_SOURCES_MAX: later sources were left out */
     bool no_memory;
     uint64_t packets; /* of all sources of all windows */
@@ -45,7 +47,7 @@ static void free_table(struct table *t)
 
 static struct source *find(const struct table *t, uint32_t address)
 {
-    size_t at = (address * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
+    size_t at = (address * t->key) >> 32;
     while (t->slots[at & t->mask].windows && t->slots[at & t->mask].address != address)
         at++;
     return &t->slots[at & t->mask];
@@ -229,6 +231,9 @@ static struct table *read_table(struct answer *a, struct ds_error *err)
         return NULL;
     }
     t->filter = &a->filter;
+    if (getrandom(&t->key, sizeof t->key, 0) < 0)
+        t->key = (uintptr_t)t;
+    t->key |= 1;
     int result = a->store->ops->windows(a->store, &a->range, UINT64_MAX, true, each_window, t, err);
     if (result == 0) {
         sort(t);

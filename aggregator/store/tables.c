@@ -476,7 +476,7 @@ static int tell_some(struct reading *r, const struct ranks *ranks, size_t first,
 /* Entries are in order of bucket and key. */
 static int tell_batch(struct reading *r, struct ranks *ranks, struct ds_error *err)
 {
-    struct entry *at = r->entries, *end = r->entries + r->count;
+    struct entry *at = r->entries, *end = at ? at + r->count : at; /* NULL: there is no row */
     size_t used = 0, count;
     int result = 0;
     for (size_t b = 0; b < r->buckets.count; b++) {
