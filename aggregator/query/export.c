@@ -173,10 +173,9 @@ static int tell_head(const struct export *x)
 static int fill_steps(struct export *x)
 {
     static int (*const fills[])(struct export *, const struct steps *) = {
-        [FILL_SERIES] = ds_export_series,
-        [FILL_STEPS] = ds_export_steps,
-        [FILL_INFECTED] = ds_export_infected,
-        [FILL_SENSORS] = ds_export_sensors,
+        [FILL_SERIES] = ds_export_series,          [FILL_STEPS] = ds_export_steps,
+        [FILL_STEPS_BY_COUNTRY] = ds_export_steps, [FILL_INFECTED] = ds_export_infected,
+        [FILL_SENSORS] = ds_export_sensors,        [FILL_MALFORMED] = ds_export_sensors,
     };
     struct steps steps = {0};
     int result = cut(x, &steps);

@@ -230,8 +230,7 @@ static int fill_rows(struct walk *w)
     const struct ds_tables tables = {.buckets = &buckets,
                                      .filter = &w->filter,
                                      .by = (enum ds_by)x->table->by,
-                                     .with_countries =
-                                         strcmp(x->table->name, "port-countries") == 0,
+                                     .with_countries = x->table->fill == FILL_STEPS_BY_COUNTRY,
                                      .limit = x->limit};
     all.without_sources = true;
     int result = note(w, &all, note_point);
@@ -343,7 +342,7 @@ static int send_sensor(struct export *x, const char *name, int64_t from_s, int64
     ds_export_set_time(x, C_END, to_s);
     ds_export_set_text(x, C_SENSOR, name);
     ds_export_set_coverage(x, totals.observed_ns, 1, to_s - from_s);
-    if (strcmp(x->table->name, "malformed") == 0)
+    if (x->table->fill == FILL_MALFORMED)
         return send_malformed(x, &totals);
     set_totals(x, &totals);
     return ds_export_send(x);

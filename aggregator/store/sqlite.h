@@ -18,7 +18,7 @@
  *   repack.c   months in order of port                info.c      what there is
  *   verify.c   whether all of it is sound             totals.c    sums
  *   unions.c   sketches of several times              hour_cells.c  the cells of an hour
- *   tables.c   tables of many times
+ *   tables.c   tables of many times              row_keys.c  what their rows are of
  */
 #ifndef DARKSCOPE_STORE_SQLITE_H
 #define DARKSCOPE_STORE_SQLITE_H

@@ -5,17 +5,17 @@
  */
 #include "estimates.h"
 #include "facts.h"
+#include "row_keys.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define ENTRIES_MIN       4096u      /* room at first */
-#define ENTRIES_BATCH     (1u << 21) /* 128 MB; with more, fewer buckets are read together */
-#define ENTRIES_TIMES     4u         /* so many times that, of one bucket: 512 MB */
-#define ESTIMATED_ROWS    256u       /* of a bucket, those with most packets */
-#define WANTED_ROWS       64u        /* whose sources are estimated together, */
-#define ESTIMATED_BUCKETS 32u        /* in so many buckets */
-#define SIGNATURES_MAX    4096u
+#define ENTRIES_MIN       4096u            /* room at first */
+#define ENTRIES_BATCH     (1u << 21)       /* 128 MB; with more, fewer buckets are read together */
+#define ENTRIES_TIMES     4u               /* so many times that, of one bucket: 512 MB */
+#define ESTIMATED_ROWS    256u             /* of a bucket, those with most packets */
+#define WANTED_ROWS       64u              /* whose sources are estimated together, */
+#define ESTIMATED_BUCKETS 32u              /* in so many buckets */
 #define NO_COUNTRY        UINT64_C(0xffff) /* bits of a key */
 
 #define BATCH_IS_FULL 1 /* a walk's result: read fewer buckets */
@@ -54,8 +54,7 @@ struct reading {
     size_t count, room, batch; /* batch: room that several buckets may take */
     bool *is_cut;              /* of each bucket: small cells are not there */
     bool no_memory, is_full;
-    char (*names)[DS_SIGNATURE_ID_MAX + 1]; /* of signatures; their keys are the indices */
-    size_t name_count;
+    struct row_names names;
     ds_table_fn *each;
     void *arg;
 };
@@ -67,75 +66,17 @@ static size_t fewest(uint64_t a, uint64_t b)
 
 /* ---- keys ---- */
 
-static int64_t signature_key(struct reading *r, sqlite3_stmt *stmt)
-{
-    char name[DS_SIGNATURE_ID_MAX + 1];
-    ds_sqlite_text(stmt, 0, name, sizeof name);
-    for (size_t i = 0; i < r->name_count; i++)
-        if (strcmp(r->names[i], name) == 0)
-            return (int64_t)i;
-    if (!r->names)
-        r->names = calloc(SIGNATURES_MAX, sizeof *r->names);
-    r->no_memory = r->no_memory || !r->names;
-    r->is_full = r->is_full || r->name_count == SIGNATURES_MAX;
-    if (r->no_memory || r->is_full)
-        return -1;
-    memcpy(r->names[r->name_count], name, sizeof name);
-    return (int64_t)r->name_count++;
-}
-
-/* -1 where there is none: an unknown name. */
-static int64_t key_of_fact(struct reading *r, sqlite3_stmt *stmt)
-{
-    switch (r->tables->by) {
-    case DS_BY_COUNTRY:
-        return ds_sqlite_country(stmt, 0);
-    case DS_BY_TYPE:
-        return ds_sqlite_name_index(ds_type_name, (const char *)sqlite3_column_text(stmt, 0));
-    case DS_BY_SIGNATURE:
-        return signature_key(r, stmt);
-    default:
-        return (uint8_t)sqlite3_column_int(stmt, 0);
-    }
-}
-
 static uint64_t key_of_cell(const struct ds_tables *t, uint64_t key)
 {
-    if (t->by == DS_BY_COUNTRY)
-        return (ds_country)key;
-    if (t->by == DS_BY_CLASS)
-        return key >> 40;
-    return t->with_countries ? key : key >> 16;
+    return t->with_countries ? key : ds_row_key_of_cell(t->by, key);
 }
 
 static void write_key(const struct reading *r, uint64_t key, struct ds_top_row *row)
 {
-    uint64_t port = r->tables->with_countries ? key >> 16 : key;
-    switch (r->tables->by) {
-    case DS_BY_PORT:
-        row->cls = (uint8_t)(port >> 24);
-        row->proto = (uint8_t)(port >> 16);
-        row->port = (uint16_t)port;
-        row->country = r->tables->with_countries ? (ds_country)key : 0;
-        break;
-    case DS_BY_COUNTRY:
+    bool with_countries = r->tables->with_countries;
+    ds_row_key_write(r->tables->by, &r->names, (uint32_t)(with_countries ? key >> 16 : key), row);
+    if (with_countries)
         row->country = (ds_country)key;
-        break;
-    case DS_BY_TYPE:
-        row->type = (uint8_t)key;
-        break;
-    case DS_BY_CLASS:
-        row->cls = (uint8_t)key;
-        break;
-    case DS_BY_PROTOCOL:
-        row->proto = (uint8_t)key;
-        break;
-    case DS_BY_DEVICE:
-        row->device = (uint8_t)key;
-        break;
-    default:
-        memcpy(row->signature, r->names[key], sizeof row->signature);
-    }
 }
 
 /* ---- collecting ---- */
@@ -203,7 +144,10 @@ static int add(struct reading *r, int64_t at_s, int64_t key, const struct group 
 static int each_fact(void *arg, const struct fact_row *row)
 {
     struct reading *r = arg;
-    return add(r, row->start_s, key_of_fact(r, row->key), &row->group);
+    int64_t key = ds_row_key_of_fact(r->tables->by, &r->names, row->key);
+    r->no_memory = r->no_memory || r->names.no_memory;
+    r->is_full = r->is_full || r->names.is_full;
+    return add(r, row->start_s, key, &row->group);
 }
 
 static int each_cell(void *arg, int64_t at_s, const struct ds_chunk_cell *cell)
@@ -306,7 +250,7 @@ static size_t rank(const struct reading *r, struct entry *first, struct entry *e
 
 static int compare_names(const struct reading *r, const struct rank *a, const struct rank *b)
 {
-    return strcmp(r->names[a->entry->key], r->names[b->entry->key]);
+    return strcmp(r->names.all[a->entry->key], r->names.all[b->entry->key]);
 }
 
 /* Ties of signatures by name: their keys came as they came. */
@@ -558,6 +502,6 @@ int ds_sqlite_tables(struct ds_store *store, const struct ds_tables *tables, ds_
         most = r.count < r.batch / 4 ? 2 * most : most;
     }
     free(r.entries);
-    free(r.names);
+    ds_row_names_finish(&r.names);
     return result;
 }

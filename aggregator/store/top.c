@@ -4,6 +4,7 @@
  */
 #include "estimates.h"
 #include "facts.h"
+#include "row_keys.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +23,7 @@ struct tally {
     struct group *blocks[BLOCKS];
     size_t block_count;
     bool is_full, no_memory;
-    char (*names)[DS_SIGNATURE_ID_MAX + 1]; /* of signatures; their keys are the indices */
-    size_t name_count;
+    struct row_names names;
     struct group whole; /* of all rows */
     struct group exact; /* of all packets, where rows are floors or overlap */
     bool needs_exact;
@@ -44,83 +44,6 @@ static struct group *figures_of(struct tally *t, uint32_t key)
     return &(*block)[key & (BLOCK_KEYS - 1)];
 }
 
-/* ---- keys ---- */
-
-static int signature_key(struct tally *t, const char *name)
-{
-    for (size_t i = 0; i < t->name_count; i++)
-        if (strcmp(t->names[i], name) == 0)
-            return (int)i;
-    if ((t->name_count & (t->name_count - 1)) == 0) {
-        void *larger =
-            realloc(t->names, (t->name_count ? 2 * t->name_count : 1) * sizeof *t->names);
-        if (!larger) {
-            t->no_memory = true;
-            return -1;
-        }
-        t->names = larger;
-    }
-    memcpy(t->names[t->name_count], name, DS_SIGNATURE_ID_MAX + 1);
-    return (int)t->name_count++;
-}
-
-/* -1 where there is none: an unknown name. */
-static int key_of_fact(struct tally *t, sqlite3_stmt *stmt)
-{
-    char name[DS_SIGNATURE_ID_MAX + 1];
-    switch (t->top->by) {
-    case DS_BY_COUNTRY:
-        return ds_sqlite_country(stmt, 0);
-    case DS_BY_TYPE:
-        return ds_sqlite_name_index(ds_type_name, (const char *)sqlite3_column_text(stmt, 0));
-    case DS_BY_SIGNATURE:
-        ds_sqlite_text(stmt, 0, name, sizeof name);
-        return signature_key(t, name);
-    default:
-        return (uint8_t)sqlite3_column_int(stmt, 0);
-    }
-}
-
-static uint32_t key_of_cell(enum ds_by by, uint64_t key)
-{
-    switch (by) {
-    case DS_BY_COUNTRY:
-        return (ds_country)key;
-    case DS_BY_CLASS:
-        return (uint32_t)(key >> 40);
-    default:
-        return (uint32_t)(key >> 16);
-    }
-}
-
-static void write_key(const struct tally *t, uint32_t key, struct ds_top_row *row)
-{
-    switch (t->top->by) {
-    case DS_BY_PORT:
-        row->cls = (uint8_t)(key >> 24);
-        row->proto = (uint8_t)(key >> 16);
-        row->port = (uint16_t)key;
-        break;
-    case DS_BY_COUNTRY:
-        row->country = (ds_country)key;
-        break;
-    case DS_BY_TYPE:
-        row->type = (uint8_t)key;
-        break;
-    case DS_BY_CLASS:
-        row->cls = (uint8_t)key;
-        break;
-    case DS_BY_PROTOCOL:
-        row->proto = (uint8_t)key;
-        break;
-    case DS_BY_DEVICE:
-        row->device = (uint8_t)key;
-        break;
-    default:
-        memcpy(row->signature, t->names[key], sizeof row->signature);
-    }
-}
-
 /* ---- adding up ---- */
 
 static int add(struct tally *t, int64_t key, const struct group *g)
@@ -133,7 +56,11 @@ static int add(struct tally *t, int64_t key, const struct group *g)
 
 static int each_fact(void *arg, const struct fact_row *row)
 {
-    return add(arg, key_of_fact(arg, row->key), &row->group);
+    struct tally *t = arg;
+    int64_t key = ds_row_key_of_fact(t->top->by, &t->names, row->key);
+    t->no_memory = t->no_memory || t->names.no_memory;
+    t->is_full = t->is_full || t->names.is_full;
+    return add(t, key, &row->group);
 }
 
 static int each_cell(void *arg, int64_t at_s, const struct ds_chunk_cell *cell)
@@ -141,7 +68,7 @@ static int each_cell(void *arg, int64_t at_s, const struct ds_chunk_cell *cell)
     struct tally *t = arg;
     struct group g = ds_group_of_cell(cell, t->top->filter->survey);
     (void)at_s;
-    return add(t, key_of_cell(t->top->by, cell->key), &g);
+    return add(t, ds_row_key_of_cell(t->top->by, cell->key), &g);
 }
 
 static int add_cell_to_exact(void *arg, int64_t at_s, const struct ds_chunk_cell *cell)
@@ -212,7 +139,7 @@ static int compare_entries(const void *left, const void *right, void *arg)
         order = descending(a->group->packets, b->group->packets);
     if (order != 0)
         return order;
-    return t->top->by == DS_BY_SIGNATURE ? strcmp(t->names[a->key], t->names[b->key])
+    return t->top->by == DS_BY_SIGNATURE ? strcmp(t->names.all[a->key], t->names.all[b->key])
                                          : descending(b->key, a->key);
 }
 
@@ -260,7 +187,7 @@ static int estimate(struct sqlite_store *s, const struct tally *t, const struct 
     *out = calloc(rows * WANTED_PARTS + 1, sizeof **out);
     for (size_t i = 0; wanted && i < rows; i++) {
         struct ds_top_row row = {0};
-        write_key(t, entries[i].key, &row);
+        ds_row_key_write(t->top->by, &t->names, entries[i].key, &row);
         ds_wanted_of_row(t->top->by, t->top->filter, &row, &wanted[i * WANTED_PARTS]);
     }
     int result = wanted && *out
@@ -280,7 +207,7 @@ static struct ds_top_row row_of(const struct tally *t, const struct entry *entry
     const struct ds_filter *filter = t->top->filter;
     const struct ds_figures kept = ds_fact_kept(t->ask.fact, filter, t->per_port);
     struct ds_top_row row = {.figures = ds_group_figures(entry->group, kept)};
-    write_key(t, entry->key, &row);
+    ds_row_key_write(t->top->by, &t->names, entry->key, &row);
     if (entry->estimate)
         ds_estimate_tell(entry->estimate, filter->survey, entry->group, &row.figures);
     return row;
@@ -330,7 +257,7 @@ static void finish(struct tally *t)
 {
     for (uint32_t block = 0; block < BLOCKS; block++)
         free(t->blocks[block]);
-    free(t->names);
+    ds_row_names_finish(&t->names);
     free(t);
 }
 
@@ -348,7 +275,7 @@ static int tally_up(struct sqlite_store *s, struct tally *t, struct ds_error *er
     if (t->no_memory)
         return ds_error(err, DS_FAILURE, "out of memory");
     if (t->is_full)
-        return ds_error(err, DS_DATABASE, "too many ports: ask for a protocol or for less time");
+        return ds_error(err, DS_DATABASE, "too many rows: filter, or ask for less time");
     return result;
 }
 

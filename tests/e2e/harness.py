@@ -85,10 +85,11 @@ class Result:
 def run(*command, status=0, **options):
     """Runs a program to its end. status None: any."""
     options.setdefault("stdin", subprocess.DEVNULL)
+    options.setdefault("timeout", PATIENCE_S * 2)
     if "input" in options:
         del options["stdin"]
     ended = subprocess.run([str(word) for word in command], capture_output=True, check=False,
-                           timeout=PATIENCE_S * 2, **options)
+                           **options)
     result = Result(ended.returncode, ended.stdout, ended.stderr.decode(errors="replace"))
     if status is not None and result.status != status:
         raise Failure(f"{os.path.basename(str(command[0]))} ended with {result.status}, not "

@@ -57,10 +57,10 @@ def put(store, lines, *tidy):
     check(done.returncode == 0, f"put-windows: {done.stderr}")
 
 
-def make(store, output, *arguments, expected=0):
+def make(store, output, *arguments, expected=0, **options):
     """The report.json, after the schema has been held against it."""
     result = run(DARKSCOPE, "report", "--store", store, "--output", output, *arguments,
-                 status=expected)
+                 status=expected, **options)
     if expected:
         return result.err
     with open(os.path.join(output, "report.json"), encoding="utf-8") as file:
@@ -117,7 +117,7 @@ def test_nicter(where):
     store = os.path.join(where, "nicter")
     put(store, lines)
     report = make(store, os.path.join(where, "report-nicter"), "--year", "2017", "--years", "13",
-                  "--tz", "Asia/Tokyo")
+                  "--tz", "Asia/Tokyo", timeout=3600 // EVERY)  # there is a file for each day
     table = rows(report, "years", "period")
     check(len(table) == 13, f"{len(table)} years")
     off = 0
