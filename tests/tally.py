@@ -3,7 +3,7 @@
 """Counts the tests of one `meson test` run, TAP subtests one by one, and prints
 "PASSED FAILED SKIPPED". A test that failed without a failed subtest (crash, timeout, leak found at
 its end) counts as one failed, and so does one that says nothing at all. Names of what failed or was
-skipped go to standard error.
+skipped go to standard error, and what failed subtests say of why.
 
 usage: tally.py BUILD/meson-logs/testlog.json
 """
@@ -12,6 +12,7 @@ import re
 import sys
 
 GOOD = {"OK", "EXPECTEDFAIL"}
+MOST_LINES = 12  # of a failed subtest
 
 
 def count(test):
@@ -27,6 +28,14 @@ def count(test):
     return passed, max(failed, 1), skipped
 
 
+def reasons(test):
+    """Failed subtests, each with the last of the comments that follow it; how it ended if none."""
+    lines = []
+    for name, comments in re.findall(r"^not ok\b(.*)\n((?:#.*\n?)*)", test.get("stdout", ""), re.M):
+        lines += [name.strip(), *comments.splitlines()[-MOST_LINES:]]
+    return lines or [f"{test['result']}: no subtest failed"]
+
+
 def main():
     sums = [0, 0, 0]
     with open(sys.argv[1], encoding="utf-8") as log:
@@ -37,6 +46,8 @@ def main():
             for what, number in ("failed", counts[1]), ("skipped", counts[2]):
                 if number:
                     print(f"{what}: {number} of {test['name']}", file=sys.stderr)
+            if counts[1]:
+                print(*reasons(test), sep="\n", file=sys.stderr)
     print(*sums)
 
 

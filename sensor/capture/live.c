@@ -33,6 +33,10 @@
 
 #define INTERFACE_LIST_BYTES 256
 
+/* Once stopped: so often it is waited for packets that the kernel counted and still keeps. A filter
+ * that came after the first packets makes it count some that never come. */
+#define REST_WAITS 10
+
 struct ds_live {
     struct ds_capture capture;
     pcap_t *pcap;
@@ -50,6 +54,8 @@ struct ds_live {
     size_t copied;   /* bytes used of it */
     struct ds_frame *frames;
     size_t count, most;
+    uint32_t taken;             /* from the kernel; wraps as libpcap's counters */
+    unsigned rest_waits;        /* of REST_WAITS */
     int64_t stop_ns;            /* when a read first saw stopped; 0: not yet */
     bool failed, settled;       /* reading failed; and the last packets had time to appear */
     char why[PCAP_ERRBUF_SIZE]; /* it failed */
@@ -62,6 +68,7 @@ struct ds_live {
 static void take(u_char *user, const struct pcap_pkthdr *header, const u_char *data)
 {
     struct ds_live *l = (struct ds_live *)user;
+    l->taken++;
     if (l->count == l->most)
         return; /* not expected: no more than most were asked for */
     int64_t time_ns =
@@ -98,6 +105,13 @@ static void settle(struct ds_live *l)
     poll(NULL, 0, 2 * l->timeout_ms);
 }
 
+/* Does the kernel keep packets that it counted? Its timer may be late. */
+static bool has_rest(const struct ds_live *l)
+{
+    struct pcap_stat now;
+    return pcap_stats(l->pcap, &now) == 0 && now.ps_recv - now.ps_drop != l->taken;
+}
+
 /* Once stopped: what arrived before that is still in the kernel, and not lost. */
 static int read_rest(struct ds_live *l)
 {
@@ -105,9 +119,12 @@ static int read_rest(struct ds_live *l)
         l->stop_ns = ds_clock_utc_ns();
         settle(l);
     }
-    if (dispatch(l) == 0 || l->frames[0].time_ns > l->stop_ns)
-        return DS_CAPTURE_ENDED;
-    return (int)l->count;
+    while (dispatch(l) == 0) {
+        if (!has_rest(l) || l->rest_waits++ == REST_WAITS)
+            return DS_CAPTURE_ENDED;
+        poll(NULL, 0, l->timeout_ms);
+    }
+    return l->frames[0].time_ns > l->stop_ns ? DS_CAPTURE_ENDED : (int)l->count;
 }
 
 static int live_read(struct ds_capture *c, struct ds_frame *frames, size_t most,

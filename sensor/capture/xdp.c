@@ -53,7 +53,8 @@ struct ds_xdp {
     int timeout_ms, promiscuous_fd, wake_fd;
     uint32_t snaplen, chunks; /* a power of two, as many as each ring has places */
     atomic_bool stopped;
-    uint32_t rest; /* once stopped: packets that may still be read */
+    bool settled;  /* and what was on its way had time to come to the ring */
+    uint32_t rest; /* then: packets that may still be read */
     uint8_t *memory;
     bool has_undo; /* the first queue's: takes the program off the interface */
     struct ds_undo undo;
@@ -101,9 +102,14 @@ static int take(struct ds_xdp *x, struct ds_frame *frames, size_t most)
     return (int)count;
 }
 
-/* Once stopped: what arrived before that is still in the ring, and not lost. */
+/* Once stopped: what arrived before that is in the ring, or, on a busy machine, waits for the
+ * processor that brings it there, and is not lost. */
 static int take_rest(struct ds_xdp *x, struct ds_frame *frames, size_t most)
 {
+    if (!x->settled) {
+        x->settled = true;
+        poll(NULL, 0, 2 * x->timeout_ms);
+    }
     int count = x->rest ? take(x, frames, most < x->rest ? most : x->rest) : 0;
     x->rest -= (uint32_t)count;
     return count ? count : DS_CAPTURE_ENDED;

@@ -5,9 +5,14 @@
  * records; making them is not measured. The year is the first day, packed by the store, written
  * again and again with other dates: what is read has the true size, but every day the same figures.
  *
- *   bench-store [--minutes N] [--packets N] [--directory DIR] [--days N]
+ *   bench-store [--minutes N] [--repeat N] [--packets N] [--directory DIR] [--days N]
  *               [--in-only | --year-only | --ask-only | --sum-only]
+ *
+ * With --repeat the minutes are taken in N times, each time with later dates: a year through all of
+ * the store, without the hours that generating it takes. They are kept in memory, which is not
+ * counted as the store's.
  */
+#include "darkscope/message.h"
 #include "gen/windows/run.h"
 #include "measure.h"
 #include "sketch_fields.h"
@@ -37,7 +42,7 @@
 
 struct bench {
     char directory[200];
-    size_t minutes, packets, days;
+    size_t minutes, repeats, packets, days;
     bool is_in_only;   /* takes in, asks nothing */
     bool is_year_only; /* takes nothing in: makes a year of the day that is left in the directory */
     bool is_ask_only;  /* nor makes a year: it is there */
@@ -73,6 +78,9 @@ struct intake {
     struct bench *bench;
     struct spent put, tidy;
     uint64_t windows, cells, packets, sources;
+    struct ds_message *stock; /* to be repeated: windows as they were decoded */
+    size_t stock_count;
+    long stock_kib, peak_kib; /* resident: all before the first repetition; most of all */
     pthread_t tidier;
     atomic_llong now_s; /* the time, for upkeep */
     atomic_bool is_over;
@@ -106,37 +114,94 @@ static int upkeep(struct intake *in, int64_t at_s)
     return result;
 }
 
+static long resident_kib(void)
+{
+    long pages = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    check(!file || fscanf(file, "%ld %ld", &pages, &resident) != 2, "/proc/self/statm",
+          "cannot be read");
+    fclose(file);
+    return resident * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static void put_window(struct intake *in, const struct ds_store_put *put)
+{
+    const struct ds_window *w = put->window;
+    struct ds_error err = {0};
+    struct begun b = begin();
+    int result = in->bench->store->ops->put(in->bench->store, put, &err);
+    end(b, &in->put);
+    check(result != DS_PUT_COMMITTED, "put", err.text);
+    in->windows++;
+    in->cells += w->cell_count;
+    in->packets += w->books[DS_BOOK_COUNTED];
+    in->sources += w->sources;
+    in->now_s = put->received_s;
+    if (in->windows % MINUTES_OF_DAY > 0)
+        return;
+    long own_kib = resident_kib() - in->stock_kib;
+    in->peak_kib = own_kib > in->peak_kib ? own_kib : in->peak_kib;
+    fprintf(stderr, "bench-store: day %" PRIu64 ", %.1f minutes/s put, %ld MiB\n",
+            in->windows / MINUTES_OF_DAY, (double)in->windows / in->put.wall_s, own_kib / 1024);
+}
+
+/* As an aggregator receives it. */
+static void keep_message(struct intake *in, uint64_t sequence, const struct ds_window *w)
+{
+    const struct ds_message sent = {.kind = DS_MESSAGE_WINDOW, .sequence = sequence, .window = *w};
+    unsigned char *bytes;
+    size_t size;
+    const char *why = "out of memory";
+    struct ds_message *kept = &in->stock[in->stock_count++];
+    check(ds_message_encode(&sent, &bytes, &size) < 0, "message", why);
+    check(ds_message_decode(kept, bytes, size, &why) != DS_DECODE_OK, "message", why);
+    free(bytes);
+}
+
 static int send_message(struct ds_gen_sink *sink, const struct ds_gen_message *m,
                         struct ds_error *err)
 {
     struct intake *in = (struct intake *)sink;
     struct ds_window as_received = *m->window, *const w = &as_received;
+    (void)err;
+    if (in->stock) {
+        keep_message(in, m->sequence, w);
+        return 0;
+    }
     check(ds_sketches_pack(&w->sketches, &w->sketches.packed, &w->sketches.packed_bytes) < 0,
           "pack", "out of memory"); /* the sensor's work, as the next */
     check(ds_source_columns_pack(w->source_records, w->source_record_count, &w->source_columns,
                                  &w->source_columns_bytes) < 0,
           "pack", "out of memory");
-    const struct ds_store_put put = {.sensor = m->sensor,
-                                     .boot = m->boot,
-                                     .sequence = m->sequence,
-                                     .received_s = w->start_s + w->seconds,
-                                     .window = w};
-    struct begun b = begin();
-    int result = in->bench->store->ops->put(in->bench->store, &put, err);
-    end(b, &in->put);
-    if (result != DS_PUT_COMMITTED)
-        return -1;
-    in->windows++;
-    in->cells += w->cell_count;
-    in->packets += w->books[DS_BOOK_COUNTED];
-    in->sources += w->sources;
-    in->now_s = put.received_s;
+    put_window(in, &(struct ds_store_put){.sensor = m->sensor,
+                                          .boot = m->boot,
+                                          .sequence = m->sequence,
+                                          .received_s = w->start_s + w->seconds,
+                                          .window = w});
     free(w->sketches.packed);
     free(w->source_columns);
-    if (in->windows % MINUTES_OF_DAY == 0)
-        fprintf(stderr, "bench-store: day %" PRIu64 ", %.1f minutes/s put\n",
-                in->windows / MINUTES_OF_DAY, (double)in->windows / in->put.wall_s);
     return 0;
+}
+
+/* Puts all that is kept, and moves it on by its length. */
+static void put_stock(struct intake *in)
+{
+    int64_t length_s = (int64_t)in->stock_count * 60;
+    for (size_t i = 0; i < in->stock_count; i++) {
+        struct ds_message *m = &in->stock[i];
+        struct ds_window *w = &m->window;
+        put_window(in, &(struct ds_store_put){.sensor = "repeated",
+                                              .boot = 1,
+                                              .sequence = m->sequence,
+                                              .received_s = w->start_s + w->seconds,
+                                              .window = w});
+        m->sequence += in->stock_count;
+        w->start_s += length_s;
+        for (size_t a = 0; a < w->attack_count; a++) {
+            w->attacks[a].start_ms += length_s * 1000;
+            w->attacks[a].last_ms += length_s * 1000;
+        }
+    }
 }
 
 static void *tidy_on(void *arg)
@@ -154,7 +219,7 @@ static const struct ds_gen_sink_ops intake_ops = {.send = send_message};
 /* All that is due after the last minute; a repack of the month, too. */
 static void finish_upkeep(struct intake *in)
 {
-    int64_t late_s = START + (int64_t)in->bench->minutes * 60 + 2 * 3600;
+    int64_t late_s = in->now_s + 2 * 3600;
     for (int i = 0; i < 3; i++, late_s += 3600)
         while (upkeep(in, late_s) == 1)
             ;
@@ -164,6 +229,7 @@ static void print_intake(const struct intake *in)
 {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
+    long peak_kib = in->stock ? in->peak_kib : usage.ru_maxrss; /* at ends of days; of all */
     double n = (double)in->windows;
     printf("| minutes | packets | cells | sources | minutes/s, CPU | wall | put: ms, CPU | wall |"
            " longest | upkeep: ms, CPU | wall | longest | peak MiB |\n"
@@ -174,7 +240,7 @@ static void print_intake(const struct intake *in)
            in->sources / in->windows, n / (in->put.cpu_s + in->tidy.cpu_s),
            n / fmax(in->put.wall_s, in->tidy.wall_s), 1e3 * in->put.cpu_s / n,
            1e3 * in->put.wall_s / n, 1e3 * in->put.longest_s, 1e3 * in->tidy.cpu_s / n,
-           1e3 * in->tidy.wall_s / n, 1e3 * in->tidy.longest_s, usage.ru_maxrss / 1024);
+           1e3 * in->tidy.wall_s / n, 1e3 * in->tidy.longest_s, peak_kib / 1024);
 }
 
 static void take_in(struct bench *b)
@@ -189,13 +255,23 @@ static void take_in(struct bench *b)
     plan.packets = (double)b->packets;
     plan.listed = 10000;
     check(ds_gen_run_init(&run, &plan, false, &err) < 0, "windows", err.text);
+    if (b->repeats > 0) {
+        in.stock = calloc(b->minutes, sizeof *in.stock);
+        check(!in.stock, "messages", "out of memory");
+    }
     check(pthread_create(&in.tidier, NULL, tidy_on, &in) != 0, "thread", "cannot be started");
     check(ds_gen_run_send(&run, &in.sink, NULL, &err) < 0, "put", err.text);
     ds_gen_run_finish(&run);
+    in.stock_kib = resident_kib();
+    for (size_t i = 0; i < b->repeats; i++)
+        put_stock(&in);
     in.is_over = true;
     pthread_join(in.tidier, NULL);
     finish_upkeep(&in);
     print_intake(&in);
+    for (size_t i = 0; i < in.stock_count; i++)
+        ds_message_finish(&in.stock[i]);
+    free(in.stock);
 }
 
 /* ---- sizes ---- */
@@ -418,15 +494,19 @@ static void time_question(struct bench *b, const char *what, ask_fn *ask)
 
 static void read_options(struct bench *b, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"minutes", 1, 0, 'm'},  {"packets", 1, 0, 'p'},  {"directory", 1, 0, 'd'},
-        {"days", 1, 0, 'y'},     {"in-only", 0, 0, 'i'},  {"year-only", 0, 0, 'o'},
-        {"ask-only", 0, 0, 'a'}, {"sum-only", 0, 0, 's'}, {0}};
+    static const struct option options[] = {{"minutes", 1, 0, 'm'},   {"repeat", 1, 0, 'r'},
+                                            {"packets", 1, 0, 'p'},   {"directory", 1, 0, 'd'},
+                                            {"days", 1, 0, 'y'},      {"in-only", 0, 0, 'i'},
+                                            {"year-only", 0, 0, 'o'}, {"ask-only", 0, 0, 'a'},
+                                            {"sum-only", 0, 0, 's'},  {0}};
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
         switch (option) {
         case 'm':
             b->minutes = strtoul(optarg, NULL, 10);
+            break;
+        case 'r':
+            b->repeats = strtoul(optarg, NULL, 10);
             break;
         case 'p':
             b->packets = strtoul(optarg, NULL, 10);

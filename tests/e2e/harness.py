@@ -207,6 +207,12 @@ def received_packets(namespace, interface):
     return json.loads(shown.out)[0]["stats64"]["rx"]["packets"]
 
 
+def queued_packets():
+    """Those that wait for a processor, in any namespace: a cable's counter is ahead of them."""
+    with open("/proc/net/softnet_stat", encoding="ascii") as file:
+        return sum(int(word, 16) for line in file for word in line.split()[11:12])
+
+
 def comment(text):
     for line in str(text).splitlines():
         print("#", line)
