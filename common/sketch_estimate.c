@@ -49,15 +49,30 @@ double ds_sketch_relative_error(unsigned precision, double count)
     return linear < full ? linear : full;
 }
 
+#define RANKS (64 - DS_SKETCH_PRECISION_MIN + 2)
+
+/* How many registers have which rank; those of 0 may be left out. */
+static void count_ranks(const struct ds_sketch *s, uint32_t out[static RANKS])
+{
+    uint32_t second[RANKS] = {0}; /* neighbours often have the same, and need not wait for it */
+    for (uint32_t i = 0; i < s->count && !s->registers; i++)
+        out[s->list[i] & UINT8_MAX]++;
+    for (uint32_t i = 0; s->registers && i < UINT32_C(1) << s->precision; i += 2) {
+        out[s->registers[i]]++;
+        second[s->registers[i + 1]]++;
+    }
+    for (unsigned i = 0; i < RANKS; i++)
+        out[i] += second[i];
+}
+
 struct ds_estimate ds_sketch_estimate(const struct ds_sketch *s)
 {
     unsigned ranks = ds_sketch_rank_max(s->precision);
     double registers = ldexp(1, s->precision);
-    uint32_t with_rank[64 - DS_SKETCH_PRECISION_MIN + 2] = {0}, at = 0;
+    uint32_t with_rank[RANKS] = {0};
     if (s->count == 0)
         return (struct ds_estimate){0};
-    for (uint32_t entry; (entry = ds_sketch_next(s, &at));)
-        with_rank[entry & UINT8_MAX]++;
+    count_ranks(s, with_rank);
     double z = registers * tau(1 - with_rank[ranks] / registers);
     for (unsigned rank = ranks - 1; rank > 0; rank--)
         z = 0.5 * (z + with_rank[rank]);

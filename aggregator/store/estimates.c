@@ -288,24 +288,34 @@ static int each_sketch(struct making *m, struct store_file *f, sqlite3_stmt *stm
     int64_t bucket = bucket_at(m, piece, sqlite3_column_int64(stmt, 0));
     if (bucket < 0 || m->states[bucket].is_unknown)
         return 0;
+    struct part *part = &m->parts[(size_t)bucket * m->wanted_count + i];
+    uint64_t windows = ds_sqlite_u64(stmt, 2);
+    if (part->sketch.precision == 0) { /* the first */
+        part->windows += windows;
+        return ds_sketch_column(f, stmt, 1, &part->sketch, m->err);
+    }
     struct ds_sketch sketch;
     int result = ds_sketch_column(f, stmt, 1, &sketch, m->err);
     if (result == 0)
-        result = add_sketch(m, &m->parts[(size_t)bucket * m->wanted_count + i], &sketch,
-                            ds_sqlite_u64(stmt, 2));
+        result = add_sketch(m, part, &sketch, windows);
     ds_sketch_finish(&sketch);
     return result;
 }
 
+/* In minutes each row by its whole key: beside it lie all other sketches of its time. Months have
+ * them side by side. */
+static const char in_minutes[] =
+    "SELECT start, sketch, windows FROM @_sketches CROSS JOIN @_sketch USING"
+    " (start, sensor, generation) WHERE kind = :kind AND key = :key AND #";
+static const char in_months[] =
+    "SELECT start, sketch, windows FROM @_sketch WHERE kind = :kind AND key = :key AND #";
+
 static int walk_key(struct making *m, struct store_file *f, const struct piece *piece, size_t i,
                     const struct ds_sketch_key *key)
 {
-    /* Each row by its whole key: beside it lie all other sketches of its time. */
     sqlite3_stmt *stmt =
         ds_piece_prepare(f, piece, m->buckets->sensor, "",
-                         "SELECT start, sketch, windows FROM @_sketches CROSS JOIN @_sketch USING"
-                         " (start, sensor, generation) WHERE kind = :kind AND key = :key AND #",
-                         m->err);
+                         f->kind == STORE_MINUTES ? in_minutes : in_months, m->err);
     char text[STORE_SKETCH_KEY_BYTES] = "";
     int row;
     if (!stmt)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define APPLICATION_ID 0x646b7363 /* "dksc" */
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 
 static const char *const kind_names[STORE_KIND_COUNT] = {
     [STORE_CATALOGUE] = "catalogue",
@@ -69,11 +69,11 @@ static char *schema_of(enum store_kind kind)
 {
     switch (kind) {
     case STORE_MINUTES:
-        return join(ds_schema_minutes(), ds_schema_level("hour"));
+        return join(ds_schema_minutes(), ds_schema_level("hour", false));
     case STORE_HOURS:
-        return ds_schema_level("hour");
+        return ds_schema_level("hour", true);
     case STORE_DAYS:
-        return join(ds_schema_level("day"), sqlite3_mprintf("%s", rest_of_days));
+        return join(ds_schema_level("day", true), sqlite3_mprintf("%s", rest_of_days));
     default:
         return sqlite3_mprintf("%s", catalogue);
     }

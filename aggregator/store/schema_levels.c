@@ -201,13 +201,20 @@ static const struct level_table {
      "  bytes INTEGER NOT NULL, mismatches INTEGER NOT NULL, max_ppm INTEGER NOT NULL,\n"
      "  windows INTEGER NOT NULL,",
      "victim, proto, start_ms, port"},
-    {"sketch",
-     "-- of unique sources, to be united over time\n"
-     "  kind TEXT, key TEXT, -- '': all countries\n"
-     "  windows INTEGER NOT NULL, -- that have such a sketch\n"
-     "  sketch BLOB NOT NULL, -- docs/storage.md\n ",
-     "kind, key"},
 };
+
+/* Of a month a year of one key is read, of minutes all of one time. */
+static const struct level_table sketch_table = {
+    "sketch",
+    "-- of unique sources, to be united over time\n"
+    "  kind TEXT, key TEXT, -- '': all countries\n"
+    "  windows INTEGER NOT NULL, -- that have such a sketch\n"
+    "  sketch BLOB NOT NULL, -- docs/storage.md\n ",
+    "kind, key",
+};
+
+static const char sketch_time[] =
+    "CREATE INDEX @_sketch_time ON @_sketch (start, sensor, generation);";
 
 static const char level_rest[] =
     "CREATE TABLE @_sketches ( -- of which times there are sketches\n"
@@ -238,14 +245,28 @@ static char *append_level(char *text, const char *template, const char *name)
     return text;
 }
 
-char *ds_schema_level(const char *name)
+/* As append_level. */
+static char *append_table(char *text, const char *name, const struct level_table *t, bool by_key)
+{
+    static const char time[] = "start, sensor, generation";
+    char *key = sqlite3_mprintf("%s, %s", by_key ? t->key : time, by_key ? time : t->key);
+    char *out = text && key ? sqlite3_mprintf("%sCREATE TABLE %s_%s (\n"
+                                              "  start INTEGER, sensor INTEGER, generation INTEGER,"
+                                              " %s PRIMARY KEY (%s)) WITHOUT ROWID;",
+                                              text, name, t->name, t->columns, key)
+                            : NULL;
+    sqlite3_free(key);
+    sqlite3_free(text);
+    return out;
+}
+
+char *ds_schema_level(const char *name, bool is_month)
 {
     char *text = append_level(sqlite3_mprintf("%s", ""), level, name);
-    for (size_t i = 0; i < sizeof level_tables / sizeof level_tables[0] && text; i++)
-        text = sqlite3_mprintf("%zCREATE TABLE %s_%s (\n"
-                               "  start INTEGER, sensor INTEGER, generation INTEGER, %s"
-                               " PRIMARY KEY (start, sensor, generation, %s)) WITHOUT ROWID;",
-                               text, name, level_tables[i].name, level_tables[i].columns,
-                               level_tables[i].key);
+    for (size_t i = 0; i < sizeof level_tables / sizeof level_tables[0]; i++)
+        text = append_table(text, name, &level_tables[i], false);
+    text = append_table(text, name, &sketch_table, is_month);
+    if (is_month)
+        text = append_level(text, sketch_time, name);
     return append_level(text, level_rest, name);
 }

@@ -191,8 +191,9 @@ int ds_schema_check(struct store_file *f, struct ds_error *err);
 int ds_schema_create(struct store_file *f, int64_t generation, struct ds_error *err);
 
 /* schema_levels.c: the tables of a level ("hour" or "day"), and those of windows; the caller frees
- * them with sqlite3_free. NULL without memory. */
-char *ds_schema_level(const char *name);
+ * them with sqlite3_free. NULL without memory. Files of months have their sketches in order of
+ * key, not of time. */
+char *ds_schema_level(const char *name, bool is_month);
 char *ds_schema_minutes(void);
 
 /* ---- check.c ---- */

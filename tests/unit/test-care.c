@@ -433,7 +433,7 @@ static void does_without_missing_and_foreign_files(void **state)
     fill(s->store, WINDOWS, &keep_a_day);
     ds_store_destroy(s->store);
     s->store = NULL;
-    sql(s, "days-2026-02.sqlite", "PRAGMA user_version = 4");
+    sql(s, "days-2026-02.sqlite", "PRAGMA user_version = 5");
     assert_int_equal(ds_store_open(s->directory, DS_STORE_READ, &s->store, &err), 0);
     assert_int_equal(top_of(s->store, START, START + 2 * DAY, &err), 0);
     assert_int_equal(top_of(s->store, START + 2 * DAY, START + 3 * DAY, &err), -1);

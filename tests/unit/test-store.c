@@ -376,7 +376,7 @@ static void leaves_other_files_alone(void **state)
     s->store = NULL;
     sql(s, DS_STORE_FILE, "PRAGMA user_version = 1");
     assert_left_alone(s, "version 1");
-    sql(s, DS_STORE_FILE, "PRAGMA user_version = 4");
+    sql(s, DS_STORE_FILE, "PRAGMA user_version = 5");
     assert_left_alone(s, "version 4");
     char text[5000];
     memset(text, 'x', sizeof text);
