@@ -39,6 +39,7 @@
 
 #define MINUTES_OF_DAY 1440u
 #define PAUSE_NS       5000000 /* until it is looked again whether something is due */
+#define BEHIND_MAX_S   21600   /* upkeep may be; then puts wait, and that time counts */
 
 struct bench {
     char directory[200];
@@ -82,7 +83,8 @@ struct intake {
     size_t stock_count;
     long stock_kib, peak_kib; /* resident: all before the first repetition; most of all */
     pthread_t tidier;
-    atomic_llong now_s; /* the time, for upkeep */
+    atomic_llong now_s;  /* the time, for upkeep */
+    atomic_llong kept_s; /* up to then all was done that was due */
     atomic_bool is_over;
 };
 
@@ -124,11 +126,18 @@ static long resident_kib(void)
     return resident * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
+static void await_upkeep(struct intake *in)
+{
+    while (in->now_s - in->kept_s > BEHIND_MAX_S)
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+}
+
 static void put_window(struct intake *in, const struct ds_store_put *put)
 {
     const struct ds_window *w = put->window;
     struct ds_error err = {0};
     struct begun b = begin();
+    await_upkeep(in);
     int result = in->bench->store->ops->put(in->bench->store, put, &err);
     end(b, &in->put);
     check(result != DS_PUT_COMMITTED, "put", err.text);
@@ -137,10 +146,12 @@ static void put_window(struct intake *in, const struct ds_store_put *put)
     in->packets += w->books[DS_BOOK_COUNTED];
     in->sources += w->sources;
     in->now_s = put->received_s;
-    if (in->windows % MINUTES_OF_DAY > 0)
+    if (in->windows % 60 > 0)
         return;
     long own_kib = resident_kib() - in->stock_kib;
     in->peak_kib = own_kib > in->peak_kib ? own_kib : in->peak_kib;
+    if (in->windows % MINUTES_OF_DAY > 0)
+        return;
     fprintf(stderr, "bench-store: day %" PRIu64 ", %.1f minutes/s put, %ld MiB\n",
             in->windows / MINUTES_OF_DAY, (double)in->windows / in->put.wall_s, own_kib / 1024);
 }
@@ -208,9 +219,14 @@ static void *tidy_on(void *arg)
 {
     struct intake *in = arg;
     const struct timespec pause = {.tv_nsec = PAUSE_NS};
-    while (!in->is_over)
-        if (in->now_s == 0 || upkeep(in, in->now_s) == 0)
-            nanosleep(&pause, NULL);
+    pthread_setname_np(pthread_self(), "upkeep"); /* for perf */
+    while (!in->is_over) {
+        int64_t now_s = in->now_s;
+        if (upkeep(in, now_s) > 0)
+            continue;
+        in->kept_s = now_s;
+        nanosleep(&pause, NULL);
+    }
     return NULL;
 }
 
@@ -229,7 +245,7 @@ static void print_intake(const struct intake *in)
 {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    long peak_kib = in->stock ? in->peak_kib : usage.ru_maxrss; /* at ends of days; of all */
+    long peak_kib = in->stock ? in->peak_kib : usage.ru_maxrss; /* at ends of hours; of all */
     double n = (double)in->windows;
     printf("| minutes | packets | cells | sources | minutes/s, CPU | wall | put: ms, CPU | wall |"
            " longest | upkeep: ms, CPU | wall | longest | peak MiB |\n"
@@ -245,7 +261,7 @@ static void print_intake(const struct intake *in)
 
 static void take_in(struct bench *b)
 {
-    struct intake in = {.sink = {&intake_ops}, .bench = b};
+    struct intake in = {.sink = {&intake_ops}, .bench = b, .now_s = START, .kept_s = START};
     struct ds_gen_plan plan = {.seed = 1, .start_s = START, .window_s = 60};
     struct ds_error err = {0};
     struct ds_gen_run run;
