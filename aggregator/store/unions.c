@@ -87,19 +87,36 @@ static struct open_union *find(struct unions *u, int64_t hour_s, int64_t sensor)
     return NULL;
 }
 
-/* A free one, or that not used for longest. */
+/* A free one, or that of the last hour, if it is later: hours are summed up in order. NULL: none.
+ */
 static struct open_union *make(struct unions *u, int64_t hour_s, int64_t sensor, int64_t generation)
 {
     struct open_union *o = &u->open[0];
     for (size_t i = 0; i < UNIONS_MAX && o->is_used; i++)
-        if (!u->open[i].is_used || u->open[i].last_use < o->last_use)
+        if (!u->open[i].is_used || u->open[i].hour_s > o->hour_s)
             o = &u->open[i];
+    if (o->is_used && o->hour_s <= hour_s)
+        return NULL;
     drop(o);
     o->is_used = true;
     o->hour_s = hour_s;
     o->sensor = sensor;
     o->generation = generation;
     return o;
+}
+
+/* Has it become too large, or have all? */
+static bool is_large(const struct unions *u, struct open_union *o)
+{
+    size_t all = 0;
+    if (o->united.all.count > ROWS_MAX)
+        return true;
+    if (o->windows % UNION_EVERY != 0)
+        return false;
+    o->bytes = ds_sketches_bytes(&o->united.all);
+    for (size_t i = 0; i < UNIONS_MAX; i++)
+        all += u->open[i].bytes;
+    return o->bytes > UNION_BYTES_MAX || all > UNIONS_BYTES_MAX;
 }
 
 /* Each row is of one window; the sketches stay the caller's. 0, or -1 without memory. */
@@ -138,12 +155,10 @@ void ds_unions_note(struct unions *u, int64_t sensor, int64_t generation, const 
         drop(o);
     if (!o || !o->is_used)
         o = make(u, hour_s, sensor, generation);
-    o->last_use = ++u->uses;
+    if (!o)
+        return;
     o->windows++;
-    bool is_large =
-        o->united.all.count > ROWS_MAX ||
-        (o->windows % UNION_EVERY == 0 && ds_sketches_bytes(&o->united.all) > UNION_BYTES_MAX);
-    if (is_large || add_window(&o->united, &w->sketches) < 0)
+    if (is_large(u, o) || add_window(&o->united, &w->sketches) < 0)
         drop(o);
 }
 

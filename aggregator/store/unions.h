@@ -27,21 +27,21 @@ void ds_union_keep_ports(struct ds_sketches *s, size_t ports);
 
 /* ---- open hours ---- */
 
-#define UNIONS_MAX      8u                 /* hours of sensors */
-#define UNION_BYTES_MAX ((size_t)64 << 20) /* of one */
-#define UNION_EVERY     16u                /* windows between two looks at that */
+#define UNIONS_MAX       32u                 /* hours of sensors: those that come first */
+#define UNION_BYTES_MAX  ((size_t)64 << 20)  /* of one */
+#define UNIONS_BYTES_MAX ((size_t)256 << 20) /* of all */
+#define UNION_EVERY      16u                 /* windows between two looks at that */
 
 struct open_union {
     bool is_used;
     int64_t hour_s, sensor, generation;
     uint64_t windows; /* in which something was counted */
-    uint64_t last_use;
+    size_t bytes;     /* at the last look */
     struct union_of united;
 };
 
 struct unions {
     struct open_union open[UNIONS_MAX];
-    uint64_t uses;
 };
 
 /* A window was committed, the first with its start. */
