@@ -25,9 +25,14 @@ int ds_roll_hour(struct store_file *minutes, int64_t start_s, int64_t sensor, st
  * it can be tried again. */
 int ds_roll_day(struct store_file *minutes, int64_t sensor, struct ds_error *err);
 
-/* roll_month.c. In a transaction of the file of days: sums up all days of the sensor that it has. 0
- * or -1. */
-int ds_roll_month(struct store_file *days, int64_t sensor, struct ds_error *err);
+struct ds_roll_added {
+    int64_t start_s, generation; /* of a day */
+};
+
+/* roll_month.c. In a transaction of the file of days: adds the day, which is new there, to the sums
+ * of the sensor's; added NULL: sums up all that the file has. 0 or -1. */
+int ds_roll_month(struct store_file *days, int64_t sensor, const struct ds_roll_added *added,
+                  struct ds_error *err);
 
 /* How many messages of these windows were committed: that never becomes less. 0 or -1. */
 int ds_roll_count(struct store_file *minutes, int64_t from_s, int64_t to_s, int64_t sensor,

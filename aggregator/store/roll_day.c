@@ -220,6 +220,14 @@ static int write_files(struct day *d)
 {
     int64_t generation = d->minutes->generation;
     const int64_t old[] = {d->start_s, d->start_s + DAY_S, d->sensor, generation};
+    const int64_t chunks[] = {d->start_s, d->sensor, generation, DAY_S};
+    const struct ds_roll_added added = {d->start_s, generation};
+    int64_t written = 0; /* is it there already? */
+    if (ds_sqlite_number(d->days,
+                         "SELECT count(*) FROM day_chunks WHERE start = ? AND sensor = ? AND"
+                         " generation = ?",
+                         chunks, 3, &written, d->err) < 0)
+        return -1;
     if (d->hours && (ds_roll_delete(d->hours, "hour", old, d->err) < 0 ||
                      ds_roll_tables_copy(d->hours, d->start_s, d->sensor, generation, d->err) < 0))
         return -1;
@@ -230,14 +238,13 @@ static int write_files(struct day *d)
     if (write_seen(d) < 0 || write_cells(d, CHUNK_PORT_COUNTRY) < 0 ||
         write_cells(d, CHUNK_COUNTRY) < 0)
         return -1;
-    const int64_t chunks[] = {d->start_s, d->sensor, generation, DAY_S};
     if (d->hours && ds_sqlite_exec_with(d->hours, "INSERT INTO hour_chunks VALUES (?,?,?,?)",
                                         chunks, 4, d->err) < 0)
         return -1;
     if (ds_sqlite_exec_with(d->days, "INSERT INTO day_chunks VALUES (?,?,?,?)", chunks, 4, d->err) <
         0)
         return -1;
-    return ds_roll_month(d->days, d->sensor, d->err);
+    return ds_roll_month(d->days, d->sensor, written ? NULL : &added, d->err);
 }
 
 static void finish_file(struct store_file *f, bool is_attached)

@@ -421,7 +421,7 @@ static void sum_months(struct bench *b)
         struct store_file *f;
         double t = now_s();
         check(ds_file_write(s, STORE_DAYS, s->lists[STORE_DAYS].from_s[i], 0, &f, &err) < 0 ||
-                  ds_sqlite_exec(f, "BEGIN", &err) < 0 || ds_roll_month(f, 1, &err) < 0 ||
+                  ds_sqlite_exec(f, "BEGIN", &err) < 0 || ds_roll_month(f, 1, NULL, &err) < 0 ||
                   ds_sqlite_exec(f, "COMMIT", &err) < 0,
               "month", err.text);
         if (i == 0)
