@@ -70,6 +70,17 @@ static void refuse(struct ds_ingest *i, struct ds_job *job, const char *what, co
     log_refused(i, job);
 }
 
+static struct ds_store_put put_of(const struct ds_job *job)
+{
+    return (struct ds_store_put){
+        .sensor = job->ticket.sensor,
+        .boot = job->ticket.boot,
+        .sequence = job->ticket.sequence,
+        .received_s = ds_clock_utc_ns() / DS_NS_PER_S,
+        .window = &job->window,
+    };
+}
+
 /* The reason of a failure stays here: it may name files of this machine. */
 static void store_window(struct ds_ingest *i, struct ds_job *job)
 {
@@ -78,13 +89,7 @@ static void store_window(struct ds_ingest *i, struct ds_job *job)
         refuse(i, job, "its books do not balance: ", imbalance);
         return;
     }
-    struct ds_store_put put = {
-        .sensor = job->ticket.sensor,
-        .boot = job->ticket.boot,
-        .sequence = job->ticket.sequence,
-        .received_s = ds_clock_utc_ns() / DS_NS_PER_S,
-        .window = &job->window,
-    };
+    const struct ds_store_put put = put_of(job);
     struct ds_error err = {0};
     switch (i->store->ops->put(i->store, &put, &err)) {
     case DS_PUT_COMMITTED:
@@ -101,6 +106,23 @@ static void store_window(struct ds_ingest *i, struct ds_job *job)
         snprintf(job->reason, sizeof job->reason, "the store fails");
         log_failed(i, &err);
     }
+}
+
+/* Windows that wait, as after a time without a connection: the disk is waited for but once. False:
+ * each is to be stored alone. */
+static bool store_together(struct ds_ingest *i, struct ds_job *const *jobs, size_t count)
+{
+    struct ds_store_put puts[DS_PUT_TOGETHER_MAX];
+    for (size_t k = 0; k < count; k++) {
+        if (ds_window_imbalance(&jobs[k]->window))
+            return false;
+        puts[k] = put_of(jobs[k]);
+    }
+    if (!i->store->ops->put_together(i->store, puts, count))
+        return false;
+    for (size_t k = 0; k < count; k++)
+        jobs[k]->outcome = DS_OUTCOME_COMMITTED;
+    return true;
 }
 
 static void note(struct ds_ingest *i, enum ds_outcome outcome)
@@ -176,15 +198,34 @@ static void *look_after(void *arg)
     return NULL;
 }
 
+static void settle(struct ds_ingest *i, struct ds_job *job)
+{
+    note(i, job->outcome);
+    if (!ds_channel_push(i->settled, job))
+        ds_job_destroy(job); /* cannot happen (SETTLED_MAX); the sensor would send it again */
+}
+
+/* Those that wait, at least one. 0 at the end. */
+static size_t take_waiting(struct ds_ingest *i, struct ds_job *jobs[static DS_PUT_TOGETHER_MAX])
+{
+    size_t count = 0;
+    jobs[0] = ds_channel_wait(i->waiting);
+    while (jobs[count] && ++count < DS_PUT_TOGETHER_MAX)
+        jobs[count] = ds_channel_pop(i->waiting);
+    return count;
+}
+
 static void *run(void *arg)
 {
     struct ds_ingest *i = arg;
-    struct ds_job *job;
-    while ((job = ds_channel_wait(i->waiting))) {
-        store_window(i, job);
-        note(i, job->outcome);
-        if (!ds_channel_push(i->settled, job))
-            ds_job_destroy(job); /* cannot happen (SETTLED_MAX); the sensor would send it again */
+    struct ds_job *jobs[DS_PUT_TOGETHER_MAX];
+    for (size_t count; (count = take_waiting(i, jobs));) {
+        bool is_done = count > 1 && store_together(i, jobs, count);
+        for (size_t k = 0; k < count; k++) {
+            if (!is_done)
+                store_window(i, jobs[k]);
+            settle(i, jobs[k]);
+        }
     }
     return NULL;
 }

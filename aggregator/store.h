@@ -289,6 +289,8 @@ enum ds_put {
     DS_PUT_REFUSED = 2,   /* this window can never be stored (err says why); nothing changed */
 };
 
+#define DS_PUT_TOGETHER_MAX 16
+
 /* How long is kept what a store has, after its time and after it was received; in seconds. */
 struct ds_retention {
     int64_t minutes_s, hours_s, days_s; /* DS_KEEP_FOR_EVER, or at least a day */
@@ -303,6 +305,11 @@ struct ds_retention {
 struct ds_store_ops {
     /* Commits one message: enum ds_put, or -1. Only on a writer. */
     int (*put)(struct ds_store *store, const struct ds_store_put *put, struct ds_error *err);
+
+    /* Commits several messages at once, so that they wait for the disk but once; only on a writer.
+     * False: nothing changed, since they are of several days, more than DS_PUT_TOGETHER_MAX, or one
+     * of them would not be committed; put says of each what and why. */
+    bool (*put_together)(struct ds_store *store, const struct ds_store_put *puts, size_t count);
 
     /* Walks the points in order of time. */
     int (*series)(struct ds_store *store, const struct ds_buckets *buckets,

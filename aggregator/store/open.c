@@ -49,6 +49,7 @@ static void destroy(struct ds_store *store)
 
 static const struct ds_store_ops ops = {
     .put = ds_sqlite_put,
+    .put_together = ds_sqlite_put_together,
     .series = ds_sqlite_series,
     .top = ds_sqlite_top,
     .tables = ds_sqlite_tables,

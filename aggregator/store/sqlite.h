@@ -204,6 +204,7 @@ const char *ds_sqlite_bad_put(const struct ds_store_put *put);
 /* ---- the operations ---- */
 
 int ds_sqlite_put(struct ds_store *store, const struct ds_store_put *put, struct ds_error *err);
+bool ds_sqlite_put_together(struct ds_store *store, const struct ds_store_put *puts, size_t count);
 int ds_sqlite_series(struct ds_store *store, const struct ds_buckets *buckets,
                      const struct ds_filter *filter, ds_point_fn *each, void *arg,
                      struct ds_error *err);

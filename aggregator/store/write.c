@@ -460,7 +460,7 @@ static int put_part(struct store_file *f, int64_t sensor, struct ds_window *earl
 }
 
 /* Inside the transaction. is_first: of its start. 0, a positive enum ds_put, or -1. */
-static int put_all(struct store_file *f, int64_t sensor, const struct ds_store_put *put,
+static int put_one(struct store_file *f, int64_t sensor, const struct ds_store_put *put,
                    bool *is_first, struct ds_error *err)
 {
     if (insert_sensor(f, sensor, put->sensor, err) < 0)
@@ -480,32 +480,49 @@ static int put_all(struct store_file *f, int64_t sensor, const struct ds_store_p
     if (result > 0)
         return insert_window(f, sensor, put->window, 1 + put->window->merged, err);
     *is_first = false;
-    ds_unions_forget(&f->store->shared->unions,
-                     put->window->start_s - put->window->start_s % HOUR_S, sensor);
     result = put_part(f, sensor, &earlier, parts, put, err);
     ds_window_finish(&earlier);
     return result;
 }
 
-static int put_checked(struct sqlite_store *s, const struct ds_store_put *put, struct ds_error *err)
+/* Committed: what is kept in memory of its hour and day. */
+static void note(struct store_file *f, int64_t sensor, bool is_first,
+                 const struct ds_store_put *put)
+{
+    struct store_shared *shared = f->store->shared;
+    int64_t start_s = put->window->start_s;
+    ds_tidy_note(shared->tidy, f->from_s, sensor, start_s);
+    if (is_first)
+        ds_unions_note(&shared->unions, sensor, f->generation, put->window);
+    else
+        ds_unions_forget(&shared->unions, start_s - start_s % HOUR_S, sensor);
+}
+
+/* Puts of one day in one transaction: 0, or nothing is changed and it is the outcome of the first
+ * that was not committed. The mutex is held. */
+static int put_checked(struct sqlite_store *s, const struct ds_store_put *puts, size_t count,
+                       struct ds_error *err)
 {
     struct store_file *f;
-    int64_t sensor;
-    if (find_sensor(s, put->sensor, &sensor, err) < 0 ||
-        open_day(s, put->window->start_s, &f, err) < 0 ||
+    int64_t sensors[DS_PUT_TOGETHER_MAX];
+    bool is_first[DS_PUT_TOGETHER_MAX];
+    int result = 0;
+    for (size_t i = 0; i < count && result == 0; i++)
+        result = find_sensor(s, puts[i].sensor, &sensors[i], err);
+    if (result < 0 || open_day(s, puts[0].window->start_s, &f, err) < 0 ||
         ds_sqlite_exec(f, "BEGIN IMMEDIATE", err) < 0)
         return -1;
-    bool is_first = true;
-    int result = put_all(f, sensor, put, &is_first, err);
+    for (size_t i = 0; i < count && result == 0; i++) {
+        is_first[i] = true;
+        result = put_one(f, sensors[i], &puts[i], &is_first[i], err);
+    }
     if (result == 0)
         result = ds_sqlite_exec(f, "COMMIT", err);
     /* A failed statement may have ended the transaction already. */
     if (!sqlite3_get_autocommit(f->db))
         ds_sqlite_exec(f, "ROLLBACK", NULL);
-    if (result == 0)
-        ds_tidy_note(s->shared->tidy, f->from_s, sensor, put->window->start_s);
-    if (result == 0 && is_first)
-        ds_unions_note(&s->shared->unions, sensor, f->generation, put->window);
+    for (size_t i = 0; i < count && result == 0; i++)
+        note(f, sensors[i], is_first[i], &puts[i]);
     return result;
 }
 
@@ -518,7 +535,24 @@ int ds_sqlite_put(struct ds_store *store, const struct ds_store_put *put, struct
         return DS_PUT_REFUSED;
     }
     pthread_mutex_lock(&s->shared->mutex);
-    int result = put_checked(s, put, err);
+    int result = put_checked(s, put, 1, err);
     pthread_mutex_unlock(&s->shared->mutex);
     return result;
+}
+
+bool ds_sqlite_put_together(struct ds_store *store, const struct ds_store_put *puts, size_t count)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    struct ds_error err;
+    if (count == 0 || count > DS_PUT_TOGETHER_MAX)
+        return false;
+    int64_t day_s = ds_period_start(STORE_MINUTES, puts[0].window->start_s);
+    for (size_t i = 0; i < count; i++)
+        if (ds_sqlite_bad_put(&puts[i]) ||
+            ds_period_start(STORE_MINUTES, puts[i].window->start_s) != day_s)
+            return false;
+    pthread_mutex_lock(&s->shared->mutex);
+    int result = put_checked(s, puts, count, &err);
+    pthread_mutex_unlock(&s->shared->mutex);
+    return result == 0;
 }

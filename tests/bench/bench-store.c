@@ -39,6 +39,7 @@
 
 #define MINUTES_OF_DAY 1440u
 #define PAUSE_NS       5000000 /* until it is looked again whether something is due */
+#define WAITING        8       /* windows of a sensor that is behind, as session.h lets it send */
 #define BEHIND_MAX_S   86400   /* upkeep may be; then puts wait, and that time counts */
 
 struct bench {
@@ -132,15 +133,16 @@ static void await_upkeep(struct intake *in)
         nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
 }
 
-static void put_window(struct intake *in, const struct ds_store_put *put)
+static void put_alone(struct intake *in, const struct ds_store_put *put)
+{
+    struct ds_error err = {0};
+    int result = in->bench->store->ops->put(in->bench->store, put, &err);
+    check(result != DS_PUT_COMMITTED, "put", err.text);
+}
+
+static void note_window(struct intake *in, const struct ds_store_put *put)
 {
     const struct ds_window *w = put->window;
-    struct ds_error err = {0};
-    struct begun b = begin();
-    await_upkeep(in);
-    int result = in->bench->store->ops->put(in->bench->store, put, &err);
-    end(b, &in->put);
-    check(result != DS_PUT_COMMITTED, "put", err.text);
     in->windows++;
     in->cells += w->cell_count;
     in->packets += w->books[DS_BOOK_COUNTED];
@@ -154,6 +156,19 @@ static void put_window(struct intake *in, const struct ds_store_put *put)
         return;
     fprintf(stderr, "bench-store: day %" PRIu64 ", %.1f minutes/s put, %ld MiB\n",
             in->windows / MINUTES_OF_DAY, (double)in->windows / in->put.wall_s, own_kib / 1024);
+}
+
+/* As the aggregator's store thread. */
+static void put_windows(struct intake *in, const struct ds_store_put *puts, size_t count)
+{
+    struct begun b = begin();
+    await_upkeep(in);
+    bool is_done = count > 1 && in->bench->store->ops->put_together(in->bench->store, puts, count);
+    for (size_t i = 0; i < count && !is_done; i++)
+        put_alone(in, &puts[i]);
+    end(b, &in->put);
+    for (size_t i = 0; i < count; i++)
+        note_window(in, &puts[i]);
 }
 
 /* As an aggregator receives it. */
@@ -184,35 +199,48 @@ static int send_message(struct ds_gen_sink *sink, const struct ds_gen_message *m
     check(ds_source_columns_pack(w->source_records, w->source_record_count, &w->source_columns,
                                  &w->source_columns_bytes) < 0,
           "pack", "out of memory");
-    put_window(in, &(struct ds_store_put){.sensor = m->sensor,
-                                          .boot = m->boot,
-                                          .sequence = m->sequence,
-                                          .received_s = w->start_s + w->seconds,
-                                          .window = w});
+    put_windows(in,
+                &(struct ds_store_put){.sensor = m->sensor,
+                                       .boot = m->boot,
+                                       .sequence = m->sequence,
+                                       .received_s = w->start_s + w->seconds,
+                                       .window = w},
+                1);
     free(w->sketches.packed);
     free(w->source_columns);
     return 0;
 }
 
-/* Puts all that is kept, and moves it on by its length. */
+/* Moves it on by the length of all. */
+static void move_on(struct ds_message *m, size_t count)
+{
+    int64_t length_s = (int64_t)count * 60;
+    m->sequence += count;
+    m->window.start_s += length_s;
+    for (size_t i = 0; i < m->window.attack_count; i++) {
+        m->window.attacks[i].start_ms += length_s * 1000;
+        m->window.attacks[i].last_ms += length_s * 1000;
+    }
+}
+
+/* Puts all that is kept, as many together as wait of one sensor. */
 static void put_stock(struct intake *in)
 {
-    int64_t length_s = (int64_t)in->stock_count * 60;
-    for (size_t i = 0; i < in->stock_count; i++) {
-        struct ds_message *m = &in->stock[i];
-        struct ds_window *w = &m->window;
-        put_window(in, &(struct ds_store_put){.sensor = "repeated",
-                                              .boot = 1,
-                                              .sequence = m->sequence,
-                                              .received_s = w->start_s + w->seconds,
-                                              .window = w});
-        m->sequence += in->stock_count;
-        w->start_s += length_s;
-        for (size_t a = 0; a < w->attack_count; a++) {
-            w->attacks[a].start_ms += length_s * 1000;
-            w->attacks[a].last_ms += length_s * 1000;
+    for (size_t i = 0; i < in->stock_count;) {
+        struct ds_store_put puts[WAITING];
+        size_t n = 0;
+        for (; n < WAITING && i < in->stock_count; n++, i++) {
+            const struct ds_message *m = &in->stock[i];
+            puts[n] = (struct ds_store_put){.sensor = "repeated",
+                                            .boot = 1,
+                                            .sequence = m->sequence,
+                                            .received_s = m->window.start_s + m->window.seconds,
+                                            .window = &m->window};
         }
+        put_windows(in, puts, n);
     }
+    for (size_t i = 0; i < in->stock_count; i++)
+        move_on(&in->stock[i], in->stock_count);
 }
 
 static void *tidy_on(void *arg)

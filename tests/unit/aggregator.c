@@ -64,13 +64,19 @@ static int fake_put(struct ds_store *store, const struct ds_store_put *put, stru
     return result;
 }
 
+static bool fake_put_together(struct ds_store *store, const struct ds_store_put *puts, size_t count)
+{
+    return false;
+}
+
 static int fake_tidy(struct ds_store *store, const struct ds_retention *keep, int64_t now_s,
                      struct ds_error *err)
 {
     return 0;
 }
 
-static const struct ds_store_ops fake_ops = {.put = fake_put, .tidy = fake_tidy};
+static const struct ds_store_ops fake_ops = {
+    .put = fake_put, .put_together = fake_put_together, .tidy = fake_tidy};
 
 void fake_store_init(struct fake_store *s)
 {

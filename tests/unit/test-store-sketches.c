@@ -112,8 +112,10 @@ static void put_source(struct ds_sketches *s, uint64_t source)
         put_sketch(s, &infected, source);
 }
 
-/* The sample's tables, so that every filter finds packets; the sources are our own. */
-static void make_window(struct ds_window *w, size_t sensor, int64_t start_s)
+/* The sample's tables, so that every filter finds packets; the sources are our own: some of all
+ * that the window has. */
+static void make_part(struct ds_window *w, size_t sensor, int64_t start_s, unsigned first,
+                      unsigned end)
 {
     static const struct ds_cell cells[] = {
         {DS_CLASS_SCAN, DS_PROTO_TCP, 23, DS_COUNTRY('C', 'N'), 4, 172, 3, 1},
@@ -128,8 +130,13 @@ static void make_window(struct ds_window *w, size_t sensor, int64_t start_s)
     w->start_s = start_s;
     w->seconds = LENGTH;
     w->sketches = (struct ds_sketches){.known = true, .secret_id = secret.id};
-    for (unsigned i = 0; i < SOURCES; i++)
+    for (unsigned i = first; i < end; i++)
         put_source(&w->sketches, draw(sensor, start_s, i));
+}
+
+static void make_window(struct ds_window *w, size_t sensor, int64_t start_s)
+{
+    make_part(w, sensor, start_s, 0, SOURCES);
 }
 
 static void put_all(struct scratch *s)
@@ -350,6 +357,31 @@ static void late_windows_count(void **state)
     check_all(s, 0);
 }
 
+/* A window in two messages, committed at once: what is kept of the open hour has both. */
+static void parts_that_come_together_count(void **state)
+{
+    struct scratch *s = *state;
+    for (int64_t i = 0; i < WINDOWS; i++)
+        for (size_t sensor = 0; sensor < 2; sensor++) {
+            struct ds_window parts[2];
+            struct ds_store_put puts[2];
+            for (unsigned k = 0; k < 2; k++) {
+                make_part(&parts[k], sensor, START + i * LENGTH, k * SOURCES / 2,
+                          (k + 1) * SOURCES / 2);
+                puts[k] = (struct ds_store_put){.sensor = sensors[sensor],
+                                                .boot = 1,
+                                                .sequence = ++s->sequence,
+                                                .received_s = 5,
+                                                .window = &parts[k]};
+            }
+            assert_true(s->store->ops->put_together(s->store, puts, 2));
+            for (unsigned k = 0; k < 2; k++)
+                ds_window_finish(&parts[k]);
+        }
+    tidy(s, &for_ever, START + DAYS * DAY + HOUR);
+    check_all(s, 0);
+}
+
 static void one_window_without_is_enough(void **state)
 {
     struct scratch *s = *state;
@@ -500,6 +532,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(levels_say_the_same, open_scratch, close_scratch),
         cmocka_unit_test_setup_teardown(hours_are_less_precise_later, open_scratch, close_scratch),
         cmocka_unit_test_setup_teardown(late_windows_count, open_scratch, close_scratch),
+        cmocka_unit_test_setup_teardown(parts_that_come_together_count, open_scratch,
+                                        close_scratch),
         cmocka_unit_test_setup_teardown(one_window_without_is_enough, open_scratch, close_scratch),
         cmocka_unit_test_setup_teardown(windows_below_an_hour_have_none, open_scratch,
                                         close_scratch),

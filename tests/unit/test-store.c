@@ -105,6 +105,36 @@ static void commits_a_message_once(void **state)
     ds_window_finish(&w);
 }
 
+static void commits_together_all_or_none(void **state)
+{
+    struct scratch *s = *state;
+    struct ds_window w[3];
+    struct ds_store_put puts[3];
+    for (unsigned i = 0; i < 3; i++) {
+        sample_small(&w[i]);
+        w[i].start_s = START + i * 60;
+        puts[i] =
+            (struct ds_store_put){.sensor = "a", .boot = 1, .sequence = i + 1, .window = &w[i]};
+    }
+    assert_int_equal(s->store->ops->put(s->store, &puts[1], NULL), DS_PUT_COMMITTED);
+    assert_false(s->store->ops->put_together(s->store, puts, 3)); /* one is known */
+    assert_int_equal(counted(s->store), 8);
+    puts[1] = puts[2];
+    w[2].start_s = START + 86400;
+    assert_false(s->store->ops->put_together(s->store, puts, 2)); /* another day's */
+    w[2].start_s = START + 60 * 60;
+    w[2].books[DS_BOOK_COUNTED] = UINT64_C(1) << 60;
+    assert_false(s->store->ops->put_together(s->store, puts, 2)); /* this is never stored */
+    assert_int_equal(counted(s->store), 8);
+    w[2].books[DS_BOOK_COUNTED] = w[0].books[DS_BOOK_COUNTED];
+    assert_true(s->store->ops->put_together(s->store, puts, 2));
+    assert_int_equal(counted(s->store), 24);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(s->store->ops->put(s->store, &puts[i], NULL), DS_PUT_DUPLICATE);
+    for (unsigned i = 0; i < 3; i++)
+        ds_window_finish(&w[i]);
+}
+
 /* What a full spool made of some minutes is added to the one that was stored before. */
 static void adds_an_hour_to_its_minutes(void **state)
 {
@@ -634,6 +664,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(gives_back_what_was_put),
         STORE_TEST(commits_a_message_once),
+        STORE_TEST(commits_together_all_or_none),
         STORE_TEST(adds_an_hour_to_its_minutes),
         STORE_TEST(adds_parts_of_one_window),
         STORE_TEST(merges_sensors),

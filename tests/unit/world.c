@@ -181,27 +181,59 @@ static void remember(struct world *world, unsigned sensor, const struct ds_windo
     assert_int_equal(ds_merge_window(&r->window, w, DS_MERGE_PARTS), 0);
 }
 
+static struct ds_store_put put_of(const struct world *world, const struct message *m)
+{
+    return (struct ds_store_put){.sensor = world_sensors[m->sensor],
+                                 .boot = 7,
+                                 .sequence = m->sequence,
+                                 .received_s = world->now_s,
+                                 .window = &m->window};
+}
+
 static void put(struct world *world, const struct message *m, int expected)
 {
     struct ds_error err = {0};
-    struct ds_store_put p = {.sensor = world_sensors[m->sensor],
-                             .boot = 7,
-                             .sequence = m->sequence,
-                             .received_s = world->now_s,
-                             .window = &m->window};
+    const struct ds_store_put p = put_of(world, m);
     int result = world->scratch.store->ops->put(world->scratch.store, &p, &err);
     if (result != expected)
         fail_msg("put returned %d: %s", result, err.text);
 }
 
-static void put_new(struct world *world)
+static struct message *make_new(struct world *world)
 {
     struct message *m = &world->messages[world->message_count++];
     m->sensor = (unsigned)world_below(world, 3);
     m->sequence = world->message_count + world_below(world, 2) * 1000; /* with gaps */
     make_window(world, m->sensor, &m->window);
+    return m;
+}
+
+static void put_new(struct world *world)
+{
+    struct message *m = make_new(world);
     put(world, m, DS_PUT_COMMITTED);
     remember(world, m->sensor, &m->window);
+}
+
+/* Two new ones at once, or with one that is known: that is none of them. */
+static void put_together(struct world *world)
+{
+    const struct message *known = world->message_count && world_below(world, 4) == 0
+                                      ? &world->messages[world_below(world, world->message_count)]
+                                      : NULL;
+    const struct message *m[] = {make_new(world), make_new(world), known};
+    struct ds_store_put puts[3];
+    for (size_t i = 0; i < 3 && m[i]; i++)
+        puts[i] = put_of(world, m[i]);
+    int64_t day = m[0]->window.start_s / DAY_S;
+    bool is_possible = !known && m[1]->window.start_s / DAY_S == day;
+    struct ds_store *store = world->scratch.store;
+    assert_int_equal(store->ops->put_together(store, puts, known ? 3 : 2), is_possible);
+    for (size_t i = 0; i < 2; i++) {
+        if (!is_possible)
+            put(world, m[i], DS_PUT_COMMITTED);
+        remember(world, m[i]->sensor, &m[i]->window);
+    }
 }
 
 /* Time passes; what is due is done, all of it or a part. */
@@ -245,6 +277,8 @@ void world_step(struct world *world)
         tidy(world);
     else if (what == 3 && world->message_count > 0)
         put(world, &world->messages[world_below(world, world->message_count)], DS_PUT_DUPLICATE);
+    else if (what == 4)
+        put_together(world);
     else
         put_new(world);
 }

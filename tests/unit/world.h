@@ -37,9 +37,9 @@ struct message {
 struct world {
     struct scratch scratch;
     uint64_t random;
-    struct row rows[WORLD_STEPS];
+    struct row rows[2 * WORLD_STEPS]; /* a step may be two */
     size_t row_count;
-    struct message messages[WORLD_STEPS];
+    struct message messages[2 * WORLD_STEPS];
     size_t message_count;
     unsigned epochs[WORLD_DAYS];
     int64_t now_s;
