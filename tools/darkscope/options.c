@@ -216,7 +216,9 @@ static int check_alone(const struct options *o, struct ds_error *err)
         if (!takes_option(o->command, o->pairs[i].name))
             wrong = o->pairs[i].name;
     if (wrong)
-        return ds_error(err, DS_USAGE, "%s: takes no --%.40s", o->command->name, wrong);
+        return ds_error(err, DS_USAGE,
+                        "%s: takes no --%.40s; \"darkscope %s --help\" shows what it takes",
+                        o->command->name, wrong, o->command->name);
     for (size_t i = 0; i < o->pair_count; i++)
         for (size_t j = 0; j < i; j++)
             if (strcmp(o->pairs[i].name, o->pairs[j].name) == 0)
