@@ -24,8 +24,10 @@ static void count_malformed(struct ds_counts *c, enum ds_malformed reason)
     c->malformed[reason]++;
 }
 
-/* Between two looks at a packet. Measured: 12 to 24 differ by less than the noise. */
-#define AHEAD 16
+/* Between two looks at a packet: enough for a line to come. The more packets are on their way, the
+ * more of their lines are gone from the first cache again when they are needed: 16 cost 3 % more.
+ */
+#define AHEAD 8
 _Static_assert(3 * AHEAD < DS_BATCH_HITS, "those on their way have room");
 
 /* Is the packet ours? If so its destination is counted. */

@@ -9,7 +9,7 @@
 #include "packet.h"
 
 #define DS_BATCH      64 /* snaps counted at once */
-#define DS_BATCH_HITS 64 /* a power of two */
+#define DS_BATCH_HITS 32 /* a power of two */
 
 /* What the packets are looked up in; borrowed. */
 struct ds_batch_view {

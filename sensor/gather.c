@@ -211,14 +211,13 @@ static uint64_t sortable(uint64_t key)
 }
 
 /* Field by field: a struct put together on the stack and copied would wait for its small stores. */
-static void start_cell(struct ds_cell *to, uint64_t sorted_key)
+static void name_cell(struct ds_cell *to, uint64_t sorted_key)
 {
     uint64_t place = sorted_key >> DS_CELL_COUNTRY_SHIFT & DS_CELL_COUNTRY;
     to->cls = (uint8_t)ds_count_cell_class(sorted_key);
     to->proto = (uint8_t)(sorted_key >> DS_CELL_PROTO_SHIFT);
     to->port = (uint16_t)(sorted_key >> DS_CELL_PORT_SHIFT);
     to->country = place ? ds_geo_country((uint16_t)(place - 1)) : DS_COUNTRY_REST;
-    to->packets = to->survey_packets = to->bytes = to->sources = 0;
 }
 
 static uint64_t at_most(uint64_t value, uint64_t most)
@@ -274,18 +273,30 @@ static size_t collect_cells(const struct ds_counts *from, struct ds_sort_item *i
 
 _Static_assert(sizeof(struct ds_sort_item) <= sizeof(struct ds_cell), "items fit where cells do");
 
-/* Adds up those that several workers have, and those of survey scanners. */
+static bool is_same_cell(uint64_t key, uint64_t other)
+{
+    return !((key ^ other) & DS_CELL_KEY_MASK & ~DS_CELL_SURVEY);
+}
+
+/* Adds up those that several workers have, and those of survey scanners: in registers, for most
+ * cells are one item. */
 static void merge_cells(const struct ds_sort_item *items, size_t count, struct ds_window *w)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (i == 0 || (items[i].key ^ items[i - 1].key) & DS_CELL_KEY_MASK & ~DS_CELL_SURVEY)
-            start_cell(&w->cells[w->cell_count++], items[i].key);
-        struct ds_cell *to = &w->cells[w->cell_count - 1];
-        uint64_t packets = items[i].key & ~DS_CELL_KEY_MASK;
-        to->packets += packets;
-        to->survey_packets += items[i].key & DS_CELL_SURVEY ? packets : 0;
-        to->bytes += items[i].value & DS_CELL_BYTES;
-        to->sources += items[i].value >> DS_CELL_BYTE_BITS;
+    for (const struct ds_sort_item *end = items + count; items < end;) {
+        uint64_t key = items->key, packets = 0, survey_packets = 0, bytes = 0, sources = 0;
+        do {
+            uint64_t more = items->key & ~DS_CELL_KEY_MASK;
+            packets += more;
+            survey_packets += items->key & DS_CELL_SURVEY ? more : 0;
+            bytes += items->value & DS_CELL_BYTES;
+            sources += items->value >> DS_CELL_BYTE_BITS;
+        } while (++items < end && is_same_cell(items->key, key));
+        struct ds_cell *to = &w->cells[w->cell_count++];
+        name_cell(to, key);
+        to->packets = packets;
+        to->survey_packets = survey_packets;
+        to->bytes = bytes;
+        to->sources = sources;
     }
 }
 
