@@ -289,6 +289,7 @@ enum ds_put {
     DS_PUT_REFUSED = 2,   /* this window can never be stored (err says why); nothing changed */
 };
 
+/* Messages committed at once: the store is held for all of them. */
 #define DS_PUT_TOGETHER_MAX 16
 
 /* How long is kept what a store has, after its time and after it was received; in seconds. */

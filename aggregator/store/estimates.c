@@ -290,7 +290,7 @@ static int each_sketch(struct making *m, struct store_file *f, sqlite3_stmt *stm
         return 0;
     struct part *part = &m->parts[(size_t)bucket * m->wanted_count + i];
     uint64_t windows = ds_sqlite_u64(stmt, 2);
-    if (part->sketch.precision == 0) { /* the first */
+    if (part->sketch.precision == 0) { /* mostly the only one: unpacked where it stays */
         part->windows += windows;
         return ds_sketch_column(f, stmt, 1, &part->sketch, m->err);
     }

@@ -30,7 +30,8 @@ struct ds_roll_added {
 };
 
 /* roll_month.c. In a transaction of the file of days: adds the day, which is new there, to the sums
- * of the sensor's; added NULL: sums up all that the file has. 0 or -1. */
+ * of the sensor's; added NULL, or where these cannot be read: sums up all that the file has. 0 or
+ * -1. */
 int ds_roll_month(struct store_file *days, int64_t sensor, const struct ds_roll_added *added,
                   struct ds_error *err);
 

@@ -132,8 +132,8 @@ static int write_kind(struct store_file *f, enum chunk_kind kind, int64_t sensor
     return result;
 }
 
-int ds_roll_month(struct store_file *days, int64_t sensor, const struct ds_roll_added *added,
-                  struct ds_error *err)
+static int write_sums(struct store_file *days, int64_t sensor, const struct ds_roll_added *added,
+                      struct ds_error *err)
 {
     int64_t windows = 0, count = 0;
     if (ds_sqlite_number(days, "SELECT sum(windows) FROM day WHERE sensor = ?", &sensor, 1,
@@ -149,5 +149,16 @@ int ds_roll_month(struct store_file *days, int64_t sensor, const struct ds_roll_
         result = write_kind(days, (enum chunk_kind)kind, sensor, added, (uint32_t)most, runs, err);
     }
     free(runs);
+    return result;
+}
+
+int ds_roll_month(struct store_file *days, int64_t sensor, const struct ds_roll_added *added,
+                  struct ds_error *err)
+{
+    int result = write_sums(days, sensor, added, err);
+    /* Sums that cannot be read would keep out every later day; the days have what they were made
+     * of. A failure that ended the transaction is another. */
+    if (result < 0 && added && !sqlite3_get_autocommit(days->db))
+        result = write_sums(days, sensor, NULL, err);
     return result;
 }

@@ -87,8 +87,7 @@ static struct open_union *find(struct unions *u, int64_t hour_s, int64_t sensor)
     return NULL;
 }
 
-/* A free one, or that of the last hour, if it is later: hours are summed up in order. NULL: none.
- */
+/* A free one, or, as hours are summed up in order, that of the last, if it is later. NULL: none. */
 static struct open_union *make(struct unions *u, int64_t hour_s, int64_t sensor, int64_t generation)
 {
     struct open_union *o = &u->open[0];

@@ -624,7 +624,7 @@ int main(int argc, char **argv)
     }
     if (!b->is_in_only)
         ask_year(b);
-    printf("\nThe store is left in %s.\n", b->directory);
+    fprintf(stderr, "bench-store: the store is left in %s\n", b->directory);
     free(b);
     return 0;
 }

@@ -425,6 +425,20 @@ static void names_damage_and_answers_the_rest(void **state)
     assert_true(check(s->store, text) > 0);
 }
 
+/* They are added to with each day, and are made of its days again where they cannot be read. */
+static void mends_the_sums_of_a_month(void **state)
+{
+    struct scratch *s = *state;
+    struct ds_error err = {0};
+    char text[400];
+    fill(s->store, DAY / LENGTH_S, &keep_all);
+    sql(s, "days-2026-01.sqlite", "UPDATE month_chunk SET data = x'02'");
+    assert_true(check(s->store, text) > 0);
+    fill(s->store, 2 * DAY / LENGTH_S, &keep_all);
+    assert_sound(s->store);
+    assert_int_equal(top_of(s->store, START - 29 * DAY, START + 2 * DAY, &err), 0);
+}
+
 static void does_without_missing_and_foreign_files(void **state)
 {
     struct scratch *s = *state;
@@ -455,6 +469,7 @@ int main(void)
         CARE_TEST(no_kill_changes_a_figure),
         CARE_TEST(no_kill_in_upkeep_changes_a_sum),
         CARE_TEST(names_damage_and_answers_the_rest),
+        CARE_TEST(mends_the_sums_of_a_month),
         CARE_TEST(does_without_missing_and_foreign_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
