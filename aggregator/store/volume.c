@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define SLOTS_MIN 4096
+#define AHEAD     16 /* records: so early a slot is fetched */
 
 /* Its address is its place in the table. */
 struct sender {
@@ -23,9 +24,14 @@ struct senders {
     uint64_t addresses; /* monitored ones, the most of a window */
 };
 
+static size_t place_of(const struct senders *t, uint32_t address)
+{
+    return (address * t->key) >> 32 & t->mask;
+}
+
 static struct sender *find(const struct senders *t, uint32_t address)
 {
-    size_t at = (address * t->key) >> 32;
+    size_t at = place_of(t, address);
     while (t->slots[at & t->mask].packets && t->slots[at & t->mask].address != address)
         at++;
     return &t->slots[at & t->mask];
@@ -67,6 +73,8 @@ static int add_window(struct senders *t, const struct ds_window *w, struct ds_er
         const struct ds_source_record *r = &w->source_records[i];
         if (t->used * 2 >= (t->slots ? t->mask + 1 : 0) && !grow(t))
             return ds_error(err, DS_FAILURE, "out of memory");
+        if (i + AHEAD < w->source_record_count) /* the table is far larger than a cache */
+            __builtin_prefetch(&t->slots[place_of(t, r[AHEAD].address)]);
         struct sender *s = find(t, r->address);
         if (s->packets == 0 && t->used == VOLUME_SOURCES_MAX)
             continue;
