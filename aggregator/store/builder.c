@@ -114,7 +114,7 @@ static bool keep(struct chunk_rows *r, const struct chunk_row *row, const uint8_
     return true;
 }
 
-static void flush(struct builder *b)
+void ds_builder_flush(struct builder *b)
 {
     const uint8_t *bytes;
     struct chunk_row row = {
@@ -127,19 +127,10 @@ static void flush(struct builder *b)
         b->has_failed = true;
 }
 
-void ds_builder_add(struct builder *b, const struct ds_chunk_cell *cell)
-{
-    if (b->has_failed)
-        return;
-    if (b->count >= b->target && cell->key != b->cells[b->count - 1].key)
-        flush(b);
-    b->cells[b->count++] = *cell;
-}
-
 int ds_builder_finish(struct builder *b)
 {
     if (!b->has_failed && b->count > 0)
-        flush(b);
+        ds_builder_flush(b);
     sqlite3_finalize(b->insert);
     ds_chunk_packer_finish(&b->packer);
     free(b->cells);

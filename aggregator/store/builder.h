@@ -42,6 +42,7 @@ struct builder {
     size_t count, target;
     uint32_t windows_max;
     bool has_failed;
+    struct ds_chunk_cell spare; /* in place of all cells behind a fault */
     struct ds_error *err;
 };
 
@@ -59,8 +60,18 @@ void ds_builder_begin(struct builder *b, struct store_file *f, const struct chun
 /* The same into memory: set is only needed to write them to a file of f's kind. */
 void ds_builder_begin_rows(struct builder *b, struct store_file *f, struct chunk_rows *rows,
                            size_t target, uint32_t windows_max, struct ds_error *err);
-void ds_builder_add(struct builder *b, const struct ds_chunk_cell *cell);
+/* Out of line: makes a chunk of the cells. */
+void ds_builder_flush(struct builder *b);
 int ds_builder_finish(struct builder *b);
+
+/* The next cell, of this key, which the caller fills before anything else is done with the builder:
+ * a cell that is made elsewhere and then copied waits for its parts, which were just written. */
+static inline struct ds_chunk_cell *ds_builder_next(struct builder *b, uint64_t key)
+{
+    if (b->count >= b->target && key != b->cells[b->count - 1].key)
+        ds_builder_flush(b);
+    return b->has_failed ? &b->spare : &b->cells[b->count++];
+}
 
 /* In a transaction. 0 or -1. */
 int ds_chunk_rows_write(const struct chunk_rows *rows, struct store_file *f,

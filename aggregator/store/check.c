@@ -71,17 +71,19 @@ static bool bad_country(ds_country country)
 
 static const char *bad_cells(const struct ds_window *w)
 {
+    uint64_t least_key = 0;
     for (size_t i = 0; i < w->cell_count; i++) {
         const struct ds_cell *c = &w->cells[i];
-        const uint64_t figures[] = {c->packets, c->bytes, c->sources, c->survey_packets};
+        const uint64_t key = ds_cell_key(c);
         if (c->cls >= DS_CLASS_COUNT || bad_country(c->country))
             return "a cell has an unknown class or a country that is no code";
-        if (i > 0 && ds_cell_key(c) <= ds_cell_key(c - 1))
+        if (key < least_key)
             return "the cells are not in order";
-        if (too_large(figures, 4))
-            return "a cell's figure is larger than 2^48";
         if (c->packets == 0 || c->sources > c->packets || c->survey_packets > c->packets)
             return "a cell has no packets, or more sources or survey packets than packets";
+        if (c->packets > DS_STORE_FIGURE_MAX || c->bytes > DS_STORE_FIGURE_MAX)
+            return "a cell's figure is larger than 2^48";
+        least_key = key + 1;
     }
     return NULL;
 }

@@ -22,6 +22,7 @@
 /* Quick: only long repetitions are looked for. */
 #define QUICK_MATCH    7
 #define QUICK_HASH_LOG 8
+#define FORM_SAMPLE    8 /* of so many cells one is looked at */
 #define SUM_AT         1
 #define HEAD_AT        5
 #define VARINT_MAX     10 /* bytes of 64 bits */
@@ -152,15 +153,18 @@ static unsigned bit_length(uint64_t value)
 }
 
 /* The forms with the smaller numbers. A minute has hardly any repeats, an hour few sources of a
- * port; of most ports nearly all packets are of survey scanners, of others none. */
+ * port; of most ports nearly all packets are of survey scanners, of others none. A sample tells it:
+ * either form can hold all. */
 static unsigned choose_forms(const struct ds_chunk_cell *cells, size_t count)
 {
     uint64_t repeats = 0, sources = 0, survey = 0, others = 0;
     bool has_sources = true;
-    for (const struct ds_chunk_cell *c = cells; c < cells + count; c++) {
+    for (size_t i = 0; i < count; i++)
+        has_sources &= cells[i].sources_peak > 0;
+    for (size_t i = 0; i < count; i += FORM_SAMPLE) {
+        const struct ds_chunk_cell *c = &cells[i];
         repeats += bit_length(c->packets - c->windows + 1 - c->sources_peak);
         sources += bit_length(c->sources_peak - 1);
-        has_sources = has_sources && c->sources_peak > 0;
         survey += bit_length(c->survey_packets);
         others += bit_length(c->packets - c->survey_packets);
     }
@@ -335,30 +339,32 @@ static inline uint64_t take(const uint8_t **column)
     return value;
 }
 
-/* The next of a column into out. Most numbers are of one byte, and so are most of their neighbours.
- */
-static void take_many(const uint8_t **column, uint64_t out[static DS_CHUNK_BATCH], size_t count)
+/* The next of a column, in room or, where all are 0, elsewhere. Most numbers are of one byte, and
+ * so are most of their neighbours. */
+static const uint64_t *take_many(const uint8_t **column, uint64_t room[static DS_CHUNK_BATCH],
+                                 size_t count)
 {
+    static const uint64_t zeros[DS_CHUNK_BATCH];
+    const uint8_t *at = *column;
     size_t i = 0;
-    if (!*column) {
-        memset(out, 0, count * sizeof *out);
-        return;
-    }
+    if (!at)
+        return zeros;
     while (i < count) {
-        const uint8_t *at = *column;
         uint64_t word;
         memcpy(&word, at, sizeof word); /* SLACK */
         if (count - i >= sizeof word && !(word & HIGH_BITS)) {
             for (size_t k = 0; k < sizeof word; k++)
-                out[i + k] = at[k];
-            *column += sizeof word;
+                room[i + k] = at[k];
+            at += sizeof word;
             i += sizeof word;
             continue;
         }
         size_t end = count - i < sizeof word ? count : i + sizeof word;
         while (i < end)
-            out[i++] = take(column);
+            room[i++] = take(&at);
     }
+    *column = at;
+    return room;
 }
 
 static void step_over(const uint8_t **column, size_t count)
@@ -447,7 +453,8 @@ int ds_chunk_open(struct ds_chunk *c, const void *packed, size_t size, const cha
     const uint8_t *bytes = packed, *at = bytes + HEAD_AT;
     struct sizes s;
     uint32_t sum;
-    c->keys_left = c->cells_left = c->key_cells_left = c->batch_at = c->batch_count = 0;
+    c->place = (struct ds_chunk_place){0};
+    c->batch_at = c->batch_count = 0;
     *why = "it is cut";
     if (size <= HEAD_AT)
         return 1;
@@ -467,56 +474,55 @@ int ds_chunk_open(struct ds_chunk *c, const void *packed, size_t size, const cha
         return -1;
     if (!unpack_columns(c, at, &s))
         return 1;
-    c->keys_left = s.keys;
-    c->cells_left = s.cells;
     c->windows_max = (uint32_t)s.windows_max;
     c->forms = (unsigned)s.forms;
-    c->is_first_key = true;
-    c->key = c->least_number = 0;
+    c->place =
+        (struct ds_chunk_place){.keys_left = s.keys, .cells_left = s.cells, .is_first_key = true};
     return 0;
 }
 
 /* Begins a key; its cells are at most those that are left. False where it cannot be. */
-static inline bool begin_key(struct ds_chunk *c, uint64_t above, uint64_t slots)
+static inline bool begin_key(struct ds_chunk_place *p, uint64_t above, uint64_t slots)
 {
-    if (above >= NUMBER_MAX - c->least_number || slots >= DS_CHUNK_SLOTS_MAX ||
-        slots >= c->cells_left)
+    if (above >= NUMBER_MAX - p->least_number || slots >= DS_CHUNK_SLOTS_MAX ||
+        slots >= p->cells_left)
         return false;
-    const uint64_t number = c->least_number + above;
-    c->least_number = number + 1;
-    c->is_first_key = false;
-    c->keys_left--;
-    c->key = key_of(number);
-    c->slot = 0;
-    c->key_cells_left = slots + 1;
+    const uint64_t number = p->least_number + above;
+    p->least_number = number + 1;
+    p->is_first_key = false;
+    p->keys_left--;
+    p->key = key_of(number);
+    p->slot = 0;
+    p->key_cells_left = slots + 1;
     return true;
 }
 
-static bool next_key(struct ds_chunk *c)
+static inline bool next_key(struct ds_chunk *c, struct ds_chunk_place *p)
 {
-    if (c->keys_left == 0)
+    if (p->keys_left == 0)
         return false;
     uint64_t above = take(&c->at[DS_CHUNK_KEY]), slots = take(&c->at[DS_CHUNK_SLOTS]);
-    return begin_key(c, above, slots);
+    return begin_key(p, above, slots);
 }
 
 void ds_chunk_seek(struct ds_chunk *c, uint64_t key)
 {
+    struct ds_chunk_place *p = &c->place;
     while (c->batch_at < c->batch_count && c->batch[c->batch_at].key < key)
         c->batch_at++;
     if (c->batch_at < c->batch_count)
         return;
-    size_t skipped = 0, left = c->cells_left;
+    size_t skipped = 0, left = p->cells_left;
     bool is_good = true;
-    while (is_good && c->cells_left > 0 && (c->is_first_key || c->key < key)) {
-        skipped += c->key_cells_left;
-        c->cells_left -= c->key_cells_left;
-        c->key_cells_left = 0;
-        is_good = c->cells_left == 0 || next_key(c);
+    while (is_good && p->cells_left > 0 && (p->is_first_key || p->key < key)) {
+        skipped += p->key_cells_left;
+        p->cells_left -= p->key_cells_left;
+        p->key_cells_left = 0;
+        is_good = p->cells_left == 0 || next_key(c, p);
     }
     if (!is_good) { /* ds_chunk_next will say so */
-        c->keys_left = c->key_cells_left = 0;
-        c->cells_left = 1;
+        p->keys_left = p->key_cells_left = 0;
+        p->cells_left = 1;
         return;
     }
     if (skipped > 0 && skipped < left)
@@ -536,58 +542,64 @@ static bool is_possible(const struct ds_chunk_cell *cell, uint64_t bytes_each, u
            repeats <= most_sources && cell->sources_peak <= most_sources && survey <= cell->packets;
 }
 
-/* False where the figures cannot be. */
-static bool make_cell(struct ds_chunk *c, const struct batch *b, size_t i,
-                      struct ds_chunk_cell *cell)
+/* False where the figures cannot be. of: the columns of the batch. */
+static inline bool make_cell(const struct ds_chunk *c, struct ds_chunk_place *p,
+                             const uint64_t *const of[static DS_CHUNK_COLUMNS], size_t i,
+                             struct ds_chunk_cell *cell)
 {
-    uint64_t slot = c->slot + b->of[DS_CHUNK_SLOT][i];
-    uint64_t packets = b->of[DS_CHUNK_PACKETS][i] + 1;
-    uint64_t windows_below = b->of[DS_CHUNK_WINDOWS][i];
+    uint64_t slot = p->slot + of[DS_CHUNK_SLOT][i];
+    uint64_t packets = of[DS_CHUNK_PACKETS][i] + 1;
+    uint64_t windows_below = of[DS_CHUNK_WINDOWS][i];
     uint64_t windows_most = lesser(packets, c->windows_max);
     if (slot >= DS_CHUNK_SLOTS_MAX || packets == 0 || windows_below >= windows_most)
         return false;
-    uint64_t bytes_each = b->of[DS_CHUNK_BYTES][i], remainder = b->of[DS_CHUNK_REMAINDER][i];
-    uint64_t repeats = b->of[DS_CHUNK_REPEATS][i], survey = b->of[DS_CHUNK_SURVEY][i];
-    uint32_t first = (uint32_t)b->of[DS_CHUNK_FIRST][i];
-    *cell = (struct ds_chunk_cell){
-        .key = c->key,
+    uint64_t bytes_each = of[DS_CHUNK_BYTES][i], remainder = of[DS_CHUNK_REMAINDER][i];
+    uint64_t repeats = of[DS_CHUNK_REPEATS][i], survey = of[DS_CHUNK_SURVEY][i];
+    uint32_t first = (uint32_t)of[DS_CHUNK_FIRST][i];
+    struct ds_chunk_cell made = {
+        .key = p->key,
         .slot = (uint32_t)slot,
         .packets = packets,
         .windows = (uint32_t)(windows_most - windows_below),
         .bytes = bytes_each * packets + remainder,
         .survey_packets = c->forms & DS_CHUNK_HAS_OTHERS ? packets - survey : survey,
-        .is_inexact = b->of[DS_CHUNK_INEXACT][i] != 0,
+        .is_inexact = of[DS_CHUNK_INEXACT][i] != 0,
         .first = first,
-        .last = first + (uint32_t)b->of[DS_CHUNK_LAST][i],
+        .last = first + (uint32_t)of[DS_CHUNK_LAST][i],
     };
-    cell->sources_peak =
-        c->forms & DS_CHUNK_HAS_SOURCES ? repeats + 1 : packets - cell->windows + 1 - repeats;
-    c->slot = (uint32_t)slot + 1;
-    return is_possible(cell, bytes_each, remainder, repeats, survey);
+    made.sources_peak =
+        c->forms & DS_CHUNK_HAS_SOURCES ? repeats + 1 : packets - made.windows + 1 - repeats;
+    *cell = made;
+    p->slot = (uint32_t)slot + 1;
+    p->key_cells_left--;
+    p->cells_left--;
+    return is_possible(&made, bytes_each, remainder, repeats, survey);
 }
 
 int ds_chunk_refill(struct ds_chunk *c)
 {
-    struct batch b;
-    const size_t count = c->cells_left < DS_CHUNK_BATCH ? c->cells_left : DS_CHUNK_BATCH;
+    struct batch room;
+    const uint64_t *of[DS_CHUNK_COLUMNS];
+    struct ds_chunk_place p = c->place; /* in registers: each cell waits for the one before */
+    const size_t count = p.cells_left < DS_CHUNK_BATCH ? p.cells_left : DS_CHUNK_BATCH;
     c->batch_at = c->batch_count = 0;
     if (count == 0)
         return 0;
     for (unsigned i = DS_CHUNK_SLOT; i < DS_CHUNK_COLUMNS; i++)
-        take_many(&c->at[i], b.of[i], count);
+        of[i] = take_many(&c->at[i], room.of[i], count);
     /* Where each key has one slot they are read together, too. */
-    const bool is_single =
-        !c->at[DS_CHUNK_SLOTS] && c->key_cells_left == 0 && c->keys_left >= count;
+    const bool is_single = !c->at[DS_CHUNK_SLOTS] && p.key_cells_left == 0 && p.keys_left >= count;
     if (is_single)
-        take_many(&c->at[DS_CHUNK_KEY], b.of[DS_CHUNK_KEY], count);
+        of[DS_CHUNK_KEY] = take_many(&c->at[DS_CHUNK_KEY], room.of[DS_CHUNK_KEY], count);
     for (size_t i = 0; i < count; i++) {
-        bool is_good = is_single ? begin_key(c, b.of[DS_CHUNK_KEY][i], 0)
-                                 : c->key_cells_left > 0 || next_key(c);
-        if (!is_good || !make_cell(c, &b, i, &c->batch[i]))
+        bool is_good = is_single ? begin_key(&p, of[DS_CHUNK_KEY][i], 0)
+                                 : p.key_cells_left > 0 || next_key(c, &p);
+        if (!is_good || !make_cell(c, &p, of, i, &c->batch[i])) {
+            c->place.cells_left = 0; /* the columns are behind the batch */
             return -1;
-        c->key_cells_left--;
-        c->cells_left--;
+        }
     }
+    c->place = p;
     c->batch_count = count;
     return 1;
 }

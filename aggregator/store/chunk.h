@@ -70,20 +70,25 @@ void ds_chunk_packer_finish(struct ds_chunk_packer *p);
 
 #define DS_CHUNK_BATCH 64u /* cells that are unpacked together */
 
+/* Where the reading of a chunk is, behind the batch. */
+struct ds_chunk_place {
+    size_t keys_left, cells_left;
+    size_t key_cells_left; /* of the key that is being read */
+    uint64_t key;          /* that is being read */
+    uint64_t least_number; /* of a key that may come */
+    uint32_t slot;         /* the smallest that may come */
+    bool is_first_key;     /* none was read */
+};
+
 /* Zeroed, then opened again and again; reads forward. */
 struct ds_chunk {
     ZSTD_DCtx *zstd;
     uint8_t *plain;
     size_t plain_bytes;                  /* allocated */
     const uint8_t *at[DS_CHUNK_COLUMNS]; /* NULL: all zero */
-    size_t keys_left, cells_left;        /* behind the batch */
-    size_t key_cells_left;               /* of the key that is being read */
     uint32_t windows_max;
     unsigned forms;
-    uint64_t key;          /* that is being read */
-    uint64_t least_number; /* of a key that may come */
-    uint32_t slot;         /* the smallest that may come */
-    bool is_first_key;     /* none was read */
+    struct ds_chunk_place place;
     size_t batch_at, batch_count;
     struct ds_chunk_cell batch[DS_CHUNK_BATCH];
 };

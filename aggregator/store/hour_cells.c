@@ -112,14 +112,13 @@ static int add_run(struct gather *g, struct run *r, uint64_t block, bool *is_at_
 
 static void add_to_builder(struct builder *b, uint64_t key, const struct slot *s)
 {
-    const struct ds_chunk_cell cell = {.key = key,
-                                       .packets = s->packets,
-                                       .bytes = s->bytes,
-                                       .survey_packets = s->survey,
-                                       .sources_peak = s->peak,
-                                       .windows = s->windows,
-                                       .is_inexact = s->is_inexact};
-    ds_builder_add(b, &cell);
+    *ds_builder_next(b, key) = (struct ds_chunk_cell){.key = key,
+                                                      .packets = s->packets,
+                                                      .bytes = s->bytes,
+                                                      .survey_packets = s->survey,
+                                                      .sources_peak = s->peak,
+                                                      .windows = s->windows,
+                                                      .is_inexact = s->is_inexact};
 }
 
 /* Sums have no sources to tell: these values take no room. */
@@ -162,7 +161,7 @@ static void write_block(struct gather *g, uint64_t block)
         for (unsigned word = 0; word < WORDS; word++)
             for (uint64_t bits = p->used[word]; bits; bits &= bits - 1)
                 write_country(g, p, port, word * 64 + (unsigned)__builtin_ctzll(bits));
-        ds_builder_add(&g->ports, &p->cell);
+        *ds_builder_next(&g->ports, p->cell.key) = p->cell;
         *p = (struct port){0};
     }
 }

@@ -56,12 +56,12 @@ static int each_key(void *arg, uint64_t key, struct run_cell *cells, size_t coun
             continue;
         c->slot = cells[i].number;
         c->first = c->last = 0;
-        ds_builder_add(&d->hour_cells, c);
+        *ds_builder_next(&d->hour_cells, key) = *c;
     }
     if (d->kind == CHUNK_COUNTRY) /* there is none to tell: the value that takes no room */
         sum.sources_peak = sum.packets - sum.windows + 1;
     if (sum.packets >= d->day_packets)
-        ds_builder_add(&d->day_cells, &sum);
+        *ds_builder_next(&d->day_cells, key) = sum;
     return d->hour_cells.has_failed || d->day_cells.has_failed ? -1 : 0;
 }
 

@@ -33,7 +33,7 @@ static int each_key(void *arg, uint64_t key, struct run_cell *cells, size_t coun
     }
     if (m->kind == CHUNK_COUNTRY) /* there is none to tell: the value that takes no room */
         sum.sources_peak = sum.packets - sum.windows + 1;
-    ds_builder_add(&m->cells, &sum);
+    *ds_builder_next(&m->cells, key) = sum;
     return m->cells.has_failed ? -1 : 0;
 }
 

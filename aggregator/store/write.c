@@ -276,19 +276,20 @@ static int insert_cells(struct store_file *f, int64_t sensor, const struct ds_wi
 {
     struct builder b;
     const struct chunk_set set = {.table = "minute_chunk", .start_s = w->start_s, .sensor = sensor};
+    const bool inexact = is_inexact(w, parts);
     ds_builder_begin(&b, f, &set, CHUNK_CELLS_MINUTE, 1, err);
     for (size_t i = 0; i < w->cell_count; i++) {
         const struct ds_cell *c = &w->cells[i];
-        const struct ds_chunk_cell cell = {
-            .key = ds_cell_key(c),
+        const uint64_t key = ds_cell_key(c);
+        *ds_builder_next(&b, key) = (struct ds_chunk_cell){
+            .key = key,
             .windows = 1,
             .packets = c->packets,
             .bytes = c->bytes,
             .survey_packets = c->survey_packets,
             .sources_peak = c->sources,
-            .is_inexact = is_inexact(w, parts),
+            .is_inexact = inexact,
         };
-        ds_builder_add(&b, &cell);
     }
     return ds_builder_finish(&b);
 }
