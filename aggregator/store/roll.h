@@ -46,11 +46,12 @@ int ds_roll_forget(struct store_file *minutes, int64_t start_s, int64_t sensor,
 /* roll_tables.c. In a transaction of the file that is written. 0 or -1. */
 int ds_roll_tables_hour(struct store_file *minutes, int64_t start_s, int64_t sensor,
                         struct ds_error *err);
-/* From the attached minutes ("minutes.hour" ...): the hours as they are; or their sum as a day. */
+/* From the attached minutes ("minutes.hour" ...): the hours as they are, but for their sketches; or
+ * their sum as a day, and the hours' sketches where there is a file for them (else NULL). */
 int ds_roll_tables_copy(struct store_file *hours, int64_t day_s, int64_t sensor, int64_t generation,
                         struct ds_error *err);
-int ds_roll_tables_day(struct store_file *days, int64_t day_s, int64_t sensor, int64_t generation,
-                       struct ds_error *err);
+int ds_roll_tables_day(struct store_file *days, struct store_file *hours, int64_t day_s,
+                       int64_t sensor, int64_t generation, struct ds_error *err);
 /* Deletes what there is of level ("hour", "day") in [from_s, to_s). */
 int ds_roll_delete(struct store_file *f, const char *level, const int64_t values[static 4],
                    struct ds_error *err);

@@ -232,7 +232,7 @@ static int write_files(struct day *d)
                      ds_roll_tables_copy(d->hours, d->start_s, d->sensor, generation, d->err) < 0))
         return -1;
     if (ds_roll_delete(d->days, "day", old, d->err) < 0 ||
-        ds_roll_tables_day(d->days, d->start_s, d->sensor, generation, d->err) < 0 ||
+        ds_roll_tables_day(d->days, d->hours, d->start_s, d->sensor, generation, d->err) < 0 ||
         write_messages(d) < 0)
         return -1;
     if (write_seen(d) < 0 || write_cells(d, CHUNK_PORT_COUNTRY) < 0 ||

@@ -243,26 +243,6 @@ static int read_hour(struct store_file *f, const struct day_hour *hour, int64_t 
     return hour->known ? read_rows(f, which, out, err) : 0;
 }
 
-int ds_roll_sketches_day(struct store_file *days, int64_t day_s, int64_t sensor, int64_t generation,
-                         struct ds_error *err)
-{
-    struct union_of u = {0};
-    struct day_hours d;
-    int result = find_hours(days, day_s, sensor, generation, &d, err);
-    for (size_t i = 0; i < d.count && result == 0 && !u.is_unknown; i++) {
-        struct ds_sketches next;
-        result = read_hour(days, &d.hours[i], sensor, generation, &next, err);
-        if (result == 0 && ds_union_add(&u, &next) < 0)
-            result = ds_error(err, DS_FAILURE, "out of memory");
-        ds_sketches_finish(&next);
-    }
-    const int64_t which[] = {day_s, sensor, generation};
-    if (result == 0)
-        result = finish_union(days, &u, "day", which, err);
-    ds_union_finish(&u);
-    return result;
-}
-
 static int reduce(struct ds_sketches *s, struct ds_error *err)
 {
     ds_union_keep_ports(s, ROLL_SKETCH_PORTS);
@@ -278,22 +258,39 @@ static int reduce(struct ds_sketches *s, struct ds_error *err)
     return 0;
 }
 
-int ds_roll_sketches_copy(struct store_file *hours, int64_t day_s, int64_t sensor,
-                          int64_t generation, struct ds_error *err)
+/* To the file of hours: less of it. */
+static int copy_hour(struct store_file *hours, const int64_t which[static 3],
+                     const struct ds_sketches *s, struct ds_error *err)
 {
+    struct ds_sketches copy = {0};
+    int result = ds_sketches_copy(s, &copy) ? ds_error(err, DS_FAILURE, "out of memory") : 0;
+    if (result == 0)
+        result = reduce(&copy, err);
+    if (result == 0)
+        result = write_level(hours, "hour", which, &copy, err);
+    ds_sketches_finish(&copy);
+    return result;
+}
+
+int ds_roll_sketches_day(struct store_file *days, struct store_file *hours, int64_t day_s,
+                         int64_t sensor, int64_t generation, struct ds_error *err)
+{
+    struct union_of u = {0};
     struct day_hours d;
-    int result = find_hours(hours, day_s, sensor, generation, &d, err);
+    int result = find_hours(days, day_s, sensor, generation, &d, err);
     for (size_t i = 0; i < d.count && result == 0; i++) {
         const int64_t which[] = {d.hours[i].start_s, sensor, generation};
-        struct ds_sketches s;
-        if (!d.hours[i].known)
-            continue;
-        result = read_hour(hours, &d.hours[i], sensor, generation, &s, err);
-        if (result == 0)
-            result = reduce(&s, err);
-        if (result == 0)
-            result = write_level(hours, "hour", which, &s, err);
-        ds_sketches_finish(&s);
+        struct ds_sketches next;
+        result = read_hour(days, &d.hours[i], sensor, generation, &next, err);
+        if (result == 0 && hours && next.known)
+            result = copy_hour(hours, which, &next, err);
+        if (result == 0 && ds_union_add(&u, &next) < 0)
+            result = ds_error(err, DS_FAILURE, "out of memory");
+        ds_sketches_finish(&next);
     }
+    const int64_t which[] = {day_s, sensor, generation};
+    if (result == 0)
+        result = finish_union(days, &u, "day", which, err);
+    ds_union_finish(&u);
     return result;
 }

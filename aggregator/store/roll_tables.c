@@ -156,15 +156,15 @@ int ds_roll_tables_hour(struct store_file *f, int64_t start_s, int64_t sensor, s
                : ds_roll_sketches_hour(f, start_s, sensor, err);
 }
 
-int ds_roll_tables_day(struct store_file *days, int64_t day_s, int64_t sensor, int64_t generation,
-                       struct ds_error *err)
+int ds_roll_tables_day(struct store_file *days, struct store_file *hours, int64_t day_s,
+                       int64_t sensor, int64_t generation, struct ds_error *err)
 {
     int64_t values[] = {day_s, sensor, generation, 0};
     if (find_grid(days, "SELECT DISTINCT grid_seconds FROM minutes.hour WHERE " OF_DAY, values,
                   &values[3], err) < 0)
         return -1;
     if (run_all(days, day_sums, COUNT(day_sums), values, err) < 0 ||
-        ds_roll_sketches_day(days, day_s, sensor, generation, err) < 0)
+        ds_roll_sketches_day(days, hours, day_s, sensor, generation, err) < 0)
         return -1;
     return ds_roll_volume_day(days, day_s, sensor, generation, err);
 }
@@ -184,7 +184,7 @@ int ds_roll_tables_copy(struct store_file *hours, int64_t day_s, int64_t sensor,
         if (result < 0)
             return -1;
     }
-    return ds_roll_sketches_copy(hours, day_s, sensor, generation, err);
+    return 0;
 }
 
 static int delete_from(struct store_file *f, const char *level, const char *table,

@@ -32,13 +32,11 @@ int ds_sketch_column(struct store_file *f, sqlite3_stmt *stmt, int column, struc
                      struct ds_error *err);
 
 /* roll_sketches.c. In a transaction, as those of roll.h: the hour of its windows, which has its row
- * in table hour; and of the attached minutes' hours
- * the day, and the hours of their own file. */
+ * in table hour; and of the attached minutes' hours the day, and, where they have a file of their
+ * own (else NULL), these hours. */
 int ds_roll_sketches_hour(struct store_file *minutes, int64_t start_s, int64_t sensor,
                           struct ds_error *err);
-int ds_roll_sketches_day(struct store_file *days, int64_t day_s, int64_t sensor, int64_t generation,
-                         struct ds_error *err);
-int ds_roll_sketches_copy(struct store_file *hours, int64_t day_s, int64_t sensor,
-                          int64_t generation, struct ds_error *err);
+int ds_roll_sketches_day(struct store_file *days, struct store_file *hours, int64_t day_s,
+                         int64_t sensor, int64_t generation, struct ds_error *err);
 
 #endif
