@@ -5,6 +5,7 @@
 #include "darkscope/clock.h"
 #include "darkscope/log.h"
 #include "darkscope/quiet.h"
+#include "heap.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -164,9 +165,11 @@ static void tidy(struct ds_ingest *i)
 {
     struct ds_error err = {0};
     int result;
-    do
+    do {
         result = i->store->ops->tidy(i->store, &i->keep, ds_clock_utc_ns() / DS_NS_PER_S, &err);
-    while (result > 0 && !is_ending(i));
+        if (result > 0)
+            ds_heap_trim();
+    } while (result > 0 && !is_ending(i));
     uint64_t unsaid;
     if (result < 0 && ds_quiet_allows(&i->untidy, ds_clock_steady_ns(), &unsaid))
         ds_log(DS_LOG_ERROR,

@@ -6,6 +6,7 @@
 #include "darkscope/clock.h"
 #include "darkscope/harden.h"
 #include "darkscope/text.h"
+#include "heap.h"
 #include "metrics.h"
 #include "receive.h"
 #include "serve.h"
@@ -300,6 +301,7 @@ int main(int argc, char **argv)
 {
     struct aggregator a = {0};
     struct ds_error err;
+    ds_heap_set_up();
     ds_log_init("darkscope-aggregator", DS_LOG_INFO);
     ds_aggregator_options_parse(&a.options, argc, argv);
     int failed = ds_aggregator_config_load(&a.options, &a.config, &err);

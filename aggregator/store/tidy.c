@@ -4,7 +4,6 @@
 #include "care.h"
 #include "roll.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -266,13 +265,8 @@ static int roll(struct sqlite_store *s, const struct task *task, int64_t now_s,
         result = task->hour >= 0
                      ? ds_roll_hour(f, task->day_s + task->hour * HOUR_S, task->sensor, err)
                      : ds_roll_day(f, task->sensor, err);
-    if (result == 0) {
-        /* A day's sums leave holes in the heap: over a month, what was resident grew by 2 to 4 MiB
-         * a day while what was used did not. */
-        if (task->hour < 0)
-            malloc_trim(0);
+    if (result == 0)
         return 1;
-    }
     pthread_mutex_lock(&s->shared->mutex);
     put_back(s->shared->tidy, task, now_s);
     pthread_mutex_unlock(&s->shared->mutex);

@@ -14,6 +14,7 @@
  */
 #include "darkscope/message.h"
 #include "gen/windows/run.h"
+#include "heap.h"
 #include "measure.h"
 #include "sketch_fields.h"
 #include "source_columns.h"
@@ -22,7 +23,6 @@
 
 #include <getopt.h>
 #include <inttypes.h>
-#include <malloc.h>
 #include <math.h>
 #include <pthread.h>
 #include <sqlite3.h>
@@ -112,6 +112,8 @@ static int upkeep(struct intake *in, int64_t at_s)
     struct ds_error err = {0};
     struct begun b = begin();
     int result = in->bench->store->ops->tidy(in->bench->store, &keep, at_s, &err);
+    if (result > 0)
+        ds_heap_trim();
     if (result != 0) /* else it only looked, and waited for a put */
         end(b, &in->tidy);
     check(result < 0, "tidy", err.text);
@@ -328,7 +330,7 @@ static void take_in(struct bench *b)
     }
     check(pthread_create(&in.tidier, NULL, tidy_on, &in) != 0, "thread", "cannot be started");
     generate_apart(&from);
-    malloc_trim(0); /* what the generator left free is not the stock's */
+    ds_heap_trim(); /* what the generator left free is not the stock's */
     in.stock_kib = resident_kib();
     for (size_t i = 0; i < b->repeats; i++)
         put_stock(&in);
@@ -628,6 +630,7 @@ int main(int argc, char **argv)
     struct bench *b = calloc(1, sizeof *b);
     struct ds_error err = {0};
     check(!b, "start", "out of memory");
+    ds_heap_set_up();
     b->minutes = 1440;
     b->packets = 300000;
     b->days = 365;

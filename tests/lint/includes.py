@@ -79,7 +79,7 @@ KNOWS = {
         # Network thread and store thread.
         "config": {"store"},
         "extension": {"store"},
-        "ingest": {"session", "store"},
+        "ingest": {"heap", "session", "store"},
         "receive": {"ingest", "observe", "zap"},
         "observe": {"session"},
         # HTTP.
