@@ -3,9 +3,13 @@
 
 #include <malloc.h>
 
+/* Pieces of so many bytes are mapped by themselves. Left to itself the C library raises this to
+ * 32 MB, and small pieces that stay are made in the holes of large ones. */
+#define LARGE (1 << 20)
+
 void ds_heap_set_up(void)
 {
-    mallopt(M_MMAP_THRESHOLD, (int)DS_HEAP_PIECE_MAX);
+    mallopt(M_MMAP_THRESHOLD, LARGE);
 }
 
 void ds_heap_trim(void)

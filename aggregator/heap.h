@@ -7,15 +7,11 @@
 #ifndef DARKSCOPE_HEAP_H
 #define DARKSCOPE_HEAP_H
 
-#include <stddef.h>
-
-/* From here on pieces of so many bytes are given back when they are freed. Left to itself the C
- * library soon keeps those of up to 32 MB, and small ones that stay are made in their holes. Once,
- * as the process starts. */
-#define DS_HEAP_PIECE_MAX ((size_t)1 << 20)
+/* From here on large pieces are given back when they are freed. Once, as the process starts. */
 void ds_heap_set_up(void);
 
-/* Gives back what is free and a page or more. Any thread; some milliseconds. */
+/* Gives back what is free and a page or more; after each piece of upkeep. Any thread; some
+ * milliseconds. */
 void ds_heap_trim(void);
 
 #endif

@@ -81,6 +81,7 @@ static const char *bad_cells(const struct ds_window *w)
             return "the cells are not in order";
         if (c->packets == 0 || c->sources > c->packets || c->survey_packets > c->packets)
             return "a cell has no packets, or more sources or survey packets than packets";
+        /* Sources and survey packets are no more than packets. */
         if (c->packets > DS_STORE_FIGURE_MAX || c->bytes > DS_STORE_FIGURE_MAX)
             return "a cell's figure is larger than 2^48";
         least_key = key + 1;

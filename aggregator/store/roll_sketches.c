@@ -278,7 +278,7 @@ int ds_roll_sketches_day(struct store_file *days, struct store_file *hours, int6
     struct union_of u = {0};
     struct day_hours d;
     int result = find_hours(days, day_s, sensor, generation, &d, err);
-    for (size_t i = 0; i < d.count && result == 0; i++) {
+    for (size_t i = 0; i < d.count && result == 0 && (hours || !u.is_unknown); i++) {
         const int64_t which[] = {d.hours[i].start_s, sensor, generation};
         struct ds_sketches next;
         result = read_hour(days, &d.hours[i], sensor, generation, &next, err);

@@ -32,9 +32,9 @@ static size_t place_of(const struct senders *t, uint32_t address)
 static struct sender *find(const struct senders *t, uint32_t address)
 {
     size_t at = place_of(t, address);
-    while (t->slots[at & t->mask].packets && t->slots[at & t->mask].address != address)
-        at++;
-    return &t->slots[at & t->mask];
+    while (t->slots[at].packets && t->slots[at].address != address)
+        at = (at + 1) & t->mask;
+    return &t->slots[at];
 }
 
 static bool grow(struct senders *t)

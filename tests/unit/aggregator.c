@@ -50,15 +50,21 @@ static int judge(struct fake_store *s, const struct ds_store_put *put, struct ds
     return DS_PUT_COMMITTED;
 }
 
-static int fake_put(struct ds_store *store, const struct ds_store_put *put, struct ds_error *err)
+/* With the mutex held. */
+static void wait_unblocked(struct fake_store *s)
 {
-    struct fake_store *s = (struct fake_store *)store;
-    pthread_mutex_lock(&s->mutex);
     s->blocked++;
     pthread_cond_broadcast(&s->changed);
     while (s->is_blocked)
         pthread_cond_wait(&s->changed, &s->mutex);
     s->blocked--;
+}
+
+static int fake_put(struct ds_store *store, const struct ds_store_put *put, struct ds_error *err)
+{
+    struct fake_store *s = (struct fake_store *)store;
+    pthread_mutex_lock(&s->mutex);
+    wait_unblocked(s);
     int result = judge(s, put, err);
     pthread_mutex_unlock(&s->mutex);
     return result;
@@ -66,7 +72,23 @@ static int fake_put(struct ds_store *store, const struct ds_store_put *put, stru
 
 static bool fake_put_together(struct ds_store *store, const struct ds_store_put *puts, size_t count)
 {
-    return false;
+    struct fake_store *s = (struct fake_store *)store;
+    struct ds_error err;
+    pthread_mutex_lock(&s->mutex);
+    wait_unblocked(s);
+    const size_t before = s->count;
+    const unsigned duplicates = s->duplicates;
+    bool is_done = s->failing == 0 && s->refusing == 0;
+    for (size_t i = 0; i < count && is_done; i++)
+        is_done = judge(s, &puts[i], &err) == DS_PUT_COMMITTED;
+    if (is_done) {
+        s->together += count;
+    } else {
+        s->count = before;
+        s->duplicates = duplicates;
+    }
+    pthread_mutex_unlock(&s->mutex);
+    return is_done;
 }
 
 static int fake_tidy(struct ds_store *store, const struct ds_retention *keep, int64_t now_s,

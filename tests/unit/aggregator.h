@@ -22,6 +22,7 @@ struct fake_store {
     bool is_blocked;
     unsigned blocked; /* puts that wait now */
     size_t count;     /* committed */
+    size_t together;  /* of them, with others at once */
     struct {
         char sensor[DS_NAME_MAX + 1];
         uint64_t boot, sequence;

@@ -8,6 +8,7 @@
 #include "sample.h"
 #include "uplink.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -212,6 +213,56 @@ static void lost_acknowledgement_makes_a_duplicate_and_no_second_commit(void **s
     assert_true(f->store.duplicates >= before);
 }
 
+static void queue_window(struct ds_ingest *ingest, uint64_t sequence)
+{
+    struct ds_job *job = calloc(1, sizeof *job);
+    assert_non_null(job);
+    sample_small(&job->window);
+    job->ticket = (struct ds_ticket){.sensor = "tokyo", .boot = 1, .sequence = sequence};
+    assert_true(ds_ingest_push(ingest, job));
+}
+
+static void await_outcome(struct ds_ingest *ingest, enum ds_outcome expected)
+{
+    struct pollfd readable = {.fd = ds_ingest_fd(ingest), .events = POLLIN};
+    struct ds_job *job;
+    while (!(job = ds_ingest_take(ingest)))
+        assert_int_equal(poll(&readable, 1, PATIENCE_MS), 1);
+    assert_int_equal(job->outcome, expected);
+    ds_job_destroy(job);
+}
+
+/* Those that come while the store is busy; each alone where one of them is known. */
+static void windows_that_wait_are_committed_together(void **state)
+{
+    struct fake_store *store = &((struct fixture *)*state)->store;
+    struct ds_ingest *ingest;
+    assert_int_equal(ds_ingest_start(&store->base, &(struct ds_retention){0}, &ingest, NULL), 0);
+    fake_store_block(store, true);
+    queue_window(ingest, 1);
+    fake_store_await_blocked(store);
+    for (uint64_t sequence = 2; sequence <= 4; sequence++)
+        queue_window(ingest, sequence);
+    fake_store_block(store, false);
+    for (int i = 0; i < 4; i++)
+        await_outcome(ingest, DS_OUTCOME_COMMITTED);
+    assert_int_equal(store->together, 3);
+
+    fake_store_block(store, true);
+    queue_window(ingest, 5);
+    fake_store_await_blocked(store);
+    queue_window(ingest, 2);
+    queue_window(ingest, 6);
+    fake_store_block(store, false);
+    await_outcome(ingest, DS_OUTCOME_COMMITTED);
+    await_outcome(ingest, DS_OUTCOME_DUPLICATE);
+    await_outcome(ingest, DS_OUTCOME_COMMITTED);
+    ds_ingest_stop(ingest);
+    ds_ingest_destroy(ingest);
+    assert_int_equal(store->together, 3);
+    assert_int_equal(store->count, 6);
+}
+
 static void aggregator_restarts_do_not_lose_or_double_windows(void **state)
 {
     struct fixture *f = *state;
@@ -366,6 +417,7 @@ int main(void)
         TEST(windows_wait_for_an_aggregator_that_starts_later),
         TEST(a_full_spool_is_delivered_as_hours),
         TEST(lost_acknowledgement_makes_a_duplicate_and_no_second_commit),
+        TEST(windows_that_wait_are_committed_together),
         TEST(aggregator_restarts_do_not_lose_or_double_windows),
         TEST(failing_store_is_retried_until_it_works),
         TEST(store_that_hangs_does_not_hang_the_network),
