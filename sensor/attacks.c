@@ -239,7 +239,9 @@ static void add_found(struct ds_vector *v, const struct window *w, const struct 
     v->last_ms = w->origin_ms + f->last_ms;
     v->packets += f->packets;
     v->bytes += f->bytes;
-    v->mismatches += f->mismatches;
+    /* Where several workers' tables are full some of a victim's steps find no room, and yet this.
+     */
+    v->mismatches += f->mismatches < f->packets ? f->mismatches : f->packets;
     v->found = (uint32_t)(f - w->found);
 }
 

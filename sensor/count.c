@@ -10,15 +10,6 @@ static void enter_known_pair(struct ds_counts *c)
                     &is_new);
 }
 
-/* A worker's part of a bound. */
-static size_t share_of(size_t slots, unsigned workers)
-{
-    size_t share = DS_TABLE_SLOTS_MIN;
-    while (share * 2 <= slots / workers)
-        share *= 2;
-    return share;
-}
-
 static int init_tables(struct ds_counts *c, unsigned workers, const struct ds_hash_key *key)
 {
     /* Every worker may see any port, and one's table has to hold everybody's destinations. */
@@ -37,7 +28,7 @@ static int init_tables(struct ds_counts *c, unsigned workers, const struct ds_ha
         if (ds_table_init(tables[i].table, tables[i].entry_bytes, tables[i].slots, key))
             return -1;
     c->cells.key_mask = DS_CELL_KEY_MASK;
-    c->destinations.slots_max = share_of(DS_COUNT_DESTINATIONS_MAX, workers);
+    ds_table_share(&c->destinations, workers);
     c->known_pair_hash = ds_hash(key, DS_COUNT_PAIR_KNOWN);
     enter_known_pair(c);
     return 0;

@@ -331,6 +331,15 @@ static int gather_cells(struct ds_gather *g, struct ds_set *const *sets, unsigne
     return 0;
 }
 
+/* Lets a table grow to what it was made for, as the first worker's has to hold everybody's. Returns
+ * what it may grow to otherwise. */
+static size_t make_place(struct ds_table *t)
+{
+    size_t share = t->slots_max;
+    t->slots_max = t->slots_reserved;
+    return share;
+}
+
 /* A destination may have been seen by several workers: unite into the first worker's. */
 static void unite_destinations(struct ds_counts *into, const struct ds_counts *from)
 {
@@ -347,8 +356,7 @@ static void unite_destinations(struct ds_counts *into, const struct ds_counts *f
 static void gather_destinations(struct ds_set *const *sets, unsigned workers, struct ds_window *w)
 {
     struct ds_counts *all = &sets[0]->counts;
-    size_t share = all->destinations.slots_max;
-    all->destinations.slots_max = all->destinations.slots_reserved; /* room for everybody's */
+    size_t share = make_place(&all->destinations);
     for (unsigned i = 1; i < workers; i++)
         unite_destinations(all, &sets[i]->counts);
     all->destinations.slots_max = share;
@@ -365,10 +373,13 @@ static int gather_attacks(struct ds_gather *g, struct ds_set *const *sets, unsig
                           struct ds_window *w)
 {
     struct ds_victims *all = &sets[0]->counts.victims;
-    for (unsigned i = 1; i < workers; i++)
-        if (ds_victims_unite(all, &sets[i]->counts.victims))
-            return -1;
-    return ds_attacks_close(&g->attacks, all, &sets[0]->close.epoch, w);
+    size_t victims_share = make_place(&all->victims), parts_share = make_place(&all->parts);
+    int failed = 0;
+    for (unsigned i = 1; i < workers && !failed; i++)
+        failed = ds_victims_unite(all, &sets[i]->counts.victims);
+    all->victims.slots_max = victims_share;
+    all->parts.slots_max = parts_share;
+    return failed ? -1 : ds_attacks_close(&g->attacks, all, &sets[0]->close.epoch, w);
 }
 
 void ds_gather_finish(struct ds_gather *g)

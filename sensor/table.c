@@ -90,6 +90,14 @@ int ds_table_init(struct ds_table *t, uint32_t entry_bytes, size_t slots_max,
     return -1;
 }
 
+void ds_table_share(struct ds_table *t, unsigned workers)
+{
+    size_t most = t->slots_reserved / workers;
+    t->slots_max = DS_TABLE_SLOTS_MIN;
+    while (t->slots_max * 2 <= most)
+        t->slots_max *= 2;
+}
+
 void ds_table_finish(struct ds_table *t)
 {
     if (t->entries)

@@ -52,6 +52,8 @@ struct ds_table {
 int ds_table_init(struct ds_table *t, uint32_t entry_bytes, size_t slots_max,
                   const struct ds_hash_key *key);
 void ds_table_finish(struct ds_table *t);
+/* From now on it grows to a worker's part of what it was made for. */
+void ds_table_share(struct ds_table *t, unsigned workers);
 /* Empties it. Keeps the size it needed, gives back what was far too much or beyond slots_max. */
 void ds_table_clear(struct ds_table *t);
 /* Empties it and gives back all but the smallest size. */

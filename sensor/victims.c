@@ -63,13 +63,15 @@ bool ds_echo_read(const struct ds_packet *p, const struct ds_hash_key *key, stru
 int ds_victims_init(struct ds_victims *v, unsigned workers, const struct ds_hash_key *key)
 {
     memset(v, 0, sizeof *v);
-    if (ds_table_init(&v->victims, sizeof(struct ds_victim), DS_VICTIMS_MAX / workers, key))
+    if (ds_table_init(&v->victims, sizeof(struct ds_victim), DS_VICTIMS_MAX, key))
         return -1;
-    if (ds_table_init(&v->parts, sizeof(struct ds_victim_part), DS_VICTIM_PARTS_MAX / workers,
-                      key) == 0)
-        return 0;
-    ds_victims_finish(v);
-    return -1;
+    if (ds_table_init(&v->parts, sizeof(struct ds_victim_part), DS_VICTIM_PARTS_MAX, key)) {
+        ds_victims_finish(v);
+        return -1;
+    }
+    ds_table_share(&v->victims, workers);
+    ds_table_share(&v->parts, workers);
+    return 0;
 }
 
 void ds_victims_finish(struct ds_victims *v)

@@ -100,6 +100,32 @@ static void test_workers_unite(void **state)
     free_victims(other);
 }
 
+/* Steps of a victim that only the other worker saw find no room, and the mismatches of all packets
+ * do, as this one saw such, too: no more are told than packets, which would be refused. */
+static void test_full_when_united(void **state)
+{
+    struct ds_victims *one = make_victims(DS_VICTIMS_MAX), *other = make_victims(DS_VICTIMS_MAX);
+    struct ds_attacks attacks = {0};
+    for (uint32_t i = 0; i < 400; i++) {
+        struct ds_echo e = echo(i / 50 % 2 ? other : one, 7, i * 200, 1); /* by turns of 10 s */
+        e.mismatched = true;
+        ds_victims_find(&e);
+        ds_victims_count(&e);
+    }
+    for (uint32_t i = 0; i < TABLE_ROOM; i++)
+        count(one, 1000 + i, 0, 0);
+    assert_int_equal(ds_victims_unite(one, other), 0);
+    struct ds_window w = close_hour(&attacks, one, 0);
+    assert_int_equal(w.attack_count, 1);
+    assert_int_equal(w.attacks[0].packets, 200);
+    assert_int_equal(w.attacks[0].mismatches, 200);
+    assert_true(w.overflow[DS_OVERFLOW_ATTACKS] > 200);
+    ds_window_finish(&w);
+    ds_attacks_finish(&attacks);
+    free_victims(one);
+    free_victims(other);
+}
+
 /* Twice as many victims as there is room for: a victim has all its packets or none, and the rest is
  * said to be missing. */
 static void test_full_tables(void **state)
@@ -182,9 +208,8 @@ static void test_time_jumps(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_workers_unite),
-        cmocka_unit_test(test_full_tables),
-        cmocka_unit_test(test_too_many_attacks),
+        cmocka_unit_test(test_workers_unite), cmocka_unit_test(test_full_when_united),
+        cmocka_unit_test(test_full_tables),   cmocka_unit_test(test_too_many_attacks),
         cmocka_unit_test(test_time_jumps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -369,6 +369,34 @@ static void test_destinations_are_divided(void **state)
     finish(f);
 }
 
+/* So it is with victims of attacks. */
+static void test_victims_are_divided(void **state)
+{
+    struct fixture *f = make(3, MANY_WORKERS, NULL);
+    const uint32_t each = TABLE_ROOM / 4; /* victims, of four parts each */
+    for (uint32_t i = 0; i < 3 * each; i++) {
+        struct ds_echo e = {.victims = &f->sets[i / each].counts.victims,
+                            .victim = i,
+                            .bytes = 40,
+                            .proto = DS_PROTO_TCP,
+                            .has_port = true,
+                            .has_attack_port = true};
+        e.victim_key = ds_victim_key(e.victim, e.proto);
+        e.victim_hash = ds_hash(&key, e.victim_key);
+        ds_victims_find(&e);
+        ds_victims_count(&e);
+    }
+    struct ds_window w = gather(f);
+    assert_int_equal(f->sets[0].counts.victims.victims.used, 3 * each);
+    assert_int_equal(w.overflow[DS_OVERFLOW_ATTACKS], 0);
+    ds_window_finish(&w);
+    for (unsigned i = 0; i < 3; i++) {
+        ds_counts_clear(&f->sets[i].counts);
+        assert_int_equal(f->sets[i].counts.victims.parts.mask + 1, DS_TABLE_SLOTS_MIN);
+    }
+    finish(f);
+}
+
 /* A monitored set that is too large for a bit an address. */
 static void test_large_monitored_set(void **state)
 {
@@ -470,6 +498,7 @@ int main(void)
         cmocka_unit_test(test_wide_cells),
         cmocka_unit_test(test_very_wide_cell),
         cmocka_unit_test(test_destinations_are_divided),
+        cmocka_unit_test(test_victims_are_divided),
         cmocka_unit_test(test_large_monitored_set),
         cmocka_unit_test(test_clear),
         cmocka_unit_test(test_cell_keys),
