@@ -187,7 +187,7 @@ static inline bool examine(const struct ds_batch_view *b, const struct ds_snap *
         send(b, c, &p, &v, h);
         examine_rules(b, s, c);
     }
-    h->moment = (uint8_t)(s->ms * c->moment_scale >> 40);
+    h->moment = (uint8_t)((s->ms - s->before_s * 1000u) * c->moment_scale >> 40);
     c->books[DS_BOOK_LATE] += s->late;
     return true;
 }

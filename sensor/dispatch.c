@@ -185,6 +185,7 @@ static bool send_snap(struct ds_dispatch *d, struct ds_ring *r, const struct ds_
     s->epoch = snap->epoch;
     s->ms = snap->ms;
     s->late = snap->late;
+    s->before_s = snap->before_s;
     s->captured = snap->captured;
     if (snap->is_packet)
         copy_bytes(s->bytes, snap->bytes, snap->captured);
@@ -202,6 +203,7 @@ static inline unsigned make_snap(const struct ds_dispatch *d, const struct ds_fr
     snap->epoch = place.epoch;
     snap->ms = place.ms;
     snap->late = place.late;
+    snap->before_s = place.before_s;
     snap->malformed = (uint8_t)malformed;
     snap->is_packet = is_packet;
     snap->captured = 0;

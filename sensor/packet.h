@@ -27,6 +27,7 @@ struct ds_snap {
     const uint8_t *bytes; /* from the IP header on; borrowed until it was counted */
     uint32_t epoch;       /* ordinal of the window it is counted into, from 1 */
     uint32_t ms;          /* its time, since the ds_epoch.origin_s of that window */
+    uint8_t before_s;     /* that lies so much before the window: 0 to 9 */
     uint16_t captured;    /* bytes there, at most DS_SNAP_BYTES */
     bool is_packet;       /* else malformed is why not */
     uint8_t malformed;    /* enum ds_malformed; it is only counted */
@@ -43,13 +44,14 @@ enum ds_slot_kind {
 
 /* One ring slot: three cache lines, of which a SYN with little or no options fills the first. */
 struct ds_slot {
-    uint32_t epoch; /* as of struct ds_snap, all up to late */
+    uint32_t epoch; /* as of struct ds_snap, all up to before_s */
     uint32_t ms;
     uint16_t captured;
     uint8_t kind; /* enum ds_slot_kind */
     uint8_t malformed;
     bool late;
-    uint8_t pad[3];
+    uint8_t before_s;
+    uint8_t pad[2];
     uint8_t bytes[DS_SNAP_BYTES];
 };
 _Static_assert(sizeof(struct ds_slot) == 192, "a slot is three cache lines");

@@ -36,6 +36,12 @@ static void merge(struct ds_schedule *s, const struct ds_schedule_member *m)
         t->newest_ns = m->view.newest_ns;
 }
 
+static struct ds_schedule_span span_of(int64_t from_ns, int64_t last_ns, int64_t origin_ns)
+{
+    uint8_t before_s = (uint8_t)((from_ns - origin_ns) / DS_NS_PER_S);
+    return (struct ds_schedule_span){from_ns, last_ns, origin_ns, before_s};
+}
+
 static void refresh(const struct ds_schedule *s, struct ds_schedule_member *m)
 {
     m->view = s->timeline;
@@ -46,14 +52,14 @@ static void refresh(const struct ds_schedule *s, struct ds_schedule_member *m)
         m->from_ns = m->view.first_ns > origin_ns ? m->view.first_ns : origin_ns;
         m->next_ns = DS_TIMELINE_TIME_MAX_NS;
         m->until_ns = last_ns;
-        m->open[0] = (struct ds_schedule_span){origin_ns, last_ns, origin_ns};
+        m->open[0] = span_of(origin_ns, last_ns, origin_ns);
     } else {
         m->from_ns = m->view.start_ns;
         m->next_ns = m->from_ns + m->view.length_ns;
         m->until_ns = m->next_ns + m->view.lateness_ns;
-        m->open[0] = (struct ds_schedule_span){m->from_ns, m->next_ns - 1, m->view.origin_ns};
-        m->open[1] = (struct ds_schedule_span){m->next_ns, m->next_ns + m->view.length_ns - 1,
-                                               ds_timeline_origin_ns(m->next_ns)};
+        m->open[0] = span_of(m->from_ns, m->next_ns - 1, m->view.origin_ns);
+        m->open[1] = span_of(m->next_ns, m->next_ns + m->view.length_ns - 1,
+                             ds_timeline_origin_ns(m->next_ns));
     }
 }
 
@@ -117,6 +123,7 @@ struct ds_schedule_place ds_schedule_assign(struct ds_schedule_member *m, int64_
     int64_t ns = time_ns < s->from_ns ? s->from_ns : time_ns;
     ns = ns > s->last_ns ? s->last_ns : ns;
     p.ms = (uint32_t)((uint64_t)(ns - s->origin_ns) / (uint64_t)DS_NS_PER_MS);
+    p.before_s = s->before_s;
     return p;
 }
 

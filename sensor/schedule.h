@@ -32,6 +32,7 @@ struct ds_schedule {
 /* Where the times of an open window's packets lie. */
 struct ds_schedule_span {
     int64_t from_ns, last_ns, origin_ns;
+    uint8_t before_s; /* from the origin to the window */
 };
 
 /* One thread's view; used by that thread alone. Zero at first. */
@@ -52,7 +53,8 @@ void ds_schedule_finish(struct ds_schedule *s);
 /* Where a packet belongs: for its slot. */
 struct ds_schedule_place {
     uint32_t epoch;
-    uint32_t ms; /* since that window's origin */
+    uint32_t ms;      /* since that window's origin */
+    uint8_t before_s; /* from there to its start: 0 to 9 */
     bool late;
 };
 
@@ -69,6 +71,7 @@ static inline bool ds_schedule_find(struct ds_schedule_member *m, int64_t time_n
     place->epoch = m->view.oldest + second;
     place->ms =
         (uint32_t)((uint64_t)(time_ns - m->open[second].origin_ns) / (uint64_t)DS_NS_PER_MS);
+    place->before_s = m->open[second].before_s;
     place->late = false;
     return true;
 }

@@ -181,6 +181,7 @@ void ds_worker_count(struct ds_worker *w, const struct ds_snap *snaps, size_t n)
 void ds_worker_close(struct ds_worker *w, const struct ds_close *close)
 {
     finish_counting(w);
+    w->batch.view.geo = take_geo(w); /* the one before may be gone: an idle worker uses none */
     close_set(w, close);
 }
 
@@ -197,6 +198,7 @@ static size_t take_snaps(const struct ds_slot *slots, size_t n, struct ds_snap *
             .is_packet = slots[i].kind == DS_SLOT_PACKET,
             .malformed = slots[i].malformed,
             .late = slots[i].late,
+            .before_s = slots[i].before_s,
         };
     return i;
 }

@@ -22,7 +22,7 @@ from harness import Program, check, check_equal, folder, main, run, wait_for
 GEN, SENSOR, AGGREGATOR, DARKSCOPE, TEST_DATA = sys.argv[1:6]
 PREFIX = "198.18.0.0/24"
 RULE_PORTS, RULE_PACKETS, LAG = 20, 64, 5
-WINDOW_S = 10
+WINDOW_S = 15  # some begin between two steps of 10 s, from which packets' times are counted
 SENSOR_OPTIONS = ["-m", PREFIX, "--window", f"{WINDOW_S}s", "--json", "--sources", "100000",
                   "--survey-ports", str(RULE_PORTS), "--survey-packets", str(RULE_PACKETS / 256)]
 TCP, UDP = 6, 17

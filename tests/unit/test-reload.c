@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The country database is replaced while the sink makes everything wait.
+ * The country database is replaced while the sink makes everything wait, and while no packets come.
  */
 #include "darkscope/clock.h"
 #include "packets.h"
 #include "pipeline.h"
+#include "worker.h"
 
 #include <semaphore.h>
 #include <stdio.h>
@@ -93,8 +94,50 @@ static void test_replace_while_the_sink_waits(void **state)
     free(sink);
 }
 
+/* A worker without packets uses no database, so that the one it had may be gone when its window is
+ * closed, and the next one is opened and closed without a packet. */
+static void test_replace_while_no_packets_come(void **state)
+{
+    struct ds_worker *w = aligned_alloc(DS_CACHE_LINE, sizeof *w);
+    struct bytes bytes = syn4();
+    const struct ds_snap snap = {
+        .bytes = bytes.data, .epoch = 1, .captured = (uint16_t)bytes.count, .is_packet = true};
+    const struct ds_hash_key key = ds_hash_key_random();
+    struct ds_survey_ring surveys;
+    struct ds_gate closed;
+    struct ds_monitor *monitor;
+    struct ds_geo *first = make_geo(1), *second = make_geo(2);
+    assert_int_equal(ds_monitor_create(NULL, 0, NULL, 0, &monitor, NULL), 0);
+    assert_true(w && ds_gate_init(&closed) == 0 && ds_survey_ring_init(&surveys, NULL) == 0);
+    struct ds_worker_shared shared = {.monitor = monitor,
+                                      .key = &key,
+                                      .sets = DS_WORKER_SETS,
+                                      .allowance = DS_WORKER_TABLES_MAX,
+                                      .geo = first,
+                                      .surveys = &surveys,
+                                      .window_ns = 60 * DS_NS_PER_S,
+                                      .closed = &closed};
+    assert_int_equal(ds_worker_init(w, &shared, NULL, 0, 1), 0);
+    ds_worker_count(w, &snap, 1);
+    ds_worker_count(w, NULL, 0); /* nothing is on its way any more, and ... */
+    atomic_store(&w->geo_seen, NULL);
+    atomic_store(&shared.geo, second);
+    ds_geo_destroy(first);
+    for (uint32_t number = 1; number <= 2; number++)
+        ds_worker_close(w, &(struct ds_close){.epoch.number = number});
+    assert_string_equal(ds_worker_closed(w, 1)->country_db, "000001");
+    assert_string_equal(ds_worker_closed(w, 2)->country_db, "000002");
+    ds_worker_finish(w);
+    free(w);
+    ds_geo_destroy(second);
+    ds_survey_ring_finish(&surveys);
+    ds_gate_finish(&closed);
+    ds_monitor_destroy(monitor);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_replace_while_the_sink_waits)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_replace_while_the_sink_waits),
+                                       cmocka_unit_test(test_replace_while_no_packets_come)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
