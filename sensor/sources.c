@@ -43,7 +43,8 @@ struct gathering {
     uint64_t wanted[WANTED_BITS / 64];
 };
 
-/* Goes through the IPv4 sources of a window. */
+/* Goes through the IPv4 sources of a window. One that found room between the two looks at its only
+ * packet has none: that is in the overflow. */
 struct walk {
     struct ds_set *const *sets; /* from the one that it is in */
     unsigned workers;           /* so many are left */
@@ -59,7 +60,7 @@ static struct ds_source *next_source(struct walk *w)
 {
     for (; w->workers > 0; w->workers--, w->sets++, w->slots = (struct ds_table_walk){0})
         for (struct ds_source *s; (s = ds_table_next(&(*w->sets)->counts.sources, &w->slots));)
-            if (!(s->key & DS_COUNT_KEY_IP6))
+            if (!(s->key & DS_COUNT_KEY_IP6) && s->packets > 0)
                 return s;
     return NULL;
 }
@@ -281,10 +282,12 @@ static const struct ds_source *source_of(const struct ds_sort_item *item)
 
 static struct ds_source_record record_of(const struct ds_source *s, bool moments_known)
 {
+    /* There are pairs of packets that came before the source found room. */
+    uint32_t ports = s->ports & ~IS_CANDIDATE;
     return (struct ds_source_record){
         .address = (uint32_t)s->key,
         .packets = s->packets,
-        .ports = s->ports & ~IS_CANDIDATE,
+        .ports = ports < s->packets ? ports : s->packets,
         .seen = s->seen,
         .confirmed = s->confirmed,
         .country = ds_geo_country(s->country),

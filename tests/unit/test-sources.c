@@ -118,6 +118,30 @@ static void test_record(void **state)
     finish(f);
 }
 
+/* The table has room for a source only after some of its packets, or between the two looks at one:
+ * then there are pairs, or a record, without packets. */
+static void test_room_comes_late(void **state)
+{
+    struct fixture *f = make(10);
+    struct ds_table *sources = &f->sets[0].counts.sources;
+    size_t guard = sources->guard, most = sources->slots_max;
+    sources->guard = 0;
+    sources->slots_max = sources->mask + 1;
+    for (uint16_t port = 1; port <= 5; port++)
+        count(f, &(struct packet){2, port, DS_CLASS_SCAN, DS_PROTO_TCP, 0, 0, false});
+    sources->guard = guard;
+    sources->slots_max = most;
+    count(f, &(struct packet){2, 6, DS_CLASS_SCAN, DS_PROTO_TCP, 9, 0, false});
+    struct ds_hit h = {.counts = &f->sets[0].counts, .source_key = 4 | DS_COUNT_KEY_SET};
+    h.source_hash = ds_hash(&key, h.source_key);
+    ds_count_origin(&h);
+    gather(f);
+    assert_int_equal(f->window.source_record_count, 1);
+    assert_int_equal(f->window.source_records[0].packets, 1);
+    assert_int_equal(f->window.source_records[0].ports, 1);
+    finish(f);
+}
+
 /* Source i sends i % levels + 1 packets, to as many ports. */
 static void fill(struct fixture *f, uint32_t sources, uint32_t levels)
 {
@@ -288,13 +312,10 @@ static void test_saturation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_record),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_survey),
-        cmocka_unit_test(test_marked),
-        cmocka_unit_test(test_saturation),
-        cmocka_unit_test(test_moments),
-        cmocka_unit_test(test_scanners_come_first),
+        cmocka_unit_test(test_record),  cmocka_unit_test(test_room_comes_late),
+        cmocka_unit_test(test_limits),  cmocka_unit_test(test_survey),
+        cmocka_unit_test(test_marked),  cmocka_unit_test(test_saturation),
+        cmocka_unit_test(test_moments), cmocka_unit_test(test_scanners_come_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
