@@ -22,6 +22,7 @@ _Static_assert(DS_SURVEY_LAG > DS_WORKER_SETS, "no window begins before its set 
 struct ds_pipeline {
     struct ds_pipeline_settings settings;
     struct ds_hash_key key;
+    struct ds_hash_key live_key; /* the samplers', of this run alone, as the feed promises */
     struct ds_worker_shared shared;
     struct ds_gate closed;          /* the uplink thread sleeps here */
     struct ds_schedule *schedules;  /* one for all captures; split: one for each */
@@ -43,10 +44,13 @@ struct ds_pipeline {
     int done_fd; /* eventfd */
 };
 
-/* One that fails ends all: they read the same interface. */
+/* One that fails ends all that read the same interface. Those that each read the same file come to
+ * the same place by themselves: what is before it is theirs to count. */
 static void capture_failed(void *pipeline)
 {
-    ds_pipeline_stop(pipeline);
+    struct ds_pipeline *p = pipeline;
+    if (!p->settings.split)
+        ds_pipeline_stop(p);
 }
 
 static int create_schedules(struct ds_pipeline *p)
@@ -134,7 +138,7 @@ static int create_samplers(struct ds_pipeline *p)
         struct ds_sampler *sampler = allocate_lines(sizeof *sampler);
         if (!sampler)
             return -1;
-        int failed = ds_sampler_init(sampler, s->monitor, &p->key, s->live_order, s->workers);
+        int failed = ds_sampler_init(sampler, s->monitor, &p->live_key, s->live_order, s->workers);
         ds_worker_sample(&p->workers[i], sampler);
         if (failed)
             return -1;
@@ -170,6 +174,7 @@ int ds_pipeline_create(const struct ds_pipeline_settings *s, struct ds_pipeline 
     ds_memory_keep();
     p->settings = *s;
     p->key = s->sketch_secret ? ds_sketches_hash_key(s->sketch_secret) : ds_hash_key_random();
+    p->live_key = ds_hash_key_random();
     p->shared = (struct ds_worker_shared){
         .monitor = s->monitor,
         .key = &p->key,
@@ -235,13 +240,32 @@ void ds_pipeline_destroy(struct ds_pipeline *p)
     free(p);
 }
 
-/* All workers' sets of an epoch, or false where one is still counting. */
-static bool closed_sets(struct ds_pipeline *p, uint32_t epoch, struct ds_set **sets)
+enum sets { SETS_COUNTING, SETS_PARTIAL, SETS_COMPLETE };
+
+/* The workers' sets of an epoch. Where each reads for itself and is stopped, they end with
+ * different windows: then some have no set, NULL, and never will. */
+static enum sets find_sets(struct ds_pipeline *p, uint32_t epoch, struct ds_set **sets)
 {
+    unsigned found = 0;
+    for (unsigned i = 0; i < p->settings.workers; i++) {
+        bool ended = atomic_load(&p->workers[i].ended); /* before the look, as in run_uplink */
+        sets[i] = ds_worker_closed(&p->workers[i], epoch);
+        if (!sets[i] && !ended)
+            return SETS_COUNTING;
+        found += sets[i] != NULL;
+    }
+    if (found == 0)
+        return SETS_COUNTING;
+    return found == p->settings.workers ? SETS_COMPLETE : SETS_PARTIAL;
+}
+
+/* The workers go on with the next windows. */
+static void free_sets(struct ds_pipeline *p, uint32_t epoch, struct ds_set **sets)
+{
+    ds_survey_ring_advance(&p->surveys, p->settings.survey, epoch);
     for (unsigned i = 0; i < p->settings.workers; i++)
-        if (!(sets[i] = ds_worker_closed(&p->workers[i], epoch)))
-            return false;
-    return true;
+        if (sets[i])
+            ds_worker_free_set(&p->workers[i], sets[i]);
 }
 
 static bool workers_ended(struct ds_pipeline *p)
@@ -276,9 +300,7 @@ static void deliver(struct ds_pipeline *p, struct ds_set **sets)
     struct ds_window w;
     struct ds_error error;
     int failed = gather(p, sets, &w);
-    ds_survey_ring_advance(&p->surveys, p->settings.survey, sets[0]->epoch);
-    for (unsigned i = 0; i < p->settings.workers; i++)
-        ds_worker_free_set(&p->workers[i], sets[i]);
+    free_sets(p, sets[0]->epoch, sets);
     if (failed) {
         failed = ds_error(&error, DS_FAILURE, "no memory to close a window");
     } else {
@@ -303,9 +325,13 @@ static void *run_uplink(void *arg)
     for (uint32_t epoch = 1;;) {
         bool ended = workers_ended(p); /* before the look: what they closed is then visible */
         ds_gate_prepare(&p->closed);
-        if (closed_sets(p, epoch, sets)) {
+        enum sets found = find_sets(p, epoch, sets);
+        if (found != SETS_COUNTING) {
             ds_gate_cancel(&p->closed);
-            deliver(p, sets);
+            if (found == SETS_COMPLETE)
+                deliver(p, sets);
+            else
+                free_sets(p, epoch, sets); /* a part of a window is none */
             epoch++;
         } else if (ended || workers_ended(p)) {
             ds_gate_cancel(&p->closed);

@@ -156,8 +156,9 @@ def most_common(values):
 def test_two_keys():
     """The same packets under two keys: neither destinations nor sources of one feed can be laid upon
     those of the other. Under one key, destinations can: that shows that the test would see it."""
-    with folder() as where, aggregator(where) as (_, endpoint, port), Listener(port) as listener, \
+    with folder() as where, aggregator(where) as (program, endpoint, port), Listener(port) as listener, \
             contextlib.ExitStack() as stack:
+        windows = re.search(r"listening (tcp://\S+),", program.err())[1]
         path = os.path.join(where, "keyed.pcap")
         run(GEN, "-o", path, "--mix", "bot=1", "--prefix", MONITORED, "--rate", KEYED_PACKETS // 40,
             "--duration", "60s", "--country-db", COUNTRIES, "--seed", 6)
@@ -167,6 +168,7 @@ def test_two_keys():
         for name, key in sensors.items():
             stack.enter_context(sensor(where, endpoint, "-r", path, "--speed", KEYED_SPEED, "--name", name,
                                        "--deployment-key", os.path.join(where, key + ".deployment"),
+                                       "--aggregator", windows, "--window", "1m",
                                        name=name))
         got = packets_by_sensor(listener, sensors)
 

@@ -360,6 +360,96 @@ static void test_stop(void **state)
     k.stop_capture->ops->destroy(k.stop_capture);
 }
 
+/* A file that is damaged behind its last frame. */
+struct damaged {
+    struct ds_capture capture;
+    struct ds_capture *sound;
+};
+
+static int damaged_read(struct ds_capture *c, struct ds_frame *frames, size_t most,
+                        struct ds_error *err)
+{
+    struct ds_capture *sound = ((struct damaged *)c)->sound;
+    int n = sound->ops->read(sound, frames, most, err);
+    if (n != DS_CAPTURE_ENDED || sound->ops->is_stopped(sound))
+        return n;
+    return ds_error(err, DS_FAILURE, "cut off");
+}
+
+static void damaged_loss(struct ds_capture *c, struct ds_capture_loss *out)
+{
+    struct ds_capture *sound = ((struct damaged *)c)->sound;
+    sound->ops->loss(sound, out);
+}
+
+static void damaged_stop(struct ds_capture *c)
+{
+    struct ds_capture *sound = ((struct damaged *)c)->sound;
+    sound->ops->stop(sound);
+}
+
+static const struct ds_capture_ops damaged_ops = {
+    .read = damaged_read, .loss = damaged_loss, .stop = damaged_stop};
+
+/* Each worker reads for itself, as far as counts say, the first in the largest steps. */
+static void run_damaged(const struct traffic *t, const size_t *counts, unsigned workers,
+                        struct keeper *k)
+{
+    struct damaged files[WORKERS_MAX];
+    struct ds_capture *captures[WORKERS_MAX];
+    struct ds_error err;
+    for (unsigned i = 0; i < workers; i++) {
+        files[i].capture.ops = &damaged_ops;
+        captures[i] = &files[i].capture;
+        assert_int_equal(
+            ds_capture_open_fake(t->frames, counts[i], i ? 1 : DS_CAPTURE_BATCH, &files[i].sound),
+            0);
+    }
+    const struct way way = {workers, false, 10 * DS_NS_PER_S, 0, workers > 1};
+    assert_int_equal(run_all(captures, workers, &way, k, &err), -1);
+    assert_string_equal(err.text, "cut off");
+    for (unsigned i = 0; i < workers; i++)
+        files[i].sound->ops->destroy(files[i].sound);
+}
+
+static void compare(const struct keeper *found, const struct keeper *expected, size_t windows)
+{
+    for (size_t i = 0; i < windows; i++) {
+        char *a = print(&found->windows[i]), *b = print(&expected->windows[i]);
+        assert_string_equal(a, b);
+        free(a);
+        free(b);
+    }
+}
+
+/* All that is before the damage is counted, by each thread of those that read the file. */
+static void test_damaged(void **state)
+{
+    const size_t counts[] = {FRAMES / 2, FRAMES / 2, FRAMES / 2};
+    struct keeper one = {.count = 0}, three = {.count = 0};
+    run_damaged(*state, counts, 1, &one);
+    run_damaged(*state, counts, 3, &three);
+    assert_int_equal(three.count, one.count);
+    compare(&three, &one, one.count);
+    forget(&one);
+    forget(&three);
+}
+
+/* Where one cannot read on the others go on to their end, and nobody waits for ever. Windows that
+ * only some have read are none. */
+static void test_one_reads_less(void **state)
+{
+    const size_t counts[] = {FRAMES / 8, FRAMES / 2, FRAMES / 2};
+    struct keeper one = {.count = 0}, three = {.count = 0};
+    run_damaged(*state, counts, 1, &one);
+    run_damaged(*state, counts, 3, &three);
+    assert_true(one.count > 2);
+    assert_int_equal(three.count, one.count);
+    compare(&three, &one, one.count - 2); /* the last ones are cut off at different places */
+    forget(&one);
+    forget(&three);
+}
+
 static void test_nothing(void **state)
 {
     struct keeper k = {.count = 0};
@@ -481,6 +571,8 @@ int main(void)
         cmocka_unit_test(test_captures_agree),
         cmocka_unit_test(test_failing_sink),
         cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_one_reads_less),
         cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_wild_times),
         cmocka_unit_test(test_replay_keeps_time),
