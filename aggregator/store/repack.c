@@ -92,10 +92,11 @@ static int is_due(struct sqlite_store *s, enum store_kind kind, int64_t month_s,
     int there = ds_file_use(s, kind, month_s, &f, err);
     if (there == 0)
         there = ds_sqlite_number(f,
+                                 /* IS: of a month in which no packet came both are NULL. */
                                  kind == STORE_HOURS
-                                     ? "SELECT value = (SELECT max(id) FROM hour_chunk) FROM store"
+                                     ? "SELECT value IS (SELECT max(id) FROM hour_chunk) FROM store"
                                        " WHERE key = 'repacked'"
-                                     : "SELECT value = (SELECT max(id) FROM day_chunk) FROM store"
+                                     : "SELECT value IS (SELECT max(id) FROM day_chunk) FROM store"
                                        " WHERE key = 'repacked'",
                                  NULL, 0, &is_sorted, err);
     ds_files_release(s);

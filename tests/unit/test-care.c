@@ -175,6 +175,22 @@ static void packs_a_month_that_is_over(void **state)
     assert_sound(s->store);
 }
 
+/* A sensor saw nothing in all of a month: that is packed once, and upkeep comes to an end. */
+static void packs_a_month_without_packets(void **state)
+{
+    struct scratch *s = *state;
+    struct ds_error err = {0};
+    struct ds_window w = {.start_s = START, .seconds = 60, .observed_ns = UINT64_C(60000000000)};
+    int passes = 0;
+    scratch_put(s, "silent", &w);
+    while (passes < 100 && s->store->ops->tidy(s->store, &keep_all, START + 40 * DAY, &err) == 1)
+        passes++;
+    assert_in_range(passes, 1, 99);
+    assert_int_equal(ds_store_repack(s->store, START + 40 * DAY, false, &err), 0);
+    assert_int_equal(totals_of(s->store, 0, DS_STORE_TIME_MAX).windows, 1);
+    assert_sound(s->store);
+}
+
 /* ---- kill -9 ---- */
 
 /* In a process of its own: puts, sums up, deletes, packs, until it is killed. */
@@ -466,6 +482,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CARE_TEST(deletes_what_is_old_and_counts_on),
         CARE_TEST(packs_a_month_that_is_over),
+        CARE_TEST(packs_a_month_without_packets),
         CARE_TEST(no_kill_changes_a_figure),
         CARE_TEST(no_kill_in_upkeep_changes_a_sum),
         CARE_TEST(names_damage_and_answers_the_rest),
