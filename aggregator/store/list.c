@@ -145,7 +145,7 @@ static int list_day(struct listing *l, struct store_file *f, struct ds_error *er
 {
 #define WINDOWS_WITH(columns, join)                                                                \
     "SELECT (SELECT name FROM sensor WHERE id = sensor), " STORE_WINDOW_COLUMNS columns            \
-    " FROM window " join " WHERE " STORE_IN_RANGE " ORDER BY start, sensor LIMIT :limit"
+    " FROM window " join " WHERE " STORE_IN_RANGE " ORDER BY start, 1 LIMIT :limit"
     static const char plain[] = WINDOWS_WITH("", "");
     static const char sources[] =
         WINDOWS_WITH(", " STORE_SOURCES_COLUMNS, "LEFT JOIN window_sources USING (start, sensor)");

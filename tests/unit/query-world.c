@@ -18,8 +18,10 @@ int open_world(void **state)
         int minute = i < 12 ? i : i < 18 ? i - 6 : i + 2;
         w->sensors[i] = i < 12 ? "a" : "b";
         scratch_window(&w->windows[i], (uint64_t)i + 1, START + minute * 60);
-        scratch_put(&w->scratch, w->sensors[i], &w->windows[i]);
     }
+    /* The sensors' numbers in the store are in another order than their names. */
+    for (int i = COUNT - 1; i >= 0; i--)
+        scratch_put(&w->scratch, w->sensors[i], &w->windows[i]);
     *state = w;
     return 0;
 }
