@@ -136,6 +136,8 @@ static int each_source(void *arg, const struct source_total *s)
     struct export *x = arg;
     char address[DS_ADDRESS_TEXT], classes[WORDS_BYTES], seen[WORDS_BYTES], confirmed[WORDS_BYTES];
     double all = (double)s->all_packets;
+    const struct ds_range *range = &x->answer->range;
+    ds_export_set_coverage(x, s->observed_ns, s->sensors, range->to_s - range->from_s);
     ds_export_set_count(x, C_RANK, s->rank);
     ds_export_set_text(x, C_SOURCE, ds_address_print(s->address, address));
     ds_export_set_text(x, C_COUNTRY, ds_country_name(s->country, x->country));
@@ -156,8 +158,6 @@ static int each_source(void *arg, const struct source_total *s)
 
 int ds_export_sources(struct export *x)
 {
-    if (set_period(x) < 0)
-        return -1;
     return ds_sources_walk(x->answer, x->limit, each_source, x, x->err);
 }
 

@@ -84,8 +84,11 @@ static int read_cursor(struct answer *a, struct ds_error *err)
         return 0;
     char *end;
     a->skip = strtoul(cursor, &end, 10);
-    if (cursor[0] < '0' || cursor[0] > '9' || *end || a->skip > DS_QUERY_CURSOR_MAX)
+    if (cursor[0] < '0' || cursor[0] > '9' || *end)
         return ds_error(err, DS_USAGE, "cursor: not that of the next link of an answer");
+    if (a->skip > DS_QUERY_CURSOR_MAX)
+        return ds_error(err, DS_USAGE, "cursor: %d rows can be passed over: take an export",
+                        DS_QUERY_CURSOR_MAX);
     return 0;
 }
 

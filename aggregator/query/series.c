@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define POINTS_AT_ONCE 16384 /* more than a year of hours */
+
 /* A point of the period that is compared with. */
 struct before {
     uint64_t packets;
@@ -22,7 +24,8 @@ struct series {
     struct ds_filter filter; /* of the one that is walked now */
     struct ds_figures kept;  /* has_ flags alone: the figures of a gap */
     struct steps steps;
-    size_t next; /* point to write */
+    size_t first; /* point of the part that is walked now */
+    size_t next;  /* point to write */
     uint64_t sensors;
     struct ds_figures sum; /* of one series */
     struct steps before_steps;
@@ -84,10 +87,11 @@ static int write_gap(struct series *s, size_t until)
 static int each_point(void *arg, const struct ds_point *point)
 {
     struct series *s = arg;
-    if (write_gap(s, point->bucket) < 0 ||
-        write_point(s, point->bucket, point->observed_ns, &point->figures, is_watched(point)) < 0)
+    size_t i = s->first + point->bucket;
+    if (write_gap(s, i) < 0 ||
+        write_point(s, i, point->observed_ns, &point->figures, is_watched(point)) < 0)
         return -1;
-    s->next = point->bucket + 1;
+    s->next = i + 1;
     s->sum.is_floor = s->sum.is_floor || point->figures.is_floor;
     s->sum.packets += point->figures.packets;
     s->sum.bytes += point->figures.bytes;
@@ -98,18 +102,26 @@ static int each_point(void *arg, const struct ds_point *point)
 static int each_before(void *arg, const struct ds_point *point)
 {
     struct series *s = arg;
-    s->before[point->bucket] = (struct before){.packets = point->figures.packets,
-                                               .observed_ns = (double)point->observed_ns,
-                                               .is_watched = is_watched(point)};
+    s->before[s->first + point->bucket] = (struct before){.packets = point->figures.packets,
+                                                          .observed_ns = (double)point->observed_ns,
+                                                          .is_watched = is_watched(point)};
     return 0;
 }
 
+/* The store keeps something of each point that it is asked for: they are asked for in parts. */
 static int walk(struct series *s, const struct steps *steps, ds_point_fn *each,
                 struct ds_error *err)
 {
     struct answer *a = s->answer;
-    const struct ds_buckets buckets = {steps->edges_s, steps->count, a->range.sensor};
-    return a->store->ops->series(a->store, &buckets, &s->filter, each, s, err);
+    int result = 0;
+    for (s->first = 0; s->first < steps->count && result == 0; s->first += POINTS_AT_ONCE) {
+        size_t left = steps->count - s->first;
+        const struct ds_buckets part = {.edges_s = steps->edges_s + s->first,
+                                        .count = left < POINTS_AT_ONCE ? left : POINTS_AT_ONCE,
+                                        .sensor = a->range.sensor};
+        result = a->store->ops->series(a->store, &part, &s->filter, each, s, err);
+    }
+    return result;
 }
 
 /* ---- unique sources of the whole ---- */
@@ -196,6 +208,8 @@ static int prepare(struct series *s, struct ds_error *err)
     a->range.to_s = s->steps.edges_s[s->steps.count];
     if (!is_compared)
         return 0;
+    if (q->compare == DS_QUERY_COMPARE_PREVIOUS)
+        a->before.from_s = ds_steps_before(a, &s->steps); /* as many months are not as many days */
     if (ds_steps_cut(a, step, &a->before, s->steps.count, s->steps.count, &s->before_steps, err) <
         0)
         return -1;

@@ -34,7 +34,8 @@ struct table {
     uint64_t key; /* odd */
     bool is_full; /* at DS_QUERY_SOURCES_MAX: later sources were left out */
     bool no_memory;
-    uint64_t packets; /* of all sources of all windows */
+    uint64_t packets;              /* of all sources of all windows */
+    uint64_t windows, observed_ns; /* of those that still have their lists */
     char marks[DS_MARKS_MAX][DS_SIGNATURE_ID_MAX + 1];
     unsigned mark_count;
 };
@@ -141,6 +142,8 @@ static int each_window(void *arg, const char *sensor, const struct ds_window *w,
     uint32_t to[32];
     (void)sensor, (void)origin;
     t->packets += w->books[DS_BOOK_COUNTED];
+    t->observed_ns += w->observed_ns;
+    t->windows++;
     translate_marks(t, w, to);
     for (size_t i = 0; i < w->source_record_count && !t->no_memory; i++)
         if (is_wanted(t->filter, &w->source_records[i]))
@@ -212,13 +215,16 @@ static void write_answer(struct answer *a, const struct table *t, const struct d
         shown += t->slots[i].packets;
     }
     ds_answer_set(a, a->root, "listed", ds_answer_count(t->used));
-    ds_answer_set(a, a->root, "complete", json_boolean(!t->is_full));
+    /* Windows may have come between the two questions. */
+    uint64_t gone = totals->windows > t->windows ? totals->windows - t->windows : 0;
+    ds_answer_set(a, a->root, "windows_gone", ds_answer_count(gone));
+    ds_answer_set(a, a->root, "complete", json_boolean(!t->is_full && gone == 0));
     json_t *other = ds_answer_object(a, a->root, "other");
-    ds_answer_set(a, other, "packets", ds_answer_count(t->packets - shown));
+    ds_answer_set(a, other, "packets",
+                  t->windows ? ds_answer_count(t->packets - shown) : json_null());
     json_t *total = ds_answer_object(a, a->root, "total");
-    ds_answer_set(a, total, "packets", totals->windows ? ds_answer_count(t->packets) : json_null());
-    ds_answer_coverage(a, total, totals->observed_ns, totals->sensors,
-                       a->range.to_s - a->range.from_s);
+    ds_answer_set(a, total, "packets", t->windows ? ds_answer_count(t->packets) : json_null());
+    ds_answer_coverage(a, total, t->observed_ns, totals->sensors, a->range.to_s - a->range.from_s);
     ds_answer_next_rows(a, t->used > a->skip + a->query->limit);
 }
 
@@ -261,12 +267,14 @@ int ds_answer_sources(struct answer *a, struct ds_error *err)
     return 0;
 }
 
-static struct source_total total_of(const struct table *t, size_t i)
+static struct source_total total_of(const struct table *t, uint64_t sensors, size_t i)
 {
     const struct source *s = &t->slots[i];
     return (struct source_total){.rank = i + 1,
                                  .packets = s->packets,
                                  .all_packets = t->packets,
+                                 .observed_ns = t->observed_ns,
+                                 .sensors = sensors,
                                  .address = s->address,
                                  .asn = s->asn,
                                  .ports_peak = s->ports_peak,
@@ -286,12 +294,15 @@ static struct source_total total_of(const struct table *t, size_t i)
 int ds_sources_walk(struct answer *a, uint64_t limit, source_fn *each, void *arg,
                     struct ds_error *err)
 {
+    struct ds_totals totals;
+    if (a->store->ops->totals(a->store, &a->range, &totals, err) < 0)
+        return -1;
     struct table *t = read_table(a, err);
     int result = 0;
     if (!t)
         return -1;
     for (size_t i = 0; i < t->used && i < limit && result == 0; i++) {
-        const struct source_total total = total_of(t, i);
+        const struct source_total total = total_of(t, totals.sensors, i);
         result = each(arg, &total);
     }
     free_table(t);

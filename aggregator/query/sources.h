@@ -11,6 +11,7 @@
 struct source_total {
     uint64_t rank;
     uint64_t packets, all_packets; /* its own; of all sources */
+    uint64_t observed_ns, sensors; /* of the windows that still have their lists; of all */
     uint32_t address, asn, ports_peak, windows;
     uint32_t seen, confirmed; /* bits of marks */
     uint8_t classes;          /* bits of enum ds_class */

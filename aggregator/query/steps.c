@@ -128,6 +128,14 @@ int ds_steps_cut(const struct answer *a, struct ds_stride step, const struct ds_
     return 0;
 }
 
+int64_t ds_steps_before(const struct answer *a, const struct steps *s)
+{
+    int64_t edge_s = s->edges_s[0];
+    for (size_t i = 0; i < s->count; i++)
+        edge_s = ds_calendar_floor(a->calendar, s->step, edge_s - 1);
+    return edge_s;
+}
+
 void ds_steps_finish(struct steps *s)
 {
     free(s->edges_s);

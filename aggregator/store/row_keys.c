@@ -18,11 +18,14 @@ static int64_t signature_key(struct row_names *names, sqlite3_stmt *stmt)
         if (strcmp(names->all[i], name) == 0)
             return (int64_t)i;
     if (!names->all)
-        names->all = calloc(ROW_NAMES_MAX, sizeof *names->all);
+        names->all = calloc(ROW_NAMES_MAX + 1, sizeof *names->all);
     names->no_memory = !names->all;
-    names->is_full = names->is_full || names->count == ROW_NAMES_MAX;
-    if (names->no_memory || names->is_full)
+    if (names->no_memory)
         return -1;
+    if (names->count == ROW_NAMES_MAX) {
+        strcpy(names->all[ROW_NAMES_MAX], ROW_NAMES_REST);
+        return ROW_NAMES_MAX;
+    }
     memcpy(names->all[names->count], name, sizeof name);
     return (int64_t)names->count++;
 }

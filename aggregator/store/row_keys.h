@@ -7,19 +7,20 @@
 
 #include "sqlite.h"
 
-#define ROW_NAMES_MAX 4096u
+#define ROW_NAMES_MAX  4096u
+#define ROW_NAMES_REST "**" /* stands for those that find no room */
 
 /* Signatures, whose keys are their places in the order they came. Begins as {0}. */
 struct row_names {
     char (*all)[DS_SIGNATURE_ID_MAX + 1];
     size_t count;
-    bool no_memory, is_full; /* at ROW_NAMES_MAX: one found no room */
+    bool no_memory;
 };
 
 void ds_row_names_finish(struct row_names *names);
 
 /* Of the first column of a small table's row. -1 where there is none: an unknown name, or (names
- * says so) no room for it. */
+ * says so) no memory for it. */
 int64_t ds_row_key_of_fact(enum ds_by by, struct row_names *names, sqlite3_stmt *stmt);
 /* Of a cell, by port, country or class. A port's is class, protocol and port. */
 uint32_t ds_row_key_of_cell(enum ds_by by, uint64_t cell_key);

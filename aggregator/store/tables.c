@@ -146,7 +146,6 @@ static int each_fact(void *arg, const struct fact_row *row)
     struct reading *r = arg;
     int64_t key = ds_row_key_of_fact(r->tables->by, &r->names, row->key);
     r->no_memory = r->no_memory || r->names.no_memory;
-    r->is_full = r->is_full || r->names.is_full;
     return add(r, row->start_s, key, &row->group);
 }
 

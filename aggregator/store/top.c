@@ -59,7 +59,6 @@ static int each_fact(void *arg, const struct fact_row *row)
     struct tally *t = arg;
     int64_t key = ds_row_key_of_fact(t->top->by, &t->names, row->key);
     t->no_memory = t->no_memory || t->names.no_memory;
-    t->is_full = t->is_full || t->names.is_full;
     return add(t, key, &row->group);
 }
 

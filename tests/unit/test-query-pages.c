@@ -216,6 +216,82 @@ static void other_is_all_that_is_not_on_the_page(void **state)
     json_decref(json);
 }
 
+/* ---- what is no longer kept ---- */
+
+/* Of windows that are deleted hours and days know the packets, and nobody the sources: that is not
+ * "no source in a time that was watched". */
+static void sources_of_deleted_windows_are_unknown(void **state)
+{
+    struct world *w = *state;
+    struct ds_store *store = w->scratch.store;
+    const struct ds_retention keep = {86400, DS_KEEP_FOR_EVER, DS_KEEP_FOR_EVER};
+    struct ds_error err = {0};
+    for (int64_t now_s = START + 10 * 86400; now_s < START + 13 * 86400; now_s += 86400)
+        while (store->ops->tidy(store, &keep, now_s, &err) == 1)
+            ;
+    json_t *json = answer(w, DS_QUERY_SOURCES, ""), *total = json_object_get(json, "total");
+    assert_int_equal(number(json, "windows_gone"), COUNT);
+    assert_true(json_is_false(json_object_get(json, "complete")));
+    assert_true(is_null(total, "packets") && is_null(json_object_get(json, "other"), "packets"));
+    assert_true(json_real_value(json_object_get(total, "coverage")) == 0);
+    json_decref(json);
+    struct ds_window late;
+    scratch_window(&late, 77, START + 12 * 86400);
+    scratch_put(&w->scratch, "a", &late);
+    json = answer(w, DS_QUERY_SOURCES, "");
+    total = json_object_get(json, "total");
+    assert_int_equal(number(json, "windows_gone"), COUNT);
+    assert_true(json_is_false(json_object_get(json, "complete")));
+    assert_int_equal(number(total, "packets"), late.books[DS_BOOK_COUNTED]);
+    assert_true(json_real_value(json_object_get(total, "observed_seconds")) ==
+                (double)late.observed_ns / NS);
+    json_decref(json);
+    json = answer(w, DS_QUERY_SOURCES, "from=2026-01-13");
+    assert_int_equal(number(json, "windows_gone"), 0);
+    assert_true(json_is_true(json_object_get(json, "complete")));
+    json_decref(json);
+    ds_window_finish(&late);
+}
+
+/* ---- more names than there is room for ---- */
+
+#define WINDOWS_OF_NAMES 5
+
+/* A sensor that names ever new signatures takes nobody's figures away. */
+static void names_without_room_are_one_row(void **state)
+{
+    struct world *w = *state;
+    uint64_t packets = 0;
+    json_int_t rest = 0;
+    size_t i;
+    for (unsigned k = 0; k < WINDOWS_OF_NAMES; k++) {
+        struct ds_window window;
+        scratch_window(&window, 50 + k, START + 3600 + k * 60);
+        free(window.signatures);
+        window.signatures = calloc(DS_SIGNATURES_MAX, sizeof *window.signatures);
+        window.signature_count = DS_SIGNATURES_MAX;
+        for (i = 0; i < DS_SIGNATURES_MAX; i++) {
+            window.signatures[i] = (struct ds_signature_tally){"", 1, 1, 0};
+            snprintf(window.signatures[i].id, sizeof window.signatures[i].id, "x%u-%04zu", k, i);
+        }
+        packets += DS_SIGNATURES_MAX;
+        scratch_put(&w->scratch, "b", &window);
+        ds_window_finish(&window);
+    }
+    json_t *json = answer(w, DS_QUERY_TOP, "by=signatures limit=10000"), *row;
+    json_array_foreach(json_object_get(json, "rows"), i, row)
+    {
+        if (strcmp(text(row, "id"), "**") == 0)
+            rest = number(row, "packets");
+        else if (text(row, "id")[0] == 'x')
+            packets -= (uint64_t)number(row, "packets");
+    }
+    assert_int_equal(i, 4097);
+    assert_true(rest > 0 && (uint64_t)rest == packets);
+    json_decref(json);
+    json_decref(answer(w, DS_QUERY_SUMMARY, ""));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
@@ -225,6 +301,8 @@ int main(void)
         TEST(csv_leaves_empty_what_is_null),
         TEST(who_wants_no_more_gets_no_more),
         TEST(pages_add_up),
+        TEST(sources_of_deleted_windows_are_unknown),
+        TEST(names_without_room_are_one_row),
         TEST(other_is_all_that_is_not_on_the_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,6 +147,67 @@ static void series_stand_beside_the_period_before(void **state)
     json_decref(json);
 }
 
+/* As many steps before, which are not as long: March is compared with February. */
+static void steps_before_are_those_before(void **state)
+{
+    static const struct {
+        const char *pairs, *before;
+    } cases[] = {
+        {"step=month from=2026-03-01 to=2026-04-01", "2026-02-01T00:00:00Z"},
+        {"step=month from=2026-04-01 to=2026-07-01", "2026-01-01T00:00:00Z"},
+        {"step=year from=2024-01-01 to=2025-01-01", "2023-01-01T00:00:00Z"},
+        {"step=day from=2026-01-08T12:00 to=2026-01-10T12:00", "2026-01-05T00:00:00Z"},
+        {"step=day tz=Europe/Berlin from=2026-03-29 to=2026-03-30", "2026-03-28T00:00:00+01:00"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char pairs[200];
+        snprintf(pairs, sizeof pairs, "port=23/tcp compare=previous %s", cases[i].pairs);
+        json_t *json = answer(*state, DS_QUERY_SERIES, pairs);
+        assert_string_equal(text(row_of(json, "points", 0), "before_start"), cases[i].before);
+        assert_string_equal(text(json_object_get(json, "compare"), "from"), cases[i].before);
+        assert_string_equal(text(json_object_get(json, "compare"), "to"), text(json, "from"));
+        json_decref(json);
+    }
+}
+
+/* The store is asked for 16,384 points at a time; the second part begins ten minutes after START.
+ */
+static void parts_of_a_series_are_one(void **state)
+{
+    struct world *w = *state;
+    json_t *json =
+        answer(w, DS_QUERY_SERIES, "port=23/tcp step=1m from=2025-12-20T15:06 to=2026-01-01T00:30");
+    json_t *points = json_object_get(json, "points");
+    size_t watched = 0;
+    assert_int_equal(json_array_size(points), 16384 - 10 + 30);
+    for (size_t i = 0; i < json_array_size(points); i++) {
+        int64_t from = START + ((int64_t)i - (16384 - 10)) * 60;
+        struct sums s = sum_up(w, &telnet, from, from + 60);
+        json_t *point = json_array_get(points, i);
+        assert_int_equal(is_null(point, "packets"), s.windows == 0);
+        if (s.windows > 0)
+            assert_int_equal(number(point, "packets"), s.packets);
+        watched += s.windows > 0;
+    }
+    assert_int_equal(watched, 18);
+    json_decref(json);
+}
+
+/* One window of another century, as a wrong clock makes it, does not make a question too large. */
+static void a_wrong_clock_costs_nothing(void **state)
+{
+    struct world *w = *state;
+    struct ds_window far;
+    scratch_window(&far, 99, INT64_C(4291747200)); /* 2106 */
+    scratch_put(&w->scratch, "a", &far);
+    ds_window_finish(&far);
+    json_t *json = answer(w, DS_QUERY_TOP, "from=2026-01-01 limit=1");
+    assert_true(
+        number(json_object_get(json, "total"), "packets") >
+        (json_int_t)sum_up(w, &(struct wanted){NULL, -1, -1, -1, -1}, 0, INT64_MAX).packets);
+    json_decref(json);
+}
+
 static void nothing_before_is_not_zero_before(void **state)
 {
     json_t *json = answer(*state, DS_QUERY_SERIES, "port=23/tcp step=5m compare=year-ago");
@@ -259,7 +320,7 @@ static void says_what_is_allowed(void **state)
         {DS_QUERY_SERIES, "from=1970-01-01 step=window", "take a longer step"},
         {DS_QUERY_TOP, "port=1/tcp,2/tcp", "one port"},
         {DS_QUERY_TOP, "cursor=x", "next link"},
-        {DS_QUERY_TOP, "cursor=1000001", "next link"},
+        {DS_QUERY_TOP, "cursor=1000001", "take an export"},
         {DS_QUERY_WINDOWS, "cursor=1767225600", "next link"},
         {DS_QUERY_WINDOWS, "cursor=5:a", "next link"},
         {DS_QUERY_SEEN, "by=countries", "ports or signatures"},
@@ -303,6 +364,9 @@ int main(void)
         TEST(local_and_absolute_times_are_told_apart),
         TEST(several_ports_are_several_series),
         TEST(series_stand_beside_the_period_before),
+        TEST(steps_before_are_those_before),
+        TEST(parts_of_a_series_are_one),
+        TEST(a_wrong_clock_costs_nothing),
         TEST(nothing_before_is_not_zero_before),
         TEST(tops_stand_beside_the_period_before),
         TEST(first_and_last_sight),
