@@ -587,6 +587,11 @@ def test_restated(where):
                 "restated")
     make(store, output, "--year", "2025", "--publish")
     check_equal(rows(make(store, output, "--year", "2025"), "restated"), [], "published again")
+    # Another period that was published is none of this report's.
+    make(store, output, "--year", "2025", "--month", "1", "--publish")
+    check_equal(rows(make(store, output, "--year", "2025"), "restated"), [], "a month is no year")
+    check("restated" not in tables(make(store, output, "--year", "2025", "--month", "2")),
+          "February was not published")
 
 
 def test_wrong_options(where):

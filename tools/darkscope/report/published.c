@@ -154,6 +154,18 @@ static void write_figure(struct report *r, json_t *table, const char *figure, co
     report_set(r, row, "software_changed", now ? is_changed(before, now, "software") : json_null());
 }
 
+/* Is the period a row of this report, or would be if the store still had its days? */
+static bool is_of_report(const struct report *r, const char *period)
+{
+    char label[REPORT_LABEL];
+    for (int before = 0; before < r->options->years; before++) {
+        report_period_label(&r->options->period, before, label);
+        if (strcmp(label, period) == 0)
+            return true;
+    }
+    return false;
+}
+
 int report_gather_published(struct report *r, struct ds_error *err)
 {
     static const char *const figures[] = {
@@ -163,14 +175,16 @@ int report_gather_published(struct report *r, struct ds_error *err)
     json_t *chapter = json_array_get(chapters, json_array_size(chapters) - 1), *table = NULL;
     const char *period;
     int result = read_published(r, &published, err);
-    if (result == 0 && json_object_size(published) > 0) {
-        table = report_table(r, chapter, "restated", columns);
-        report_note(r, chapter, "restated");
-    }
     json_object_foreach(published, period, before)
     {
+        if (!is_of_report(r, period))
+            continue;
+        if (!table) {
+            table = report_table(r, chapter, "restated", columns);
+            report_note(r, chapter, "restated");
+        }
         json_t *now = figures_of(r, period);
-        for (size_t i = 0; table && i < sizeof figures / sizeof figures[0]; i++)
+        for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
             write_figure(r, table, figures[i], before, now);
         json_decref(now);
     }
