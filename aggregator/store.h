@@ -338,7 +338,8 @@ struct ds_store_ops {
     /* Walks the sensors by name. Cheap: reads a catalogue. */
     int (*sensors)(struct ds_store *store, ds_sensor_fn *each, void *arg, struct ds_error *err);
 
-    /* Walks up to limit windows by start, then sensor's name; with_sources: with their source records. */
+    /* Walks up to limit windows by start, then sensor's name; with_sources: with their source
+     * records. */
     int (*windows)(struct ds_store *store, const struct ds_range *range, uint64_t limit,
                    bool with_sources, ds_window_fn *each, void *arg, struct ds_error *err);
 
