@@ -315,6 +315,8 @@ def cells_of(hour):
     for i, (country, port) in enumerate(RARE.items()):
         if (hour + i) % 24 < 1 + i % 3:
             cells[*port, country] = (11 * i + 5, i % 4)
+    if day == 1 and at == 3:  # eleven times as many as in January, of which windows are there, too
+        cells[0, 6, 5555, "KR"] = (6600, 0)
     if day == 52 and at == 3:  # a packet per active address of the busiest window, not of the day
         cells[0, 6, 8291, "RU"] = (3265, 0)
     if day == 54 and at == 3:  # ten times as many as before, but less than that
@@ -352,7 +354,18 @@ def three_sensors():
         if day == 41:
             yield yearly.Window("north", start, HOUR, 64, (0, 60), {(0, 6, 2323, "IN"): (70, 0)},
                                 attacks=attacks["north", start])
+    yield from month_before(first)
     yield from year_before()
+
+
+def month_before(first):
+    """Days of a surge and of the time before and after it; the large ports as they will be."""
+    for day in range(-20, -4):
+        start = first + day * DAY + 9 * HOUR
+        yield yearly.Window("early", start, HOUR, 4096, (0, 3000), {
+            (0, 6, 22, "US"): (48000, 0), (0, 6, 23, "CN"): (74000, 0),
+            (0, 6, 443, "US"): (21600, 0), (0, 6, 5555, "KR"): (9000 if day == -6 else 600, 0),
+            (0, 17, 53, "JP"): (12000, 0)}, database="test-2025")
 
 
 def year_before():
@@ -385,7 +398,7 @@ def test_recomputed(where):
     before = yearly.Period(windows, NEW_YORK, "2023-02-01", "2023-04-01")
     expected = yearly.Yearly(now, before, "JP").tables
     check_equal([event["service"] for event in expected["events"]],
-                ["23/tcp", "53/udp", "8291/tcp"], "surges")
+                ["23/tcp", "53/udp", "5555/tcp", "8291/tcp"], "surges")
     yearly.check_tables(tables(report), expected)
 
 

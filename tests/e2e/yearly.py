@@ -213,9 +213,19 @@ class Period:
         for w in inside:
             by_day[self.date(w.start)].append(w)
         self.days = {date: Part(by_day[date]) for date, _ in self.edges[:-1]}
+        self.lead = self.days_before(windows, first)
         self.lengths = {date: after - at for (date, at), (_, after)
                         in zip(self.edges, self.edges[1:])}
         self.watched = [day for day in self.days.values() if day.windows]
+
+    def days_before(self, windows, first):
+        """The days that baselines of surges may reach back to."""
+        first = datetime.date.fromisoformat(first)
+        dates = [(first - datetime.timedelta(days=n)).isoformat() for n in range(90, 0, -1)]
+        by_day = collections.defaultdict(list)
+        for w in windows:
+            by_day[self.date(w.start)].append(w)
+        return {date: Part(by_day[date]) for date in dates}
 
     def date(self, at_s):
         return datetime.datetime.fromtimestamp(at_s, self.zone).date().isoformat()
@@ -506,7 +516,7 @@ class Yearly:
     def surges(self, port):
         """Of all ports: those that a report looks at must have them all."""
         events, before, running = [], [], None
-        for date, day in self.now.days.items():
+        for date, day in [*self.now.lead.items(), *self.now.days.items()]:
             if not day.windows:
                 running = None
                 continue
@@ -519,6 +529,8 @@ class Yearly:
                     count - baseline < max(1, sum(busiest.values())):
                 before.append(count)
                 running = None
+                continue
+            if date in self.now.lead:
                 continue
             if running is None:
                 running = {"days": [], "baseline": baseline, "counts": []}

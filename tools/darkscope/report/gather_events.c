@@ -28,11 +28,14 @@
 struct event {
     uint8_t proto;
     uint16_t port;
-    size_t first, last, peak; /* days */
+    size_t first, last, peak; /* days of struct events */
     uint64_t peak_packets, baseline, excess;
 };
 
 struct events {
+    int64_t
+        *edges_s; /* of the days of the period, and of those before that baselines are made of */
+    size_t day_count, lead;    /* so many are before */
     uint64_t *period, *months; /* packets of a service; of each month, one behind the other */
     uint32_t candidates[CANDIDATES_MAX];
     size_t candidate_count;
@@ -196,28 +199,50 @@ static struct ds_filter filter_of(uint8_t proto, uint16_t port)
                               .survey = DS_SURVEY_PART_WITHOUT};
 }
 
-/* UTC days around the period, count + 1 edges; the caller frees. NULL without memory. */
-static int64_t *utc_days(const struct report *r, size_t *count)
+/* The days of the period, and as many before as a baseline may reach back. */
+static int make_days(const struct report *r, struct events *e, struct ds_error *err)
 {
-    int64_t from_s = r->range.from_s - r->range.from_s % DAY_S;
-    *count = (size_t)((r->range.to_s - from_s + DAY_S - 1) / DAY_S);
+    const struct ds_stride day = {DS_UNIT_DAY, 1};
+    int64_t from_s = ds_calendar_floor(r->calendar, day, r->range.from_s - LEAD_DAYS * DAY_S);
+    e->edges_s = report_day_edges(r->calendar, from_s, r->range.to_s, &e->day_count);
+    if (!e->edges_s)
+        return ds_error(err, DS_FAILURE, "out of memory");
+    e->lead = e->day_count - r->day_count;
+    return 0;
+}
+
+/* UTC days around all of them, count + 1 edges; the caller frees. NULL without memory. */
+static int64_t *utc_days(const struct events *e, size_t *count)
+{
+    int64_t from_s = e->edges_s[0] - e->edges_s[0] % DAY_S;
+    *count = (size_t)((e->edges_s[e->day_count] - from_s + DAY_S - 1) / DAY_S);
     int64_t *edges_s = calloc(*count + 1, sizeof *edges_s);
     for (size_t i = 0; edges_s && i <= *count; i++)
         edges_s[i] = from_s + (int64_t)i * DAY_S;
     return edges_s;
 }
 
-/* Reads days from, to of the period into their places of d, where the others stay unwatched. */
+/* Reads days from, to into their places of d, where the others stay unwatched. */
 static int read_days(struct report *r, const struct ds_filter *of, size_t from, size_t to,
                      struct days *d, struct ds_error *err)
 {
     const struct wanted_days wanted = {
-        .edges_s = r->edges_s + from, .count = to - from, .hosts = WITHOUT_HOSTS};
+        .edges_s = d->edges_s + from, .count = to - from, .hosts = WITHOUT_HOSTS};
     struct days part;
     if (report_days_read(r, &wanted, of, &part, err) < 0)
         return -1;
     memcpy(d->points + from, part.points, (to - from) * sizeof *part.points);
     report_days_finish(&part);
+    return 0;
+}
+
+/* Before the period those that the store can still make for this zone. */
+static int read_lead(struct report *r, const struct ds_filter *of, size_t from, size_t to,
+                     struct days *d, struct ds_error *err)
+{
+    for (size_t day = from; day < to; day++)
+        if (read_days(r, of, day, day + 1, d, err) < 0 && err->status != DS_USAGE)
+            return -1;
     return 0;
 }
 
@@ -232,7 +257,7 @@ static void list_surges(struct events *e, uint32_t service, const struct days *d
             continue;
         is_surge[day] = packets >= SURGE_FACTOR * baseline &&
                         packets - baseline >= p->active_addresses && packets > baseline;
-        if (is_surge[day])
+        if (is_surge[day] && day >= e->lead)
             add_day(e, service, d, day, baseline);
     }
 }
@@ -241,11 +266,11 @@ static void list_surges(struct events *e, uint32_t service, const struct days *d
  * day of UTC that has at least half of what a surge wants, since a surge has at most what two of
  * these have. Sets is_near of them, and is_wanted also of those that their baselines are made of.
  */
-static int find_near(struct report *r, const struct ds_filter *of, bool *is_near, bool *is_wanted,
-                     struct ds_error *err)
+static int find_near(struct report *r, const struct events *e, const struct ds_filter *of,
+                     bool *is_near, bool *is_wanted, struct ds_error *err)
 {
     size_t count = 0;
-    int64_t *edges_s = utc_days(r, &count);
+    int64_t *edges_s = utc_days(e, &count);
     bool *is_large = calloc(count + 1, sizeof *is_large);
     struct days d = {0};
     uint64_t baseline;
@@ -255,12 +280,12 @@ static int find_near(struct report *r, const struct ds_filter *of, bool *is_near
     for (size_t i = 0, day = 0; i < count && result == 0; i++) {
         is_large[i] = d.points[i].windows > 0 && baseline_of(&d, is_large, i, &baseline) &&
                       2 * d.points[i].figures.packets >= SURGE_FACTOR * baseline;
-        while (r->edges_s[day + 1] <= edges_s[i])
+        while (e->edges_s[day + 1] <= edges_s[i])
             day++;
-        for (size_t k = day; k < r->day_count && r->edges_s[k] < edges_s[i + 1] && is_large[i]; k++)
+        for (size_t k = day; k < e->day_count && e->edges_s[k] < edges_s[i + 1] && is_large[i]; k++)
             is_near[k] = true;
     }
-    for (size_t day = 0; day < r->day_count; day++)
+    for (size_t day = 0; day < e->day_count; day++)
         for (size_t k = 0; is_near[day] && k <= LEAD_DAYS && k <= day; k++)
             is_wanted[day - k] = true;
     if (result == 0)
@@ -274,17 +299,18 @@ static int find_surges(struct report *r, struct events *e, uint32_t service, str
 {
     const struct ds_filter of =
         filter_of(service >> 16 ? DS_PROTO_UDP : DS_PROTO_TCP, (uint16_t)service);
-    struct days d = {.edges_s = r->edges_s, .count = r->day_count};
-    bool *flags = calloc(3 * r->day_count, sizeof *flags);
-    bool *is_near = flags, *is_wanted = flags + r->day_count, *is_surge = is_wanted + r->day_count;
-    d.points = calloc(r->day_count, sizeof *d.points);
-    int result = flags && d.points ? find_near(r, &of, is_near, is_wanted, err)
+    struct days d = {.edges_s = e->edges_s, .count = e->day_count};
+    bool *flags = calloc(3 * e->day_count, sizeof *flags);
+    bool *is_near = flags, *is_wanted = flags + e->day_count, *is_surge = is_wanted + e->day_count;
+    d.points = calloc(e->day_count, sizeof *d.points);
+    int result = flags && d.points ? find_near(r, e, &of, is_near, is_wanted, err)
                                    : ds_error(err, DS_FAILURE, "out of memory");
-    for (size_t from = 0, to; from < r->day_count && result == 0; from = to) {
-        for (to = from; to < r->day_count && is_wanted[to]; to++)
+    for (size_t from = 0, to; from < e->day_count && result == 0; from = to) {
+        size_t end = from < e->lead ? e->lead : e->day_count;
+        for (to = from; to < end && is_wanted[to]; to++)
             ;
         if (to > from)
-            result = read_days(r, &of, from, to, &d, err);
+            result = (from < e->lead ? read_lead : read_days)(r, &of, from, to, &d, err);
         else
             to++;
     }
@@ -322,7 +348,7 @@ static int by_excess(const void *left, const void *right)
 
 /* "CN 31.0 %, VN 12.5 %": whence, from the first to the last day, survey scanners included. */
 static int write_countries(struct report *r, json_t *row, const struct event *e,
-                           struct ds_error *err)
+                           const int64_t *edges_s, struct ds_error *err)
 {
     const struct ds_filter of = {.has_class = true,
                                  .cls = DS_CLASS_SCAN,
@@ -330,7 +356,7 @@ static int write_countries(struct report *r, json_t *row, const struct event *e,
                                  .proto = e->proto,
                                  .has_port = true,
                                  .port = e->port};
-    const struct ds_range range = {r->edges_s[e->first], r->edges_s[e->last + 1], NULL};
+    const struct ds_range range = {edges_s[e->first], edges_s[e->last + 1], NULL};
     char text[COUNTRIES_SHOWN * 16] = "", name[3];
     size_t used = 0;
     struct top t;
@@ -348,10 +374,10 @@ static int write_countries(struct report *r, json_t *row, const struct event *e,
 }
 
 static int write_peak_hosts(struct report *r, json_t *row, const struct event *e,
-                            struct ds_error *err)
+                            const int64_t *edges_s, struct ds_error *err)
 {
     const struct ds_filter of = filter_of(e->proto, e->port);
-    const struct wanted_days day = {.edges_s = r->edges_s + e->peak, .count = 1};
+    const struct wanted_days day = {.edges_s = edges_s + e->peak, .count = 1};
     struct days d;
     if (report_days_read(r, &day, &of, &d, err) < 0)
         return -1;
@@ -360,29 +386,35 @@ static int write_peak_hosts(struct report *r, json_t *row, const struct event *e
     return 0;
 }
 
-static int write_event(struct report *r, json_t *table, const struct event *e, size_t rank,
-                       struct ds_error *err)
+static void set_date(struct report *r, json_t *row, const char *key, int64_t day_s)
 {
-    char service[REPORT_SERVICE], date[DS_TIME_TEXT];
+    char date[DS_TIME_TEXT];
+    report_set(r, row, key, json_string(report_date(r->calendar, day_s, date)));
+}
+
+static int write_event(struct report *r, json_t *table, const struct event *e,
+                       const int64_t *edges_s, size_t rank, struct ds_error *err)
+{
+    char service[REPORT_SERVICE];
     json_t *row = report_row(r, table);
     report_set(r, row, "rank", report_count(rank));
     report_set(r, row, "service", json_string(report_service(e->proto, e->port, service)));
-    report_set(r, row, "first_day",
-               json_string(report_date(r->calendar, r->edges_s[e->first], date)));
-    report_set(r, row, "last_day",
-               json_string(report_date(r->calendar, r->edges_s[e->last], date)));
-    report_set(r, row, "peak_day",
-               json_string(report_date(r->calendar, r->edges_s[e->peak], date)));
+    set_date(r, row, "first_day", edges_s[e->first]);
+    set_date(r, row, "last_day", edges_s[e->last]);
+    set_date(r, row, "peak_day", edges_s[e->peak]);
     report_set(r, row, "peak_packets", report_count(e->peak_packets));
     report_set(r, row, "baseline_packets", report_count(e->baseline));
     report_set(r, row, "excess_packets", report_count(e->excess));
-    return write_peak_hosts(r, row, e, err) < 0 ? -1 : write_countries(r, row, e, err);
+    return write_peak_hosts(r, row, e, edges_s, err) < 0 ? -1
+                                                         : write_countries(r, row, e, edges_s, err);
 }
 
 int report_gather_events(struct report *r, struct ds_error *err)
 {
     struct events *e = calloc(1, sizeof *e);
-    int result = e ? find_candidates(r, e, err) : ds_error(err, DS_FAILURE, "out of memory");
+    int result = e ? make_days(r, e, err) : ds_error(err, DS_FAILURE, "out of memory");
+    if (result == 0)
+        result = find_candidates(r, e, err);
     for (size_t i = 0; result == 0 && i < e->candidate_count; i++)
         result = find_surges(r, e, e->candidates[i], err);
     if (result == 0) {
@@ -390,10 +422,11 @@ int report_gather_events(struct report *r, struct ds_error *err)
         json_t *table = report_table(r, chapter, "events", columns);
         qsort(e->all, e->count, sizeof *e->all, by_excess);
         for (size_t i = 0; i < e->count && i < REPORT_TOP && result == 0; i++)
-            result = write_event(r, table, &e->all[i], i + 1, err);
+            result = write_event(r, table, &e->all[i], e->edges_s, i + 1, err);
         report_note(r, chapter, "events");
     }
     if (e) {
+        free(e->edges_s);
         free(e->period);
         free(e->months);
     }
