@@ -5,12 +5,13 @@
  * records; making them is not measured. The year is the first day, packed by the store, written
  * again and again with other dates: what is read has the true size, but every day the same figures.
  *
- *   bench-store [--minutes N] [--repeat N] [--packets N] [--directory DIR] [--days N]
+ *   bench-store [--minutes N] [--repeat N [--done N]] [--packets N] [--directory DIR] [--days N]
  *               [--in-only | --year-only | --ask-only | --sum-only]
  *
  * With --repeat the minutes are taken in N times, each time with later dates: a year through all of
  * the store, without the hours that generating it takes. They are kept in memory, which is not
- * counted as the store's.
+ * counted as the store's. With --done so many of these are in DIR already, from a run that was
+ * ended, and perhaps some of the next.
  */
 #include "darkscope/message.h"
 #include "gen/windows/run.h"
@@ -45,7 +46,7 @@
 
 struct bench {
     char directory[200];
-    size_t minutes, repeats, packets, days;
+    size_t minutes, repeats, done, packets, days;
     bool is_in_only;   /* takes in, asks nothing */
     bool is_year_only; /* takes nothing in: makes a year of the day that is left in the directory */
     bool is_ask_only;  /* nor makes a year: it is there */
@@ -140,7 +141,7 @@ static void put_alone(struct intake *in, const struct ds_store_put *put)
 {
     struct ds_error err = {0};
     int result = in->bench->store->ops->put(in->bench->store, put, &err);
-    check(result != DS_PUT_COMMITTED, "put", err.text);
+    check(result != DS_PUT_COMMITTED && result != DS_PUT_DUPLICATE, "put", err.text);
 }
 
 static void note_window(struct intake *in, const struct ds_store_put *put)
@@ -242,8 +243,6 @@ static void put_stock(struct intake *in)
         }
         put_windows(in, puts, n);
     }
-    for (size_t i = 0; i < in->stock_count; i++)
-        move_on(&in->stock[i], in->stock_count);
 }
 
 static void *tidy_on(void *arg)
@@ -314,7 +313,8 @@ static void print_intake(const struct intake *in)
 
 static void take_in(struct bench *b)
 {
-    struct intake in = {.sink = {&intake_ops}, .bench = b, .now_s = START, .kept_s = START};
+    const int64_t start_s = START + (int64_t)(b->done * b->minutes) * 60;
+    struct intake in = {.sink = {&intake_ops}, .bench = b, .now_s = start_s, .kept_s = start_s};
     struct ds_gen_plan plan = {.seed = 1, .start_s = START, .window_s = 60};
     struct generation from = {.to = &in};
     struct ds_error err = {0};
@@ -332,8 +332,12 @@ static void take_in(struct bench *b)
     generate_apart(&from);
     ds_heap_trim(); /* what the generator left free is not the stock's */
     in.stock_kib = resident_kib();
-    for (size_t i = 0; i < b->repeats; i++)
-        put_stock(&in);
+    for (size_t i = 0; i < b->repeats; i++) {
+        if (i >= b->done)
+            put_stock(&in);
+        for (size_t k = 0; k < in.stock_count; k++)
+            move_on(&in.stock[k], in.stock_count);
+    }
     in.is_over = true;
     pthread_join(in.tidier, NULL);
     finish_upkeep(&in);
@@ -563,11 +567,17 @@ static void time_question(struct bench *b, const char *what, ask_fn *ask)
 
 static void read_options(struct bench *b, int argc, char **argv)
 {
-    static const struct option options[] = {{"minutes", 1, 0, 'm'},   {"repeat", 1, 0, 'r'},
-                                            {"packets", 1, 0, 'p'},   {"directory", 1, 0, 'd'},
-                                            {"days", 1, 0, 'y'},      {"in-only", 0, 0, 'i'},
-                                            {"year-only", 0, 0, 'o'}, {"ask-only", 0, 0, 'a'},
-                                            {"sum-only", 0, 0, 's'},  {0}};
+    static const struct option options[] = {{"minutes", 1, 0, 'm'},
+                                            {"repeat", 1, 0, 'r'},
+                                            {"done", 1, 0, 'k'},
+                                            {"packets", 1, 0, 'p'},
+                                            {"directory", 1, 0, 'd'},
+                                            {"days", 1, 0, 'y'},
+                                            {"in-only", 0, 0, 'i'},
+                                            {"year-only", 0, 0, 'o'},
+                                            {"ask-only", 0, 0, 'a'},
+                                            {"sum-only", 0, 0, 's'},
+                                            {0}};
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
         switch (option) {
@@ -576,6 +586,9 @@ static void read_options(struct bench *b, int argc, char **argv)
             break;
         case 'r':
             b->repeats = strtoul(optarg, NULL, 10);
+            break;
+        case 'k':
+            b->done = strtoul(optarg, NULL, 10);
             break;
         case 'p':
             b->packets = strtoul(optarg, NULL, 10);
