@@ -109,6 +109,9 @@ struct ds_figures {
  */
 struct ds_figures ds_store_kept(const struct ds_filter *filter);
 
+/* Whether unique sources of a filter may be estimated, even where has_sources is false. Pure. */
+bool ds_store_estimates(const struct ds_filter *filter);
+
 /* Active addresses of several windows. At least the most of one window, where that is all that is
  * known, or was asked for; the weakest of all sensors is told. */
 enum ds_active { DS_ACTIVE_AT_LEAST, DS_ACTIVE_ESTIMATED, DS_ACTIVE_EXACT };
@@ -155,6 +158,9 @@ struct ds_top {
     enum ds_order order;
     uint64_t estimated; /* sources are estimated of so many rows at most; 0: 256 */
 };
+
+/* ds_store_estimates of the rows of a top table. */
+bool ds_store_estimates_rows(enum ds_by by, const struct ds_filter *filter);
 
 struct ds_top_row {
     /* port: cls, proto, port; class: cls; protocol: proto; type: type; device: device */

@@ -87,12 +87,18 @@ void ds_answer_coverage(struct answer *a, json_t *object, uint64_t observed_ns, 
     ds_answer_set(a, object, "coverage", ds_coverage(observed_ns, sensors, length_s));
 }
 
-void ds_answer_unique(struct answer *a, json_t *object, const struct ds_figures *f, bool watched)
+static void answer_sources(struct answer *a, json_t *object, const struct ds_figures *f,
+                           bool watched)
 {
     bool known = watched && (f->sources_exact || f->sources_estimated);
     ds_answer_set(a, object, "sources", known ? ds_answer_count(f->sources) : json_null());
     ds_answer_set(a, object, "sources_error",
                   known ? ds_answer_real(f->sources_exact ? 0 : f->sources_error) : json_null());
+}
+
+void ds_answer_unique(struct answer *a, json_t *object, const struct ds_figures *f, bool watched)
+{
+    answer_sources(a, object, f, watched);
     ds_answer_set(a, object, "sources_peak",
                   watched ? ds_answer_count(f->sources_peak) : json_null());
 }
@@ -106,6 +112,8 @@ void ds_answer_figures(struct answer *a, json_t *object, const struct ds_figures
         ds_answer_set(a, object, "bytes", watched ? ds_answer_count(f->bytes) : json_null());
     if (f->has_sources)
         ds_answer_unique(a, object, f, watched);
+    else if (a->has_estimates)
+        answer_sources(a, object, f, watched);
     if (f->has_survey)
         ds_answer_set(a, object, "survey_packets",
                       watched ? ds_answer_count(f->survey_packets) : json_null());

@@ -33,6 +33,7 @@ struct answer {
     struct ds_range range;                          /* after defaults and alignment */
     struct ds_range before;                         /* what it is compared with; empty: nothing */
     bool has_floors;       /* figures may be lower bounds: answers say of each */
+    bool has_estimates;    /* unique sources that no window counts may be estimated: likewise */
     uint64_t skip;         /* rows before the first, by the cursor */
     int64_t grid_s;        /* of the sensors asked for, together */
     uint64_t windows_most; /* that there can be in range */

@@ -144,7 +144,7 @@ static int sum_sources(struct series *s, struct ds_error *err)
     struct answer *a = s->answer;
     const int64_t edges_s[] = {a->range.from_s, a->range.to_s};
     const struct ds_buckets buckets = {edges_s, 1, a->range.sensor};
-    if (!s->kept.has_sources)
+    if (!s->kept.has_sources && !a->has_estimates)
         return 0;
     return a->store->ops->series(a->store, &buckets, &s->filter, take_sources, &s->sum, err);
 }
@@ -235,6 +235,7 @@ static int each_series(struct series *s, json_t *to, const struct ds_totals *tot
 {
     s->next = 0;
     s->sum = s->kept = ds_store_kept(&s->filter);
+    s->answer->has_estimates = ds_store_estimates(&s->filter);
     if (s->before) {
         memset(s->before, 0, s->steps.count * sizeof *s->before);
         if (walk(s, &s->before_steps, each_before, err) < 0)

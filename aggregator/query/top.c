@@ -149,9 +149,11 @@ static int write_top(struct rows *r, const struct ds_totals *totals, struct ds_e
     if (ds_answer_compare(a, &before, err) < 0)
         return -1;
     r->array = ds_answer_array(a, a->root, "rows");
+    a->has_estimates = ds_store_estimates_rows(r->by, &a->filter);
     if (read_rows(r, &total, err) < 0 ||
         (r->earlier && ds_earlier_write(r->earlier, a, r->array, before.windows > 0, err) < 0))
         return -1;
+    a->has_estimates = false; /* of the rows alone */
     write_sums(r, &total, totals);
     return 0;
 }

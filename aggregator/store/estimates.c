@@ -148,6 +148,24 @@ void ds_wanted_of_row(enum ds_by by, const struct ds_filter *f, const struct ds_
     ds_wanted_of_filter(&of_row, out);
 }
 
+bool ds_store_estimates(const struct ds_filter *filter)
+{
+    struct wanted parts[WANTED_PARTS];
+    ds_wanted_of_filter(filter, parts);
+    return parts[0].count > 0;
+}
+
+bool ds_store_estimates_rows(enum ds_by by, const struct ds_filter *filter)
+{
+    const struct ds_top_row any = {.cls = DS_CLASS_SCAN,
+                                   .proto = DS_PROTO_TCP,
+                                   .country = DS_COUNTRY_UNKNOWN,
+                                   .signature = "any"};
+    struct wanted parts[WANTED_PARTS];
+    ds_wanted_of_row(by, filter, &any, parts);
+    return parts[0].count > 0;
+}
+
 /* ---- uniting ---- */
 
 /* Of a bucket. */

@@ -150,22 +150,27 @@ static void sources_are_known_or_null(void **state)
 {
     static const struct {
         const char *pairs;
-        bool kept;
+        bool kept, is_estimated;
     } cases[] = {
-        {"", true},
-        {"class=scan", true},
-        {"country=AA", true},
-        {"signature=mirai", true},
-        {"proto=tcp", false},
-        {"type=udp", false},
-        {"country=AA class=scan", false},
+        {"", true, false},
+        {"class=scan", true, false},
+        {"country=AA", true, false},
+        {"signature=mirai", true, false},
+        {"proto=tcp", false, true},
+        {"survey=no", false, true},
+        {"survey=only port=23/tcp", false, true},
+        {"type=udp", false, false},
+        {"class=scan survey=no", false, false},
+        {"country=AA class=scan", false, false},
     };
     struct world *w = *state;
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
         json_t *json = answer(w, DS_QUERY_SERIES, cases[c].pairs);
         json_t *first = json_array_get(json_object_get(json, "points"), 0);
         json_t *two = json_array_get(json_object_get(json, "points"), 6);
-        assert_int_equal(json_object_get(first, "sources") != NULL, cases[c].kept);
+        assert_int_equal(json_object_get(first, "sources") != NULL,
+                         cases[c].kept || cases[c].is_estimated);
+        assert_int_equal(json_object_get(first, "sources_peak") != NULL, cases[c].kept);
         if (cases[c].kept && c != 2) {
             assert_true(number(first, "sources") == number(first, "sources_peak"));
             assert_true(is_null(two, "sources"));

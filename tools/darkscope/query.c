@@ -5,6 +5,8 @@
 #include "command.h"
 #include "table.h"
 
+#include <string.h>
+
 static const struct column columns[] = {
     {"start", "start", COLUMN_TEXT, 0},
     {"port", "port", COLUMN_PORT, 0},
@@ -24,28 +26,38 @@ static const struct column columns[] = {
 
 #define COLUMNS (sizeof columns / sizeof columns[0])
 
-/* "packets of class scan, port 23/tcp, country CN". */
+/* "Packets of port 23/tcp, class scan, without survey scanners". */
 static void print_title(FILE *to, const json_t *answer)
 {
     static const char *const keys[] = {"class", "country", "type", "signature"};
     char text[TABLE_CELL];
     const json_t *filter = json_object_get(answer, "filter");
-    const json_t *port = json_object_get(filter, "port"), *proto = json_object_get(filter, "proto");
-    const char *comma = " ";
+    const json_t *port = json_object_get(filter, "port"), *proto = json_object_get(filter, "proto"),
+                 *ports = json_object_get(filter, "ports"), *one;
+    const char *comma = " ", *survey = json_string_value(json_object_get(filter, "survey"));
+    size_t i;
     fputs(json_object_size(filter) > 0 ? "Packets of" : "All counted packets", to);
+    json_array_foreach(ports, i, one)
+    {
+        fprintf(to, "%s%s", i ? ", " : " ports ", table_port(one, text));
+        comma = ", ";
+    }
     if (port)
         fprintf(to, " port %s", table_port(filter, text));
     else if (proto)
         fprintf(to, " protocol %s", table_text(proto, text));
     if (proto)
         comma = ", ";
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+    for (i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         const json_t *value = json_object_get(filter, keys[i]);
         if (!value)
             continue;
         fprintf(to, "%s%s %s", comma, keys[i], table_text(value, text));
         comma = ", ";
     }
+    if (survey)
+        fprintf(to, "%s%s", comma,
+                strcmp(survey, "no") == 0 ? "all but survey scanners" : "survey scanners alone");
     fprintf(to, ", a row each %s\n", table_text(json_object_get(answer, "step"), text));
 }
 
