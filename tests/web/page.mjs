@@ -232,8 +232,39 @@ async function main() {
     await seen(page, `darkscope.live.newestAt > ${pulse} + 1500`); // meanwhile packets came
     check(await page.evaluate("darkscope.view.marks.next") === marks, "packets are drawn in a pause");
     check(await page.getAttribute("#pause", "aria-pressed") === "true", "the button does not say so");
+    // Another view is drawn as of the pause.
+    await page.evaluate("location.hash = '/tiles'");
+    await seen(page, "document.querySelectorAll('ol.tiles li').length > 5");
+    check(await page.$$eval("ol.tiles p", (all) => all.every((p) => !/^0(\.0)? /.test(p.textContent))), "a source of 0 packets/s");
+    await page.evaluate("location.hash = '/cube'");
+    await seen(page, "darkscope.view?.marks");
     await page.click("#pause");
-    await seen(page, `darkscope.view.marks.next > ${marks}`);
+    await seen(page, "darkscope.view.marks.next > 0");
+    await page.context().close();
+  });
+
+  await test("rates are of what is heard now", async () => {
+    const page = await open("#/tiles");
+    await seen(page, "document.querySelector('#state').className === 'live'");
+    const found = await page.evaluate(() => {
+      const { world, live } = window.darkscope, now = performance.now();
+      world.pulses.set("dead", { packets: 1e9, at: now - 6000 });
+      const rate = world.rate();
+      // One source with a hundred packets a second: more than its tile has room for.
+      for (let i = 0; i < 3000; i++) world.noteSource({ time: now - 29500 + i * 9.8, type: 0, class: 0, device: 0, proto: 6,
+        port: 23, sourcePort: 1, destinationPort: 23, country: "CN", source: 0x01020300, sourceId: -7, position: 0, signatures: [], weight: 1 });
+      const [busiest] = world.busiest(1, now), weight = busiest.weight;
+      const later = world.busiest(1e9, now + 20000).find(({ id }) => id === -7)?.weight ?? 0;
+      live.noteSkipped(3);
+      const states = [live.state()[0]];
+      live.skippedAt -= 31000;
+      states.push(live.state()[0]);
+      return { rate, id: busiest.id, weight, later, states };
+    });
+    check(found.rate < 1e9, "a sensor that is gone is counted");
+    check(found.id === -7 && found.weight === 3000, `${found.weight} of 3000 packets in 30 s`);
+    check(found.later > 500 && found.later < 1200, `${found.later} packets in the last 10 of 30 s`);
+    check(found.states.join() === "skipped,live", `states ${found.states}`);
     await page.context().close();
   });
 
@@ -341,6 +372,26 @@ async function main() {
     await seen(page, "document.querySelectorAll('.tables table').length === 6");
     await page.evaluate("document.querySelector('.tables').scrollIntoView()");
     await picture(page, "tables");
+    await page.fill("[name=port]", "23/tcp,22/tcp");
+    await page.click("text=Show");
+    await seen(page, "document.querySelectorAll('.u-legend .u-series').length === 4"); // time, both ports, coverage
+    check(await page.evaluate(() => {
+      const [times, ...lines] = window.darkscope.view.chart.plot.data;
+      return times.every((at, i) => !i || at > times[i - 1]) && lines.every(({ length }) => length === times.length);
+    }), "the ports are no lines of their own");
+    await picture(page, "ports");
+    const inks = await page.evaluate(async () => {
+      const { chart } = window.darkscope.view, hours = [1, 0, 1]; // nobody watched in the second
+      chart.show({ points: hours.map((coverage, i) => ({ start: `2026-01-01T0${i}:00:00Z`, packets: coverage || null, coverage })),
+        to: "2026-01-01T03:00:00Z" }, "packets", "x", 0, "UTC");
+      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+      const { plot } = chart, day = Date.parse("2026-01-01") / 1000;
+      return hours.map((_, i) => plot.ctx.getImageData(plot.valToPos(day + i * 3600 + 1000, "x", true), plot.bbox.top + 3, 1, 1).data[3]);
+    });
+    check(inks[1] > 0 && inks[0] === 0 && inks[2] === 0, `shades ${inks}`);
+    await page.fill("[name=port]", "23/tcp");
+    await page.click("text=Show");
+    await seen(page, "location.hash.includes('port=23%2Ftcp') && document.querySelectorAll('.u-legend .u-series').length === 3");
     await page.selectOption("[name=tz]", "Asia/Tokyo");
     await seen(page, "location.hash.includes('tz=Asia%2FTokyo') && document.querySelector('.u-legend')?.textContent.includes('Asia/Tokyo')");
     await page.selectOption("[name=survey]", "no");
@@ -403,6 +454,9 @@ async function main() {
       reached.add(await page.evaluate("document.activeElement.id || document.activeElement.textContent"));
     }
     for (const what of ["Cube", "Stats", "pause", "wall", "theme", "language"]) check(reached.has(what), `Tab does not reach ${what}`);
+    await page.focus(".skip");
+    await page.keyboard.press("Enter");
+    check(await page.evaluate("document.activeElement.id === 'view' && location.hash === '#/sensors'"), "the way to the view leads elsewhere");
     await page.context().close();
   });
 
@@ -430,6 +484,11 @@ async function main() {
     await page.fill("dialog input", "not the token");
     await page.keyboard.press("Enter");
     await seen(page, "document.querySelector('dialog .error')?.textContent");
+    await page.fill("dialog input", "a\u2013b");
+    await page.keyboard.press("Enter");
+    await seen(page, "document.querySelector('dialog .error')?.textContent.includes('ASCII')");
+    for (let i = 0; i < 3; i++) await page.keyboard.press("Escape");
+    await seen(page, "document.querySelector('dialog').open");
     await page.fill("dialog input", TOKEN);
     await page.keyboard.press("Enter");
     await seen(page, "darkscope.live.hello !== null && !document.querySelector('dialog')");

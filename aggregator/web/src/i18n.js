@@ -101,7 +101,10 @@ const TEXTS = {
   isNew: ["new", "新規"],
   beforeOf: ["in the period before {percent}", "前期間 {percent}"],
   lossOf: ["{percent} of the packets lost", "パケット損失 {percent}"],
-  hostsNotKept: ["Hosts are not kept with or without survey scanners.", "調査スキャナ別のホスト数は保存されていません。"],
+  byHostsOnlyWith: ["Tables by hosts are made with survey scanners only.", "ホスト数順の表は調査スキャナを含む場合のみです。"],
+  floors: ["≥: cells of few packets by port and country are not kept.", "≥: 少数パケットのポート・国別の値は保存されていません。"],
+  notKept: ["not kept", "保存なし"],
+  tokenForm: ["A token has letters, digits and signs of ASCII, without blanks.", "トークンは空白を含まない ASCII 文字です。"],
   zone: ["Time zone", "タイムゾーン"],
   noData: ["Nobody watched in this period.", "この期間の観測はありません。"],
   gap: ["nobody watched", "観測なし"],
@@ -136,6 +139,12 @@ export function text(key, blanks = {}) {
 /** @param {number} value */
 export function number(value) {
   return value.toLocaleString(language === "ja" ? "ja-JP" : "en-US", { maximumFractionDigits: 0 });
+}
+
+/** Packets a second: of few with a decimal, and what was seen is not 0. @param {number} value */
+export function rate(value) {
+  if (value > 0 && value < 0.05) return "<0.1";
+  return value < 9.95 ? value.toFixed(1) : number(value);
 }
 
 /** A change: +12.3%. @param {number} change 0 is none */

@@ -10,6 +10,7 @@ const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 15000;
 const REFUSED = 1008; // the token was wrong: it has changed
 const OLD_AFTER_MS = 5000;
+const SKIPPED_MS = 30000; // so long it is told
 
 /**
  * @typedef {{kind: "hello", version: number, software: string, time_ms: number,
@@ -28,7 +29,8 @@ export class Live extends EventTarget {
     super();
     /** @type {Hello | null} */
     this.hello = null;
-    this.skipped = 0;
+    this.skipped = 0; // messages, lately
+    this.skippedAt = 0;
     this.isOpen = false;
     this.lostAt = 0; // performance.now() of the last connection's end; 0: none was there
     this.newestAt = 0; // and of the last packets or pulse
@@ -53,15 +55,21 @@ export class Live extends EventTarget {
     url.hash = url.search = "";
     const socket = new WebSocket(url, SUBPROTOCOL);
     socket.binaryType = "arraybuffer";
+    let isGreeted = false;
     socket.onopen = () => {
       if (this.wantsToken) socket.send(getToken());
       this.isOpen = true;
+      this.skipped = 0;
     };
-    socket.onmessage = (event) => this.take(event.data);
+    socket.onmessage = (event) => {
+      isGreeted = true;
+      this.take(event.data);
+    };
     socket.onclose = (event) => {
       if (this.isOpen) this.lostAt = performance.now();
       this.isOpen = false;
-      const again = () => (event.code === REFUSED ? this.begin() : this.connect());
+      /* Without a greeting a token may be wanted that was not before. */
+      const again = () => (event.code === REFUSED || !isGreeted ? this.begin() : this.connect());
       setTimeout(again, this.retryMs * (0.5 + Math.random()));
       this.retryMs = Math.min(this.retryMs * 2, RETRY_MAX_MS);
     };
@@ -72,10 +80,20 @@ export class Live extends EventTarget {
     this.retryMs = RETRY_MIN_MS;
     for (const message of /** @type {any[]} */ (decode(data))) {
       if (message.kind === "hello") this.hello = message;
-      else if (message.kind === "skipped") this.skipped += message.messages;
+      else if (message.kind === "skipped") this.noteSkipped(message.messages);
       else if (message.kind === "samples" || message.kind === "pulse") this.newestAt = performance.now();
       this.dispatchEvent(new CustomEvent(message.kind, { detail: message }));
     }
+  }
+
+  /** @param {number} messages */
+  noteSkipped(messages) {
+    this.skipped = (this.wasSkipped() ? this.skipped : 0) + messages;
+    this.skippedAt = performance.now();
+  }
+
+  wasSkipped() {
+    return this.skipped > 0 && performance.now() - this.skippedAt < SKIPPED_MS;
   }
 
   /** What a person should know: a key of i18n.js and its blanks. @returns {[string, Record<string, number>]} */
@@ -86,6 +104,6 @@ export class Live extends EventTarget {
     }
     if (!this.newestAt) return ["quiet", {}];
     if (now - this.newestAt > OLD_AFTER_MS) return ["old", { seconds: Math.round((now - this.newestAt) / 1000) }];
-    return this.skipped ? ["skipped", { messages: this.skipped }] : ["live", {}];
+    return this.wasSkipped() ? ["skipped", { messages: this.skipped }] : ["live", {}];
   }
 }

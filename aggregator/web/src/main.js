@@ -5,7 +5,7 @@ import { Atlas } from "./atlas.js";
 import { TYPE_COLOURS, TYPE_LABELS } from "./colours.js";
 import { Cube } from "./cube.js";
 import { Flat } from "./flat.js";
-import { getLanguage, number, setLanguage, text } from "./i18n.js";
+import { getLanguage, number, rate, setLanguage, text } from "./i18n.js";
 import { Live } from "./live.js";
 import { Sensors } from "./sensors.js";
 import { Stats } from "./stats.js";
@@ -49,6 +49,7 @@ class Page {
     document.body.append(this.tip);
     /** @type {import("./view.js").View | null} */
     this.view = null;
+    this.pausedAt = 0;
     this.context = this.makeContext();
     setLanguage(remembered.get("language") ?? navigator.language.slice(0, 2));
     this.setTheme(remembered.get("theme") ?? "dark");
@@ -98,9 +99,11 @@ class Page {
       if (this.wallTimer) this.leaveWall();
       else this.context.choose({ country: null, port: null });
     });
-    byId("pause").onclick = () => {
-      this.world.isPaused = !this.world.isPaused;
-      this.write();
+    byId("pause").onclick = () => this.pause(!this.world.isPaused);
+    const skip = /** @type {HTMLElement} */ (document.querySelector("[data-text=skip]"));
+    skip.onclick = (event) => {
+      event.preventDefault(); // the address holds what is shown
+      byId("view").focus();
     };
     byId("theme").onclick = () => {
       this.setTheme(this.context.theme() === "dark" ? "light" : "dark");
@@ -125,7 +128,15 @@ class Page {
     remembered.set("theme", theme);
   }
 
+  /** What is shown stays as it is, and can be turned. @param {boolean} isPaused */
+  pause(isPaused) {
+    this.world.isPaused = isPaused;
+    this.pausedAt = performance.now();
+    this.write();
+  }
+
   enterWall() {
+    this.pause(false);
     document.documentElement.requestFullscreen?.().catch(() => {});
     document.body.classList.add("wall");
     let turn = Math.max(0, WALL_VIEWS.indexOf(this.address().view));
@@ -206,8 +217,8 @@ class Page {
   tellCountry(country, at) {
     this.tip.hidden = !country;
     if (!country || !at) return;
-    const rate = this.world.rates.get(country) ?? 0;
-    this.tip.textContent = `${this.context.countryName(country)} · ${text("rate", { packets: number(Math.round(rate * 0.173)) })}`;
+    const packets = this.world.rates.get(country) ?? 0;
+    this.tip.textContent = `${this.context.countryName(country)} · ${text("rate", { packets: rate(packets * 0.173) })}`;
     this.tip.style.left = `${Math.min(at.clientX + 14, innerWidth - this.tip.offsetWidth - 8)}px`;
     this.tip.style.top = `${at.clientY + 14}px`;
   }
@@ -217,12 +228,13 @@ class Page {
     const [key, blanks] = this.live.state();
     byId("state").textContent = text(key, blanks);
     byId("state").className = key;
-    byId("rate").textContent = this.world.pulses.size ? text("rate", { packets: number(this.world.rate()) }) : "";
+    const packets = this.world.rate();
+    byId("rate").textContent = packets === null ? "" : text("rate", { packets: number(packets) });
   }
 
   /** @param {number} now ms */
   frame(now) {
-    if (!this.world.isPaused) this.view?.frame?.(now);
+    this.view?.frame?.(this.world.isPaused ? this.pausedAt : now);
     requestAnimationFrame((next) => this.frame(next));
   }
 }

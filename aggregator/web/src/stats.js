@@ -24,7 +24,8 @@ const iso = (seconds) => new Date(Math.floor(seconds) * 1000).toISOString().slic
 /** How the hosts of a series are known. @param {any[]} points */
 function hostsLabel(points) {
   const watched = points.filter(({ packets }) => packets !== null);
-  if (!watched.every(({ sources }) => typeof sources === "number")) return "hostsPeak";
+  const isPeakKept = watched.some(({ sources_peak: peak }) => typeof peak === "number");
+  if (isPeakKept && !watched.every(({ sources }) => typeof sources === "number")) return "hostsPeak";
   return watched.some(({ sources_error: error }) => error > 0) ? "hostsEstimated" : "hosts";
 }
 
@@ -145,7 +146,8 @@ export class Stats {
       const figure = parameters.get("figure") ?? "packets";
       const what = FILTERS.map((name) => parameters.get(name)).filter(Boolean).join(" ");
       const summary = await ask("summary", { ...common, survey: null, limit: 1 }, cancel.signal);
-      this.chart.show(answer, figure, `${text(figure === "hosts" ? hostsLabel(answer.points) : figure)} ${what}`, lossOf(summary), tz ?? ZONES[0]);
+      const kind = figure === "hosts" ? hostsLabel(answer.points) : figure;
+      this.chart.show(answer, kind === "hostsPeak" ? kind : figure, `${text(kind)} ${what}`, lossOf(summary), tz ?? ZONES[0]);
       await this.tables.load(common, { country: names.country, class: names.class }, cancel.signal);
     } catch (error) {
       if (!cancel.signal.aborted) this.error.textContent = text("failed", { why: /** @type {Error} */ (error).message });
@@ -154,7 +156,8 @@ export class Stats {
 
   saveCsv() {
     if (!this.answer) return;
-    const columns = ["start", "packets", "bytes", "sources", "sources_peak", "observed_seconds", "coverage"];
+    const columns = ["start", "proto", "port", "packets", "floor", "bytes", "sources", "sources_error", "sources_peak",
+      "observed_seconds", "coverage"];
     const lines = this.answer.points.map((/** @type {any} */ point) => columns.map((name) => point[name] ?? "").join(","));
     const blob = new Blob([[columns.join(","), ...lines].join("\n") + "\n"], { type: "text/csv" });
     const link = element("a", { href: URL.createObjectURL(blob), download: "darkscope.csv" });

@@ -24,6 +24,9 @@ function hosts(row) {
   return row.sources_peak ? `≥${number(row.sources_peak)}` : "–";
 }
 
+/** @param {any} row */
+const packets = (row) => (row ? `${row.floor ? "≥" : ""}${number(row.packets)}` : "–");
+
 /** @param {any} row @param {string} order @param {any} answer */
 function change(row, order, answer) {
   if (!answer.compare?.coverage) return "–";
@@ -51,7 +54,7 @@ export class Tables {
   /** @param {Record<string, any>} common @param {Record<string, any>} filter of class and country
    * @param {AbortSignal} signal */
   async load(common, filter, signal) {
-    const orders = common.survey ? ORDERS.slice(0, 1) : ORDERS; // hosts are not kept of parts
+    const orders = common.survey ? ORDERS.slice(0, 1) : ORDERS; // windows do not count hosts of parts
     const compare = common.from ? "previous" : null;
     const tables = await Promise.all(GROUPS.flatMap(({ title, names }) => {
       const asked = { ...common, ...filter, ...names, ...(names.by === "countries" ? { country: null } : {}) };
@@ -62,7 +65,7 @@ export class Tables {
         return this.make(title, ...await Promise.all([question, all]));
       });
     }));
-    this.root.replaceChildren(...tables, ...(common.survey ? [element("p", {}, text("hostsNotKept"))] : []));
+    this.root.replaceChildren(...tables, ...(common.survey ? [element("p", {}, text("byHostsOnlyWith"))] : []));
   }
 
   /** @param {any} row */
@@ -81,7 +84,7 @@ export class Tables {
   /** @param {string} title @param {any} answer @param {any} all */
   make(title, answer, all) {
     const byHosts = answer.order === "sources";
-    const figure = (/** @type {any} */ row) => (byHosts ? hosts(row) : number(row.packets));
+    const figure = (/** @type {any} */ row) => (byHosts ? hosts(row) : packets(row));
     const rows = answer.rows.map((/** @type {any} */ row) => {
       const changed = change(row, answer.order, answer);
       return element("tr", {}, cell(String(row.rank)), this.makeName(row), cell(figure(row)), cell(share(row, answer, all)),
@@ -90,13 +93,14 @@ export class Tables {
     });
     const head = ["rank", answer.by === "countries" ? "country" : "port", byHosts ? "hosts" : "packets", "share", "change", "before"];
     const watched = text("coverageOf", { percent: percent(answer.total.coverage ?? 0) });
+    const floors = [...answer.rows, answer.other].some((row) => row?.floor) ? `. ${text("floors")}` : "";
     const before = answer.compare ? `; ${text("beforeOf", { percent: percent(answer.compare.coverage ?? 0) })}` : "";
     const rest = byHosts ? [] : [element("tr", {}, cell(""), element("td", { className: "name" }, text("other")),
-      cell(number(answer.other?.packets ?? 0)), cell(percent(answer.other?.share ?? 0)), cell(""), cell(""))];
+      cell(packets(answer.other)), cell(answer.other ? percent(answer.other.share) : "–"), cell(""), cell(""))];
     return element("table", {},
       element("caption", {}, `${text(title)} ${text(byHosts ? "byHosts" : "byPackets")}`),
       element("thead", {}, element("tr", {}, ...head.map((key) => element("th", { scope: "col" }, text(key))))),
       element("tbody", {}, ...rows),
-      element("tfoot", {}, ...rest, element("tr", {}, element("td", { colSpan: head.length, className: "name" }, watched + before))));
+      element("tfoot", {}, ...rest, element("tr", {}, element("td", { colSpan: head.length, className: "name" }, watched + before + floors))));
   }
 }

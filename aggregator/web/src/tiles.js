@@ -2,7 +2,7 @@
 //
 // Small multiples of the busiest sources: what each did in the last seconds.
 import { TYPES, TYPE_COLOURS } from "./colours.js";
-import { number, text } from "./i18n.js";
+import { rate, text } from "./i18n.js";
 import { element } from "./view.js";
 import { sourceName, TILE_SECONDS } from "./world.js";
 
@@ -26,9 +26,9 @@ export class Tiles {
 
   /** @param {number} now ms */
   frame(now) {
-    if (now - this.redrawnAt < REDRAW_MS || this.world.isPaused) return;
+    if (now - this.redrawnAt < REDRAW_MS) return;
     this.redrawnAt = now;
-    const sources = this.world.busiest(TILES_MAX);
+    const sources = this.world.busiest(TILES_MAX, now);
     while (this.list.children.length > sources.length) this.list.lastChild?.remove();
     while (this.list.children.length < sources.length) this.list.append(this.makeTile());
     sources.forEach((source, i) => this.draw(/** @type {HTMLElement} */ (this.list.children[i]), source, now));
@@ -44,8 +44,8 @@ export class Tiles {
     const [title, canvas, notes] = /** @type {[HTMLElement, HTMLCanvasElement, HTMLElement]} */ ([...tile.children]);
     title.textContent = `${sourceName(source.source)} · ${this.context.countryName(source.country)}`;
     const device = this.context.live.hello?.devices[source.device];
-    const rate = number(Math.round(source.weight / TILE_SECONDS));
-    notes.textContent = [text("rate", { packets: rate }), device !== "none" && device, ...source.signatures]
+    const packets = rate(source.weight / TILE_SECONDS);
+    notes.textContent = [text("rate", { packets }), device !== "none" && device, ...source.signatures]
       .filter(Boolean).join(" · ");
     canvas.ariaLabel = `${title.textContent}, ${notes.textContent}`;
     const paper = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));

@@ -6,9 +6,11 @@ import { text } from "./i18n.js";
 import { element } from "./view.js";
 
 const NAME = "darkscope-token";
+const FORM = /^[\x21-\x7e]+$/; // what a header can carry
 let token = "";
 try {
   token = sessionStorage.getItem(NAME) ?? "";
+  if (!FORM.test(token)) token = "";
 } catch { /* no storage: asked for again when the page is loaded again */ }
 
 export const getToken = () => token;
@@ -43,9 +45,15 @@ function askForToken(wasWrong) {
         element("p", { className: "error", role: "alert" }, wasWrong ? text("tokenWrong") : ""),
         element("button", { type: "submit" }, text("signIn")))));
     dialog.addEventListener("cancel", (event) => event.preventDefault()); // there is nothing behind it
+    dialog.addEventListener("close", () => dialog.showModal()); // nor at the second Escape
     dialog.querySelector("form")?.addEventListener("submit", (event) => {
       event.preventDefault();
-      token = input.value.trim();
+      const entered = input.value.trim();
+      if (!FORM.test(entered)) {
+        /** @type {HTMLElement} */ (dialog.querySelector(".error")).textContent = text("tokenForm");
+        return;
+      }
+      token = entered;
       try {
         sessionStorage.setItem(NAME, token);
       } catch { /* as above */ }

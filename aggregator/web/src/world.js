@@ -6,7 +6,8 @@ import { TYPES } from "./colours.js";
 
 export const TILE_SECONDS = 30;
 const SOURCES_MAX = 2000;
-const EVENTS_MAX = 400; // of a source
+const EVENTS_MAX = 400; // of a source, that are drawn
+const PULSE_MS = 5000; // a sensor that is silent for so long counts no more
 const RATE_HALF_LIFE_MS = 4000;
 
 /**
@@ -14,7 +15,8 @@ const RATE_HALF_LIFE_MS = 4000;
  *   sourcePort: number, destinationPort: number, country: string, source: number, sourceId: number,
  *   position: number, signatures: string[], weight: number}} Packet time is performance.now() of its arrival here
  * @typedef {{id: number, source: number, country: string, device: number, signatures: Set<string>, weight: number,
- *   newest: number, events: {time: number, type: number, port: number, weight: number}[]}} Source
+ *   newest: number, seconds: {at: number, weight: number}[],
+ *   events: {time: number, type: number, port: number}[]}} Source weight: packets of the last TILE_SECONDS, by second
  * @typedef {{countries: Map<string, {at: [number, number] | null, en: string, ja: string}>,
  *   shapes: {code: string, rings: number[][]}[]}} Geography
  */
@@ -32,21 +34,25 @@ export class World {
     this.rates = new Map();
     /** @type {Map<number, Source>} */
     this.sources = new Map();
-    /** Newest pulse of each sensor. @type {Map<string, import("./live.js").Pulse>} */
+    /** Packets of the newest pulse of each sensor, and when it came. @type {Map<string, {packets: number, at: number}>} */
     this.pulses = new Map();
     this.fadedAt = performance.now();
     live.addEventListener("samples", (event) => this.takeSamples(/** @type {CustomEvent} */ (event).detail));
     live.addEventListener("pulse", (event) => {
       const { detail } = /** @type {CustomEvent} */ (event);
-      this.pulses.set(detail.sensor, detail);
+      this.pulses.set(detail.sensor, { packets: detail.packets, at: performance.now() });
     });
   }
 
-  /** Packets a second over all sensors, exact. */
+  /** Packets a second over all sensors that are heard of, exact; null where none is. */
   rate() {
+    const horizon = performance.now() - PULSE_MS;
     let sum = 0;
-    for (const pulse of this.pulses.values()) sum += pulse.packets;
-    return sum;
+    for (const [sensor, { packets, at }] of this.pulses) {
+      if (at < horizon) this.pulses.delete(sensor);
+      else sum += packets;
+    }
+    return this.pulses.size ? sum : null;
   }
 
   /** @param {import("./live.js").Samples} s */
@@ -89,7 +95,7 @@ export class World {
       if (this.sources.size >= SOURCES_MAX) this.forget(SOURCES_MAX / 4);
       source = {
         id: packet.sourceId, source: packet.source, country: packet.country, device: 0,
-        signatures: new Set(), weight: 0, newest: 0, events: [],
+        signatures: new Set(), weight: 0, newest: 0, seconds: [], events: [],
       };
       this.sources.set(packet.sourceId, source);
     }
@@ -97,8 +103,11 @@ export class World {
     source.device = Math.max(source.device, packet.device);
     for (const id of packet.signatures) source.signatures.add(id);
     source.weight += packet.weight;
-    source.events.push({ time: packet.time, type: packet.type, port: packet.destinationPort, weight: packet.weight });
-    if (source.events.length > EVENTS_MAX) source.weight -= source.events.shift()?.weight ?? 0;
+    const second = Math.floor(packet.time / 1000), last = source.seconds.at(-1);
+    if (last && last.at >= second) last.weight += packet.weight;
+    else source.seconds.push({ at: second, weight: packet.weight });
+    source.events.push({ time: packet.time, type: packet.type, port: packet.destinationPort });
+    if (source.events.length > EVENTS_MAX) source.events.shift();
   }
 
   /** Those that sent least and those not heard of for long. @param {number} count */
@@ -109,21 +118,23 @@ export class World {
     for (let i = 0; i < count && this.sources.size > SOURCES_MAX - count; i++) this.sources.delete(least[i].id);
   }
 
-  /** Sources with most packets in the last TILE_SECONDS. @param {number} count */
-  busiest(count) {
-    const horizon = performance.now() - TILE_SECONDS * 1000;
+  /** Sources with most packets in the last TILE_SECONDS. @param {number} count @param {number} now ms */
+  busiest(count, now) {
+    const horizon = now - TILE_SECONDS * 1000;
     for (const source of this.sources.values()) {
-      while (source.events.length && source.events[0].time < horizon) {
-        source.weight -= source.events.shift()?.weight ?? 0;
+      while (source.seconds.length && (source.seconds[0].at + 1) * 1000 <= horizon) {
+        source.weight -= source.seconds.shift()?.weight ?? 0;
       }
-      if (!source.events.length) this.sources.delete(source.id);
+      while (source.events.length && source.events[0].time < horizon) source.events.shift();
+      if (!source.seconds.length) this.sources.delete(source.id);
     }
     return [...this.sources.values()].sort((a, b) => b.weight - a.weight || a.id - b.id).slice(0, count);
   }
 
-  /** Lets rates fade; to be called now and then. */
+  /** Lets rates fade, but not in a pause; to be called now and then. */
   fade() {
     const now = performance.now();
+    if (this.isPaused) this.fadedAt = now;
     const factor = 0.5 ** ((now - this.fadedAt) / RATE_HALF_LIFE_MS);
     this.fadedAt = now;
     for (const [country, rate] of this.rates) {
