@@ -98,7 +98,7 @@ S = {
                               "properties": {"rank": count, "source": text, "country": text, "asn": maybe, "packets": count,
                                              "share": share, "ports_peak": count, "windows": count, "classes": arr(cls),
                                              "signatures": arr(text), "confirmed": arr(text), "first": ref("Time"), "last": ref("Time")}}),
-                 "listed": count, "complete": {"type": "boolean"}, "windows_gone": count, "other": obj({"packets": count}),
+                 "listed": count, "complete": {"type": "boolean"}, "windows_gone": count, "other": obj({"packets": maybe}),
                  "total": obj({"packets": maybe, **covered}), "next": nxt}),
  "attacks": obj({**head, "filter": ref("Filter"), "sensors": count, **covered, "overflow": count,
                  "attacks": arr(obj({"sensor": text, "victim": text, "country": text, **port, "start": ref("Time"),

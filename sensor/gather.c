@@ -15,7 +15,9 @@ static void gather_close(const struct ds_close *close, struct ds_window *w)
 {
     w->start_s = close->epoch.start_s;
     w->seconds = close->epoch.seconds;
-    w->observed_ns = close->epoch.observed_ns;
+    /* Where each worker reads for itself and is stopped, one may have seen less of it. */
+    if (close->epoch.observed_ns < w->observed_ns)
+        w->observed_ns = close->epoch.observed_ns;
     w->books[DS_BOOK_RECEIVED] += close->received;
     w->books[DS_BOOK_DROPPED_KERNEL] += close->dropped_kernel;
     w->books[DS_BOOK_DROPPED_INTERFACE] += close->dropped_interface;
@@ -399,6 +401,7 @@ int ds_gather(struct ds_gather *g, struct ds_set *const *sets, unsigned workers,
     /* Attacks first: what that takes and gives back is then used again for the cells. */
     int failed = gather_attacks(g, sets, workers, out) || gather_cells(g, sets, workers, out);
     gather_destinations(sets, workers, out);
+    out->observed_ns = sets[0]->close.epoch.observed_ns;
     for (unsigned i = 0; i < workers; i++) {
         gather_sums(&sets[i]->counts, out);
         gather_sources(&sets[i]->counts, breakdown, out);

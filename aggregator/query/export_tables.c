@@ -45,8 +45,11 @@ static const struct ds_export_column columns[C_COUNT] = {
                    NULL},
     [C_TYPE] = {"type", TEXT, "type of the packets: tcp_syn, udp, ...", NULL},
     [C_DEVICE] = {"device", TEXT, "class of device of the packets' sources", NULL},
-    [C_SIGNATURE] = {"signature", TEXT,
-                     "mark of the program that sent the packets; a packet may have several", NULL},
+    [C_SIGNATURE] =
+        {"signature", TEXT,
+         "mark of the program that sent the packets; a packet may have several; ** those "
+         "that find no room",
+         NULL},
     [C_FILTER_CLASS] = {"class", TEXT, "class of the packets", NOT_ASKED},
     [C_FILTER_PROTO] = {"proto", TEXT, "IP protocol of the service", NOT_ASKED},
     [C_FILTER_PORT] = {"port", "", COUNT, "service port; of ICMP type * 256 + code", NOT_ASKED},
@@ -308,8 +311,8 @@ static const struct ds_export_table tables[] = {
      "Most packets first. An attack that two sensors saw has two rows.", OF(of_attacks),
      PERIOD | TAKES_COUNTRY | TAKES_LIMIT, 0, FILL_ATTACKS},
     {"sources", "a source",
-     "Added up from the sources that windows list, as long as these are stored; most packets "
-     "first.",
+     "Added up from the sources that windows list; most packets first. Coverage is that of the "
+     "windows that are still stored as they came: of others nobody knows the sources.",
      OF(of_sources), PERIOD | TAKES_COUNTRY | TAKES_SURVEY | TAKES_LIMIT, 0, FILL_SOURCES},
     {"first-ports", "a class, protocol and port",
      "When ports were first and last seen over the life of the store, those first seen in the "

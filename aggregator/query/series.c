@@ -108,17 +108,19 @@ static int each_before(void *arg, const struct ds_point *point)
     return 0;
 }
 
-/* The store keeps something of each point that it is asked for: they are asked for in parts. */
+/* The store keeps something of each point that it is asked for: they are asked for in parts. None
+ * is of one point, which would be estimated where short steps are not. */
 static int walk(struct series *s, const struct steps *steps, ds_point_fn *each,
                 struct ds_error *err)
 {
     struct answer *a = s->answer;
+    size_t count;
     int result = 0;
-    for (s->first = 0; s->first < steps->count && result == 0; s->first += POINTS_AT_ONCE) {
+    for (s->first = 0; s->first < steps->count && result == 0; s->first += count) {
         size_t left = steps->count - s->first;
-        const struct ds_buckets part = {.edges_s = steps->edges_s + s->first,
-                                        .count = left < POINTS_AT_ONCE ? left : POINTS_AT_ONCE,
-                                        .sensor = a->range.sensor};
+        count = left <= POINTS_AT_ONCE ? left : POINTS_AT_ONCE - (left == POINTS_AT_ONCE + 1);
+        const struct ds_buckets part = {
+            .edges_s = steps->edges_s + s->first, .count = count, .sensor = a->range.sensor};
         result = a->store->ops->series(a->store, &part, &s->filter, each, s, err);
     }
     return result;
@@ -209,7 +211,7 @@ static int prepare(struct series *s, struct ds_error *err)
     if (!is_compared)
         return 0;
     if (q->compare == DS_QUERY_COMPARE_PREVIOUS)
-        a->before.from_s = ds_steps_before(a, &s->steps); /* as many months are not as many days */
+        a->before.from_s = ds_steps_before(a, &s->steps);
     if (ds_steps_cut(a, step, &a->before, s->steps.count, s->steps.count, &s->before_steps, err) <
         0)
         return -1;

@@ -130,7 +130,13 @@ int ds_steps_cut(const struct answer *a, struct ds_stride step, const struct ds_
 
 int64_t ds_steps_before(const struct answer *a, const struct steps *s)
 {
-    int64_t edge_s = s->edges_s[0];
+    int64_t edge_s = s->edges_s[0], end_s = s->edges_s[s->count];
+    if (s->step.unit ==
+        DS_UNIT_SECOND) { /* days on which clocks change have more of them, or less */
+        int64_t local_s = edge_s + ds_calendar_offset_s(a->calendar, edge_s);
+        return ds_calendar_utc(a->calendar,
+                               2 * local_s - end_s - ds_calendar_offset_s(a->calendar, end_s));
+    }
     for (size_t i = 0; i < s->count; i++)
         edge_s = ds_calendar_floor(a->calendar, s->step, edge_s - 1);
     return edge_s;

@@ -21,7 +21,8 @@ struct ds_stride ds_steps_choose(const struct answer *a);
  * or -1 with err: DS_USAGE where they are more, or do not begin where windows do. */
 int ds_steps_cut(const struct answer *a, struct ds_stride step, const struct ds_range *range,
                  size_t count, size_t most, struct steps *out, struct ds_error *err);
-/* Where as many steps begin that end where these begin. */
+/* Where the time before begins that they are compared with: as many days, months, ..., and of
+ * shorter steps as long a time by the zone's clocks. */
 int64_t ds_steps_before(const struct answer *a, const struct steps *s);
 void ds_steps_finish(struct steps *s);
 

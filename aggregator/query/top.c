@@ -168,8 +168,8 @@ int ds_answer_top(struct answer *a, struct ds_error *err)
     if (q->order == DS_ORDER_SOURCES &&
         (q->by == DS_BY_TYPE || q->by == DS_BY_PROTOCOL || q->filter.survey != DS_SURVEY_PART_ALL))
         return ds_error(err, DS_USAGE,
-                        "unique sources of types, protocols and parts of survey scanners are not "
-                        "kept: order by packets");
+                        "windows do not count the unique sources of types, protocols and parts of "
+                        "survey scanners: order by packets");
     if (ds_check_cost(a, 1 + is_compared, DS_QUERY_COST_MAX, err) < 0 ||
         a->store->ops->totals(a->store, &a->range, &totals, err) < 0)
         return -1;

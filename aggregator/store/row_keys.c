@@ -10,18 +10,26 @@ void ds_row_names_finish(struct row_names *names)
     *names = (struct row_names){0};
 }
 
+/* Those that are built in have room, whatever else there is. */
+static void begin_names(struct row_names *names)
+{
+    names->all = calloc(ROW_NAMES_MAX + 1, sizeof *names->all);
+    names->no_memory = !names->all;
+    for (unsigned i = 0; names->all && i < DS_SIGNATURE_COUNT; i++)
+        strcpy(names->all[names->count++], ds_signature_name(i));
+}
+
 static int64_t signature_key(struct row_names *names, sqlite3_stmt *stmt)
 {
     char name[DS_SIGNATURE_ID_MAX + 1];
     ds_sqlite_text(stmt, 0, name, sizeof name);
+    if (!names->all)
+        begin_names(names);
+    if (names->no_memory)
+        return -1;
     for (size_t i = 0; i < names->count; i++)
         if (strcmp(names->all[i], name) == 0)
             return (int64_t)i;
-    if (!names->all)
-        names->all = calloc(ROW_NAMES_MAX + 1, sizeof *names->all);
-    names->no_memory = !names->all;
-    if (names->no_memory)
-        return -1;
     if (names->count == ROW_NAMES_MAX) {
         strcpy(names->all[ROW_NAMES_MAX], ROW_NAMES_REST);
         return ROW_NAMES_MAX;

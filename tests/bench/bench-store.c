@@ -649,6 +649,7 @@ int main(int argc, char **argv)
     b->days = 365;
     strcpy(b->directory, "/tmp/bench-store-XXXXXX");
     read_options(b, argc, argv);
+    check(b->repeats > 0 && b->done >= b->repeats, "--done", "all that --repeat asks for");
     check(strstr(b->directory, "XXXXXX") && !mkdtemp(b->directory), b->directory, "cannot be made");
     setlinebuf(stdout);
     if (b->is_sum_only) {

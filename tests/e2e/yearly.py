@@ -516,18 +516,19 @@ class Yearly:
     def surges(self, port):
         """Of all ports: those that a report looks at must have them all."""
         events, before, running = [], [], None
-        for date, day in [*self.now.lead.items(), *self.now.days.items()]:
+        for index, (date, day) in enumerate([*self.now.lead.items(), *self.now.days.items()]):
             if not day.windows:
                 running = None
                 continue
             count = day.by(port_of, 2, is_scan)[port]
-            baseline = statistics.median_high(before[-28:]) if len(before) >= 7 else None
+            recent = [packets for on, packets in before if index - on <= 90][-28:]
+            baseline = statistics.median_high(recent) if len(recent) >= 7 else None
             busiest = collections.Counter()
             for w in day.windows:
                 busiest[w.sensor] = max(busiest[w.sensor], w.active[1] - w.active[0])
             if baseline is None or count < 3 * baseline or \
                     count - baseline < max(1, sum(busiest.values())):
-                before.append(count)
+                before.append((index, count))
                 running = None
                 continue
             if date in self.now.lead:

@@ -154,7 +154,7 @@ static bool baseline_of(const struct days *d, const bool *is_surge, size_t day, 
 {
     uint64_t before[BASELINE_DAYS];
     size_t count = 0;
-    for (size_t i = day; i > 0 && count < BASELINE_DAYS; i--)
+    for (size_t i = day; i > 0 && day - i < LEAD_DAYS && count < BASELINE_DAYS; i--)
         if (d->points[i - 1].windows > 0 && !is_surge[i - 1])
             before[count++] = d->points[i - 1].figures.packets;
     if (count < BASELINE_LEAST)
@@ -240,10 +240,13 @@ static int read_days(struct report *r, const struct ds_filter *of, size_t from, 
 static int read_lead(struct report *r, const struct ds_filter *of, size_t from, size_t to,
                      struct days *d, struct ds_error *err)
 {
-    for (size_t day = from; day < to; day++)
-        if (read_days(r, of, day, day + 1, d, err) < 0 && err->status != DS_USAGE)
-            return -1;
-    return 0;
+    int result = read_days(r, of, from, to, d, err);
+    if (result == 0 || err->status != DS_USAGE || to == from + 1)
+        return result < 0 && err->status != DS_USAGE ? -1 : 0;
+    result = 0;
+    for (size_t day = from; day < to && result == 0; day++)
+        result = read_lead(r, of, day, day + 1, d, err);
+    return result;
 }
 
 /* Of the days that are looked at. */
