@@ -7,7 +7,7 @@
 #include <math.h>
 
 #define ALPHA     (0.5 / M_LN2)
-#define COUNT_MAX 0x1p64
+#define COUNT_MAX 0x1p62 /* an int64_t holds it */
 
 /* Of the free registers. x < 1. */
 static double sigma(double x)

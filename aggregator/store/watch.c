@@ -80,9 +80,10 @@ static uint64_t bits_of_all(const struct watch *w)
 /* A time has these; do they go with those of the times before? */
 static bool fits(struct watch *w, bool known, uint64_t secret, const char *set)
 {
-    if (!known || !set || strlen(set) >= sizeof w->set ||
-        (w->has_bits && (w->secret != secret || strcmp(w->set, set) != 0)))
+    if (!known || !set || strlen(set) >= sizeof w->set)
         w->is_unknown = true;
+    else if (w->has_bits && (w->secret != secret || strcmp(w->set, set) != 0))
+        w->is_unknown = w->has_changed = true;
     if (!w->is_unknown && !w->has_bits) {
         w->has_bits = true;
         w->secret = secret;
@@ -213,7 +214,8 @@ static struct active sampled(const struct watch *w)
 static struct active active_of(const struct watch *w)
 {
     double most = (double)w->active_addresses;
-    if (w->windows == 1 || w->active_addresses == w->addresses)
+    bool is_all = w->active_addresses == w->addresses && !w->has_changed;
+    if (w->windows == 1 || is_all)
         return (struct active){most, 0, DS_ACTIVE_EXACT};
     if (!w->has_bits || w->is_unknown || !w->addresses_known)
         return (struct active){most, 0, DS_ACTIVE_AT_LEAST};

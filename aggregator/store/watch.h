@@ -15,9 +15,10 @@ struct watch {
     uint64_t windows, addresses, active_addresses; /* of the addresses, the most of a window */
     bool addresses_known;
     /* United over times in which something was counted. */
-    bool has_bits;   /* there was such a time */
-    bool is_unknown; /* there was one without bits, or in another order */
-    bool is_counted; /* bits is empty again, and bit_count what it had */
+    bool has_bits;    /* there was such a time */
+    bool is_unknown;  /* there was one without bits, or in another order, or ... */
+    bool has_changed; /* ... of another set of addresses, or of one in another order */
+    bool is_counted;  /* bits is empty again, and bit_count what it had */
     uint64_t secret;
     char set[5];
     struct ds_sketch bits;

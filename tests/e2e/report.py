@@ -330,6 +330,9 @@ def marks_of(hour, cells):
         marks["hajime", "JP"] = (2 + hour % 2, int(hour % 72 == 2))  # confirmed on a day of three
     if hour % 48 == 5:
         marks["satori", "CN"] = (4, 0)
+    for i in range(8):  # so that more than ten are in a table
+        if hour % 24 == i:
+            marks[f"file-{i}", "US"] = (3 + i, 1)
     if (0, 17, 5060, "FR") in cells:
         marks["of-a-file", "FR"] = (1, 0)
     return marks
@@ -394,6 +397,8 @@ def test_recomputed(where):
     for table, column in (("daily", "active_addresses"), ("daily", "packets_per_address"),
                           ("years", "packets_per_address"), ("years", "mean_active_addresses")):
         check_equal(certainty(report, table, column), "exact", f"{table}, {column}")
+    check_equal([certainty(report, f"ports{part}", "packets") for part in ("", "-without-survey")],
+                ["exact", "upper-bound"], "packets of ports")
     now = yearly.Period(windows, NEW_YORK, "2024-02-01", "2024-04-01")
     before = yearly.Period(windows, NEW_YORK, "2023-02-01", "2023-04-01")
     expected = yearly.Yearly(now, before, "JP").tables
@@ -560,6 +565,8 @@ def test_active_addresses(where):
                 ["lower-bound", 900, None], "a window without bits")
     how, row, _ = report_of("changed", hour(0, (0, 700)), hour(1, (600, 1500), addresses=3000))
     check_equal([how, row["active_addresses"]], ["lower-bound", 900], "another set")
+    how, row, _ = report_of("moved", hour(0, (0, 1500), addresses=1500), hour(1, (0, 2000)))
+    check_equal([how, row["active_addresses"]], ["lower-bound", 2000], "all of another set")
     how, row, _ = report_of("sample", hour(0, (0, 20000), addresses=1 << 20),
                             hour(1, (10000, 32768), addresses=1 << 20))
     check_equal([how, row["active_addresses"]], ["estimated", 1 << 19], "half of the sample")
@@ -577,6 +584,9 @@ def test_in_progress(where):
     check(last["addresses_last_day"] is None and last["naive_ratio"] is None, f"last day: {last}")
     expected = (now - datetime.datetime(now.year, 1, 1, tzinfo=datetime.timezone.utc)).total_seconds()
     check(abs(last["coverage"] - 6 * HOUR / expected) < 1e-3 * last["coverage"] + 1e-9, f"{last}")
+    today, tomorrow = (str((now + datetime.timedelta(days=n)).date()) for n in (0, 1))
+    report = make(store, os.path.join(where, "report-today"), "--from", today, "--to", tomorrow)
+    check(report["period"]["in_progress"], "today is over")
     said = make(store, os.path.join(where, "report-then"), "--year", str(now.year + 1), expected=2)
     check("not begun" in said, said)
 

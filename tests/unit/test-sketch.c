@@ -318,7 +318,7 @@ static void estimates_nonsense(void **state)
         memset(registers, (int)rank, sizeof registers);
         assert_int_equal(ds_sketch_from_registers(&s, DS_SKETCH_COARSE, registers), 0);
         struct ds_estimate e = ds_sketch_estimate(&s);
-        assert_true(isfinite(e.count) && isfinite(e.error) && e.count > 0);
+        assert_true(isfinite(e.error) && e.count > 0 && e.count < 0x1p63);
         ds_sketch_finish(&s);
     }
 }

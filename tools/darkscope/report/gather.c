@@ -87,7 +87,7 @@ int report_top_read(struct report *r, const struct wanted_top *wanted, struct to
                                .filter = &of,
                                .by = wanted->by,
                                .limit = UINT64_MAX,
-                               .estimated = REPORT_TOP};
+                               .estimated = wanted->rows};
     of.without_sources = wanted->hosts == WITHOUT_HOSTS;
     of.takes_floors = true;
     return read_top(r, &top, out, err);

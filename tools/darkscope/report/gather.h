@@ -39,7 +39,8 @@ struct wanted_top {
     const struct ds_range *range;
     enum ds_by by;
     const struct ds_filter *filter;
-    enum hosts hosts; /* of the first REPORT_TOP rows */
+    enum hosts hosts; /* of the first rows: */
+    size_t rows;
 };
 
 /* A whole top table. */

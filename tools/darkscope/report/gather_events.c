@@ -363,7 +363,7 @@ static int write_countries(struct report *r, json_t *row, const struct event *e,
     char text[COUNTRIES_SHOWN * 16] = "", name[3];
     size_t used = 0;
     struct top t;
-    const struct wanted_top top = {&range, DS_BY_COUNTRY, &of, WITHOUT_HOSTS};
+    const struct wanted_top top = {&range, DS_BY_COUNTRY, &of, WITHOUT_HOSTS, 0};
     if (report_top_read(r, &top, &t, err) < 0)
         return -1;
     for (size_t i = 0; i < t.count && i < COUNTRIES_SHOWN; i++)

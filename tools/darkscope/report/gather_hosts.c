@@ -200,7 +200,7 @@ static int write_month(struct report *r, json_t *packets, json_t *hosts, int64_t
 {
     const struct ds_filter all = {0};
     const struct ds_range range = {from_s, to_s, NULL};
-    const struct wanted_top top = {&range, DS_BY_DEVICE, &all, WITH_HOSTS};
+    const struct wanted_top top = {&range, DS_BY_DEVICE, &all, WITH_HOSTS, REPORT_TOP};
     struct top t;
     char date[DS_TIME_TEXT];
     if (report_top_read(r, &top, &t, err) < 0)
@@ -257,7 +257,7 @@ int report_gather_tools(struct report *r, struct ds_error *err)
 {
     static const char *const share[] = {"share", NULL};
     const struct ds_filter all = {0};
-    const struct wanted_top top = {&r->range, DS_BY_SIGNATURE, &all, WITH_HOSTS};
+    const struct wanted_top top = {&r->range, DS_BY_SIGNATURE, &all, WITH_HOSTS, TOOL_ROWS};
     struct top t;
     if (report_top_read(r, &top, &t, err) < 0)
         return -1;

@@ -106,15 +106,15 @@ int report_gather_countries(struct report *r, struct ds_error *err)
     struct countries c = {0};
     struct ds_range before;
     struct ds_error ignored;
-    const struct wanted_top now = {&r->range, DS_BY_COUNTRY, &all, WITHOUT_HOSTS};
-    const struct wanted_top others = {&r->range, DS_BY_COUNTRY, &without, WITHOUT_HOSTS};
+    const struct wanted_top now = {&r->range, DS_BY_COUNTRY, &all, WITHOUT_HOSTS, 0};
+    const struct wanted_top others = {&r->range, DS_BY_COUNTRY, &without, WITHOUT_HOSTS, 0};
     int result = report_top_read(r, &now, &c.now, err);
     if (result == 0)
         result = report_top_read(r, &others, &c.without, err);
     if (result == 0)
         result = report_top_read_hosts(r, &now, &c.by_hosts, err);
     if (result == 0 && report_year_before(r, &before)) {
-        const struct wanted_top then = {&before, DS_BY_COUNTRY, &all, WITHOUT_HOSTS};
+        const struct wanted_top then = {&before, DS_BY_COUNTRY, &all, WITHOUT_HOSTS, 0};
         c.has_before = report_top_read(r, &then, &c.before, &ignored) == 0;
     }
     if (result == 0) {
@@ -221,8 +221,8 @@ int report_gather_home(struct report *r, struct ds_error *err)
     struct top ports = {0}, devices = {0};
     if (!r->options->home)
         return 0;
-    const struct wanted_top by_port = {&r->range, DS_BY_PORT, &scan, WITHOUT_HOSTS};
-    const struct wanted_top by_device = {&r->range, DS_BY_DEVICE, &of, WITHOUT_HOSTS};
+    const struct wanted_top by_port = {&r->range, DS_BY_PORT, &scan, WITHOUT_HOSTS, 0};
+    const struct wanted_top by_device = {&r->range, DS_BY_DEVICE, &of, WITHOUT_HOSTS, 0};
     int result = report_top_read(r, &by_port, &ports, err);
     if (result == 0)
         result = report_top_read(r, &by_device, &devices, err);

@@ -161,6 +161,8 @@ static int write_table(struct report *r, json_t *chapter, const char *id, struct
     sort(&p->now, p->without ? compare_without : compare_all);
     sort(&p->before, p->without ? compare_without : compare_all);
     json_t *table = report_table(r, chapter, id, columns);
+    if (p->without) /* what a scanner sends before it is known is not left out */
+        report_set_certainty(r, table, "packets", CERTAIN_UPPER);
     for (size_t i = 0; i < p->now.count && i < REPORT_TOP; i++) {
         struct ds_figures hosts;
         if (packets_of(&p->now.rows[i], p->without) == 0)
@@ -174,13 +176,14 @@ static int write_table(struct report *r, json_t *chapter, const char *id, struct
     return 0;
 }
 
-/* The rows came sorted by hosts. */
+/* The rows came sorted by hosts. Where these are not known they stand by what is: among the others.
+ */
 static void keep_by_hosts(struct ports *p)
 {
-    while (p->by_hosts_count < REPORT_TOP && p->by_hosts_count < p->now.count &&
-           p->now.rows[p->by_hosts_count].figures.sources > 0) {
-        p->by_hosts[p->by_hosts_count] = p->now.rows[p->by_hosts_count];
-        p->by_hosts_count++;
+    for (size_t i = 0; i < p->now.count && p->by_hosts_count < REPORT_TOP; i++) {
+        const struct ds_figures *f = &p->now.rows[i].figures;
+        if (f->sources_exact || f->sources_estimated)
+            p->by_hosts[p->by_hosts_count++] = p->now.rows[i];
     }
 }
 
@@ -209,8 +212,8 @@ int report_gather_ports(struct report *r, struct ds_error *err)
     struct ds_range before;
     struct ds_error ignored;
     p.has_before = report_year_before(r, &before);
-    const struct wanted_top now = {&r->range, DS_BY_PORT, &scan, WITH_HOSTS};
-    const struct wanted_top then = {&before, DS_BY_PORT, &scan, WITHOUT_HOSTS};
+    const struct wanted_top now = {&r->range, DS_BY_PORT, &scan, WITH_HOSTS, REPORT_TOP};
+    const struct wanted_top then = {&before, DS_BY_PORT, &scan, WITHOUT_HOSTS, 0};
     int result = report_top_read_hosts(r, &now, &p.now, err);
     if (result == 0 && p.has_before)
         p.has_before = report_top_read(r, &then, &p.before, &ignored) == 0;
@@ -223,6 +226,7 @@ int report_gather_ports(struct report *r, struct ds_error *err)
         if (result == 0)
             result = write_table(r, chapter, "ports", &p, err);
         report_note(r, chapter, "ports");
+        report_note(r, chapter, "survey");
         if (!p.has_before)
             report_note(r, chapter, "no-year-before");
         write_by_hosts(r, chapter, &p);

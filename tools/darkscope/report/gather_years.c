@@ -50,7 +50,7 @@ static void write_period(struct report *r, int64_t end_s)
     report_set(r, period, "to", time_of(r, end_s));
     report_set(r, period, "time_zone", json_string(r->options->zone));
     report_set(r, period, "days", report_count(r->day_count));
-    report_set(r, period, "in_progress", json_boolean(end_s > r->range.to_s));
+    report_set(r, period, "in_progress", json_boolean(end_s > r->now_s));
 }
 
 static void write_head(struct report *r, int64_t end_s)
