@@ -129,26 +129,24 @@ static void log_fault(void *arg, const char *text)
     ds_log(DS_LOG_ERROR, "%s", text);
 }
 
-/* What is wrong with some signatures is told; the others are used. *faults is how many were. */
-static int load_signatures(struct sensor *s, struct ds_rules **out, unsigned *faults,
-                           struct ds_error *err)
+/* What is wrong with some signatures is told and counted; the others are used. */
+static int load_signatures(struct sensor *s, struct ds_rules **out,
+                           struct ds_signature_faults *faults, struct ds_error *err)
 {
-    struct ds_signature_faults told = {.tell = log_fault};
-    int failed = ds_signatures_load(&s->config.signatures, &told, out, err);
-    *faults = told.count;
-    return failed;
+    *faults = (struct ds_signature_faults){.tell = log_fault};
+    return ds_signatures_load(&s->config.signatures, faults, out, err);
 }
 
 static int check_signatures(struct sensor *s, struct ds_error *err)
 {
     struct ds_rules *rules = NULL;
-    unsigned faults;
+    struct ds_signature_faults faults;
     if (load_signatures(s, &rules, &faults, err))
         return -1;
     ds_rules_destroy(rules);
-    return faults
-               ? ds_error(err, DS_CONFIG, "signatures: %u faults; the others can be used", faults)
-               : 0;
+    return faults.count ? ds_error(err, DS_CONFIG, "signatures: %u faults; the others can be used",
+                                   faults.count)
+                        : 0;
 }
 
 /* A damaged state is begun anew: a sensor must not stay down for it. */
@@ -168,7 +166,7 @@ static int begin_survey(struct sensor *s, struct ds_error *err)
 static int load(struct sensor *s, struct ds_error *err)
 {
     const struct ds_sensor_config *c = &s->config;
-    unsigned faults;
+    struct ds_signature_faults faults;
     if (begin_survey(s, err) || (c->asn_db && ds_asn_create(c->asn_db, &s->asn, err)) ||
         (c->country_db && ds_geo_create(c->country_db, &s->geo, err)))
         return -1;
@@ -277,9 +275,15 @@ static void reload_signatures(struct sensor *s)
 {
     struct ds_error err;
     struct ds_rules *rules;
-    unsigned faults;
+    struct ds_signature_faults faults;
     if (load_signatures(s, &rules, &faults, &err)) {
         ds_log(DS_LOG_ERROR, "%s; the signatures in use stay", err.text);
+        return;
+    }
+    if (faults.unread) { /* or their series would end as if nobody sent such packets any more */
+        ds_rules_destroy(rules);
+        ds_log(DS_LOG_ERROR, "signatures: %u files cannot be read; those in use stay",
+               faults.unread);
         return;
     }
     size_t count = rules ? rules->count : 0;

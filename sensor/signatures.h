@@ -85,7 +85,8 @@ struct ds_signature_settings {
 struct ds_signature_faults {
     void (*tell)(void *arg, const char *text);
     void *arg;
-    unsigned count; /* of those told */
+    unsigned count;  /* of those told */
+    unsigned unread; /* of these, files and directories that could not be read */
 };
 
 /* Reads all files. *out has what is good. 0, or -1 with err (without memory). */

@@ -389,6 +389,7 @@ static int read_file(struct reading *r, const char *path, struct ds_error *err)
     r->file = name;
     if (ds_config_read(path, &text, &size, &fault)) {
         ds_signature_tell(r->faults, fault.text);
+        r->faults->unread++;
         return 0;
     }
     int failed = cut_text(r, (const char *)text, size, err);
@@ -411,6 +412,7 @@ static int read_directory(struct reading *r, const char *path, struct ds_error *
         char text[DS_ERROR_TEXT];
         snprintf(text, sizeof text, "%s: cannot read: %s", path, strerror(errno));
         ds_signature_tell(r->faults, text);
+        r->faults->unread++;
         return 0;
     }
     for (int i = 0; i < count; i++) {

@@ -129,6 +129,9 @@ def test_reload():
             write(where, "mine.yaml", BAD + ODD)
             sensor.send(signal.SIGHUP)
             wait_for(lambda: "signatures from files: 1, from" in sensor.err(), "files are read again")
+            os.remove(os.path.join(where, "mine.yaml"))
+            sensor.send(signal.SIGHUP)
+            wait_for(lambda: "cannot be read; those in use stay" in sensor.err(), "the file is missed")
             windows = sensor.ended().windows()
     check(sum(w["packets"]["received"] for w in windows) == PACKETS, "packets are missing")
     ids = [list(by_id(w)) for w in windows]

@@ -175,7 +175,8 @@ class Sql(unittest.TestCase):
         db.close()
         self.assertEqual((ask(rolled, "summary"), ask(rolled, "top")), before)  # answered by days
         for words in ([], ["check"], ["mend", rolled], ["prune", "--keep", "1h/2d/forever", rolled],
-                      ["prune", "--keep", "9d/2d/forever", rolled]):
+                      ["prune", "--keep", "9d/2d/forever", rolled], ["prune", rolled],
+                      ["info", "--keep", "7d/400d/forever", rolled]):
             run(DARKSCOPE, "store", *words, status=2)
 
 

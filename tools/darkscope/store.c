@@ -115,7 +115,7 @@ static int read_keep(const char *text, struct ds_retention *out, struct ds_error
 
 static int run(const struct options *o, struct ds_error *err)
 {
-    struct ds_retention keep = {DS_KEEP_MINUTES_S, DS_KEEP_HOURS_S, DS_KEEP_FOR_EVER};
+    struct ds_retention keep = {DS_KEEP_FOR_EVER, DS_KEEP_FOR_EVER, DS_KEEP_FOR_EVER};
     struct ds_store *store = NULL;
     if (o->word_count != 2)
         return ds_error(err, DS_USAGE,
@@ -124,7 +124,13 @@ static int run(const struct options *o, struct ds_error *err)
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
         if (strcmp(actions[i].name, o->words[0]) != 0)
             continue;
-        if (o->pair_count && read_keep(o->pairs[0].value, &keep, err) < 0)
+        bool is_prune = actions[i].run == prune;
+        if (is_prune != (o->pair_count > 0))
+            return ds_error(err, DS_USAGE,
+                            is_prune ? "store: prune deletes: --keep says what stays, as keep: of "
+                                       "aggregator.yaml does, such as 7d/400d/forever"
+                                     : "store: --keep is for prune");
+        if (is_prune && read_keep(o->pairs[0].value, &keep, err) < 0)
             return -1;
         if (ds_store_open(o->words[1], actions[i].mode, &store, err) < 0)
             return -1;
@@ -144,7 +150,7 @@ const struct command command_store = {
     .summary = "checks, lists, prunes or packs the files of a store",
     .help = "  darkscope store check DIRECTORY   reads everything: checksums, books, sums\n"
             "  darkscope store info DIRECTORY    what there is, file by file\n"
-            "  darkscope store prune [--keep 7d/400d/forever] DIRECTORY\n"
+            "  darkscope store prune --keep 7d/400d/forever DIRECTORY\n"
             "                                    sums up what is complete, deletes what is old\n"
             "  darkscope store repack DIRECTORY  puts complete months in order on disk\n"
             "\n"
