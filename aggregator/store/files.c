@@ -276,6 +276,14 @@ static int set_up_writer(struct store_file *f, struct ds_error *err)
     return 0;
 }
 
+/* A file has a journal to roll back only if who made it died before it came to have a log. A writer
+ * does that; for who may only read it is empty. */
+static bool was_never_made(const struct store_file *f)
+{
+    return f->store->mode == DS_STORE_READ &&
+           sqlite3_extended_errcode(f->db) == SQLITE_READONLY_ROLLBACK;
+}
+
 /* The version is checked before any pragma that writes, so that a foreign file stays as it is. An
  * empty one is none: who died before its tables were committed left it. */
 static int open_file(struct store_file *f, const char *path, bool make, int64_t generation,
@@ -285,7 +293,7 @@ static int open_file(struct store_file *f, const char *path, bool make, int64_t 
         return -1;
     int empty = ds_schema_check(f, err);
     if (empty < 0)
-        return -1;
+        return was_never_made(f) ? 1 : -1;
     if (empty && !make)
         return 1;
     if (f->store->mode == DS_STORE_WRITE && set_up_writer(f, err) < 0)

@@ -193,6 +193,42 @@ static void packs_a_month_without_packets(void **state)
 
 /* ---- kill -9 ---- */
 
+/* In a process of its own: makes a file as SQLite does, and dies before it is committed. */
+static void die_while_making(const char *path)
+{
+    sqlite3 *db;
+    bool failed =
+        sqlite3_open(path, &db) != SQLITE_OK ||
+        sqlite3_exec(db,
+                     "PRAGMA cache_size = 1; CREATE TABLE t (x); BEGIN; WITH RECURSIVE n(i)"
+                     " AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99)"
+                     " INSERT INTO t SELECT randomblob(9999) FROM n",
+                     NULL, NULL, NULL) != SQLITE_OK;
+    _exit(failed);
+}
+
+/* Its journal can be rolled back by a writer alone. Until one does, readers take it for empty. */
+static void a_file_that_was_never_made_harms_nobody(void **state)
+{
+    struct scratch *s = *state;
+    struct ds_error err = {0};
+    struct ds_store *reader;
+    char path[2 * SCRATCH_PATH];
+    int status;
+    assert_true(put(s->store, 1) == DS_PUT_COMMITTED);
+    snprintf(path, sizeof path, "%s/days-2026-01.sqlite", s->directory);
+    pid_t child = fork();
+    if (child == 0)
+        die_while_making(path);
+    assert_true(waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+                WEXITSTATUS(status) == 0);
+    assert_true(exists(s, "days-2026-01.sqlite-journal"));
+    if (ds_store_open(s->directory, DS_STORE_READ, &reader, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(totals_of(reader, 0, DS_STORE_TIME_MAX).windows, 1);
+    ds_store_destroy(reader);
+}
+
 /* In a process of its own: puts, sums up, deletes, packs, until it is killed. */
 static void live_for_ever(struct scratch *s, int to)
 {
@@ -483,6 +519,7 @@ int main(void)
         CARE_TEST(deletes_what_is_old_and_counts_on),
         CARE_TEST(packs_a_month_that_is_over),
         CARE_TEST(packs_a_month_without_packets),
+        CARE_TEST(a_file_that_was_never_made_harms_nobody),
         CARE_TEST(no_kill_changes_a_figure),
         CARE_TEST(no_kill_in_upkeep_changes_a_sum),
         CARE_TEST(names_damage_and_answers_the_rest),
