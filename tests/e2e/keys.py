@@ -213,9 +213,12 @@ def test_revoked_sensor_is_refused_at_once():
                 wait_for(lambda: "sensors that may connect: 0, from now on" in daemon.err(),
                          "the list is read")
                 wait_for(lambda: "is not listed any more" in sensor.err(), "the sensor is told")
-                before = stored(url)
-                # It keeps trying; it is turned away before anything of it is read.
-                wait_for(lambda: network(url)["handshakes"]["refused"] >= 1, "it tries again")
+                # It keeps trying; it is turned away before anything of it is read. What came before
+                # may wait for the store meanwhile.
+                wait_for(lambda: network(url)["handshakes"]["refused"] >= 2 and
+                         health(url)["queue"]["depth"] == 0, "it tries again")
+                before, tries = stored(url), network(url)["handshakes"]["refused"]
+                wait_for(lambda: network(url)["handshakes"]["refused"] > tries, "and again")
                 check(network(url)["messages"]["revoked"] >= 1, "it is not counted")
                 check(stored(url) == before, "windows of a revoked sensor are stored")
                 enlist(where, "tokyo")
