@@ -297,20 +297,11 @@ static void tear_down(struct aggregator *a)
     ds_aggregator_config_finish(&a->config);
 }
 
-/* A request to reload that comes too early waits, instead of ending the program. */
-static void block_hangup(void)
-{
-    sigset_t hangup;
-    sigemptyset(&hangup);
-    sigaddset(&hangup, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &hangup, NULL);
-}
-
 int main(int argc, char **argv)
 {
     struct aggregator a = {0};
     struct ds_error err;
-    block_hangup();
+    ds_hold_hangup();
     ds_heap_set_up();
     ds_log_init("darkscope-aggregator", DS_LOG_INFO);
     ds_aggregator_options_parse(&a.options, argc, argv);

@@ -2,6 +2,7 @@
 #include "darkscope/harden.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -15,4 +16,12 @@ int ds_harden(struct ds_error *err)
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         return ds_error(err, DS_PERMISSION, "cannot forbid new privileges: %s", strerror(errno));
     return 0;
+}
+
+void ds_hold_hangup(void)
+{
+    sigset_t hangup;
+    sigemptyset(&hangup);
+    sigaddset(&hangup, SIGHUP);
+    sigprocmask(SIG_BLOCK, &hangup, NULL);
 }

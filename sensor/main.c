@@ -3,6 +3,7 @@
  * darkscope-sensor: wiring only.
  */
 #include "capture.h"
+#include "darkscope/harden.h"
 #include "darkscope/log.h"
 #include "delivery.h"
 #include "feed.h"
@@ -242,15 +243,6 @@ static int take_signals(struct sensor *s, struct ds_error *err)
     return 0;
 }
 
-/* A request to reload that comes too early waits, instead of ending the program. */
-static void block_hangup(void)
-{
-    sigset_t hangup;
-    sigemptyset(&hangup);
-    sigaddset(&hangup, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &hangup, NULL);
-}
-
 static void reload_country(struct sensor *s)
 {
     struct ds_error err;
@@ -371,7 +363,7 @@ int main(int argc, char **argv)
     struct sensor s = {0};
     struct ds_error err;
     ds_log_init("darkscope-sensor", DS_LOG_INFO);
-    block_hangup();
+    ds_hold_hangup();
     ds_options_parse(&s.options, argc, argv);
     int failed = configure(&s, &err);
     ignore_output_signals(&s);

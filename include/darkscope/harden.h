@@ -11,4 +11,8 @@
  * nobody but root, and can get no privileges by starting a program. 0, or -1 with err. */
 int ds_harden(struct ds_error *err);
 
+/* First of all: a request to reload (SIGHUP) that comes too early waits, instead of ending the
+ * program. */
+void ds_hold_hangup(void);
+
 #endif
