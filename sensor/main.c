@@ -274,7 +274,9 @@ static void reload_signatures(struct sensor *s)
     }
     if (faults.unread) { /* or their series would end as if nobody sent such packets any more */
         ds_rules_destroy(rules);
-        ds_log(DS_LOG_ERROR, "signatures: %u files cannot be read; those in use stay",
+        ds_log(DS_LOG_ERROR,
+               "signatures: %u files cannot be read; those in use stay; mend that and send SIGHUP "
+               "again",
                faults.unread);
         return;
     }

@@ -70,8 +70,8 @@ void ds_answer_coverage(struct answer *a, json_t *object, uint64_t observed_ns, 
 void ds_answer_unique(struct answer *a, json_t *object, const struct ds_figures *figures,
                       bool watched);
 
-/* packets, bytes, what ds_answer_unique says, survey_packets: those that are kept; all null where
- * nobody watched. */
+/* packets, bytes, what ds_answer_unique says or is estimated, survey_packets: those that are kept;
+ * all null where nobody watched. */
 void ds_answer_figures(struct answer *a, json_t *object, const struct ds_figures *figures,
                        bool watched);
 

@@ -238,6 +238,7 @@ async function main() {
     check(await page.$$eval("ol.tiles p", (all) => all.every((p) => !/^0(\.0)? /.test(p.textContent))), "a source of 0 packets/s");
     await page.evaluate("location.hash = '/cube'");
     await seen(page, "darkscope.view?.marks");
+    check(await page.evaluate("darkscope.view.marks.next") === 0, "packets are drawn in a pause");
     await page.click("#pause");
     await seen(page, "darkscope.view.marks.next > 0");
     await page.context().close();

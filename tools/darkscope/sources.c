@@ -36,7 +36,10 @@ static void print_table(FILE *to, const json_t *answer)
             table_count(json_object_get(all, "packets"), total));
     json_int_t gone = json_integer_value(json_object_get(answer, "windows_gone"));
     if (gone > 0)
-        fprintf(to, "Of %" JSON_INTEGER_FORMAT " windows the sources are no longer kept.\n", gone);
+        fprintf(to,
+                "Of %" JSON_INTEGER_FORMAT
+                " windows the sources are no longer kept: take a later time.\n",
+                gone);
     else if (json_is_false(json_object_get(answer, "complete")))
         fputs("There were more sources than can be added up: take a shorter period.\n", to);
     table_next(to, answer);

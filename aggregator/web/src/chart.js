@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One series over time, or one of each port. Where nobody watched there is no line and the ground is hatched; where only a part was watched
-// it is shaded by what is missing.
+// One series over time, or one of each port. Where nobody watched there is no line and the ground is shaded; where only
+// a part was watched, by what is missing.
 import uPlot from "uplot";
 import { LINES } from "./colours.js";
 import { number, percent, text } from "./i18n.js";

@@ -241,12 +241,12 @@ static int read_lead(struct report *r, const struct ds_filter *of, size_t from, 
                      struct days *d, struct ds_error *err)
 {
     int result = read_days(r, of, from, to, d, err);
-    if (result == 0 || err->status != DS_USAGE || to == from + 1)
-        return result < 0 && err->status != DS_USAGE ? -1 : 0;
-    result = 0;
-    for (size_t day = from; day < to && result == 0; day++)
-        result = read_lead(r, of, day, day + 1, d, err);
-    return result;
+    bool goes_on = result < 0 && err->status == DS_USAGE; /* not all: then day by day */
+    for (size_t day = from; day < to && goes_on; day++) {
+        result = read_days(r, of, day, day + 1, d, err);
+        goes_on = result == 0 || err->status == DS_USAGE;
+    }
+    return result < 0 && err->status != DS_USAGE ? -1 : 0;
 }
 
 /* Of the days that are looked at. */
