@@ -51,10 +51,10 @@ static int read_windows(struct watches *all, const struct ds_buckets *buckets, s
 {
     sqlite3_stmt *stmt =
         ds_piece_prepare(f, piece, buckets->sensor,
-                         "SELECT start, sensor, count(*), sum(observed_ns), max(addresses),"
-                         " max(active_addresses) FROM window WHERE # GROUP BY start, sensor",
-                         "SELECT start, sensor, sum(windows), sum(observed_ns), max(addresses),"
-                         " max(active_addresses_peak) FROM @ WHERE # GROUP BY start, sensor",
+                         "SELECT start, sensor, 1, observed_ns, addresses, active_addresses"
+                         " FROM window WHERE #",
+                         "SELECT start, sensor, windows, observed_ns, addresses,"
+                         " active_addresses_peak FROM @ WHERE #",
                          err);
     if (!stmt)
         return -1;

@@ -292,6 +292,13 @@ static void refuses_what_is_none(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++)
         assert_int_equal(unpack_numbers(cases[i].numbers, cases[i].count), cases[i].result);
+    uint8_t far[1 + 2 * 33] = {33}; /* by steps of one byte to register 4095, and behind it */
+    memset(far + 1, 1, sizeof far - 1);
+    memset(far + 1, 0x7f, 32);
+    far[1] = 0x7d;
+    assert_int_equal(unpack_numbers(far, sizeof far), DS_DECODE_OK);
+    far[1] = 0x7e;
+    assert_int_equal(unpack_numbers(far, sizeof far), DS_DECODE_MALFORMED);
     for (unsigned precision = 0; precision < 256; precision++) {
         unsigned char *bytes = NULL;
         size_t size = 0;
