@@ -112,8 +112,9 @@ static int write_cells(struct day *d, enum chunk_kind kind)
     d->day_packets = kind == CHUNK_PORT_COUNTRY ? ROLL_PACKETS_DAY : 0;
     memset(&d->hour_cells, 0, sizeof d->hour_cells);
     if (d->hours)
-        ds_builder_begin(&d->hour_cells, d->hours, &set, CHUNK_CELLS_DAY, (uint32_t)most[0],
-                         d->err);
+        ds_builder_begin(&d->hour_cells, d->hours, &set,
+                         kind == CHUNK_PORT ? CHUNK_CELLS_HOUR_PORT : CHUNK_CELLS_DAY,
+                         (uint32_t)most[0], d->err);
     set.table = "day_chunk";
     ds_builder_begin(&d->day_cells, d->days, &set, CHUNK_CELLS_DAY, (uint32_t)most[1], d->err);
     int merged = ds_runs_merge(runs, HOURS, each_key, d, d->err);
