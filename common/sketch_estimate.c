@@ -6,8 +6,7 @@
 
 #include <math.h>
 
-#define ALPHA     (0.5 / M_LN2)
-#define COUNT_MAX 0x1p62 /* an int64_t holds it */
+#define ALPHA (0.5 / M_LN2)
 
 /* Of the free registers. x < 1. */
 static double sigma(double x)
@@ -78,7 +77,8 @@ struct ds_estimate ds_sketch_estimate(const struct ds_sketch *s)
         z = 0.5 * (z + with_rank[rank]);
     z += registers * sigma((registers - s->count) / registers);
     double count = ALPHA * registers * registers / z;
-    if (!(count < COUNT_MAX))
-        count = COUNT_MAX; /* all registers at their end: nothing hashed, somebody's bytes */
+    if (!(count < DS_SKETCH_HOSTS_MAX))
+        count =
+            DS_SKETCH_HOSTS_MAX; /* all registers at their end: nothing hashed, somebody's bytes */
     return (struct ds_estimate){count, count * ds_sketch_relative_error(s->precision, count)};
 }

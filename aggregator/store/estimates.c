@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Pieces come in order of time: a bucket that lies before the day of a piece is complete, and its
- * sketch is counted and freed.
+ * sketch is counted and freed. Where it had but one, that is never unpacked: the store has what it
+ * says beside it.
  */
 #include "estimates.h"
 
@@ -176,8 +177,9 @@ struct state {
 
 /* Of a wanted in a bucket. */
 struct part {
-    struct ds_sketch sketch; /* of precision 0: no source yet */
-    uint64_t windows;        /* in which it was listed */
+    struct stored_sketch only; /* the first of an hour or day, until another comes; or none */
+    struct ds_sketch sketch;   /* of precision 0: no source yet, but for those of only */
+    uint64_t windows;          /* in which it was listed */
 };
 
 struct making {
@@ -200,8 +202,11 @@ static void count_part(const struct making *m, size_t bucket, size_t i)
     *out = (struct estimate){.is_known = wanted->count && !state->is_unknown,
                              .is_port = is_port(wanted),
                              .windows = part->windows};
-    if (part->sketch.precision)
+    if (part->only.packed)
+        out->sources = part->only.sources;
+    else if (part->sketch.precision)
         out->sources = ds_sketch_estimate(&part->sketch);
+    free(part->only.packed);
     ds_sketch_finish(&part->sketch);
 }
 
@@ -229,9 +234,21 @@ static void note_time(struct state *state, bool known, uint64_t secret)
     state->secret = secret;
 }
 
+static int unpack_only(struct making *m, struct part *part)
+{
+    if (!part->only.packed)
+        return 0;
+    int result = ds_stored_sketch_unpack(&part->only, &part->sketch, m->err);
+    free(part->only.packed);
+    part->only = (struct stored_sketch){0};
+    return result;
+}
+
 static int add_sketch(struct making *m, struct part *part, const struct ds_sketch *from,
                       uint64_t windows)
 {
+    if (unpack_only(m, part) < 0)
+        return -1;
     part->windows += windows;
     int failed = part->sketch.precision ? ds_sketch_merge(&part->sketch, from)
                                         : ds_sketch_copy(from, &part->sketch);
@@ -307,13 +324,13 @@ static int each_sketch(struct making *m, struct store_file *f, sqlite3_stmt *stm
     if (bucket < 0 || m->states[bucket].is_unknown)
         return 0;
     struct part *part = &m->parts[(size_t)bucket * m->wanted_count + i];
-    uint64_t windows = ds_sqlite_u64(stmt, 2);
-    if (part->sketch.precision == 0) { /* mostly the only one: unpacked where it stays */
+    uint64_t windows = ds_sqlite_u64(stmt, 1);
+    if (!part->only.packed && part->sketch.precision == 0) {
         part->windows += windows;
-        return ds_sketch_column(f, stmt, 1, &part->sketch, m->err);
+        return ds_stored_sketch(f, stmt, 2, &part->only, m->err);
     }
     struct ds_sketch sketch;
-    int result = ds_sketch_column(f, stmt, 1, &sketch, m->err);
+    int result = ds_sketch_column(f, stmt, 3, &sketch, m->err);
     if (result == 0)
         result = add_sketch(m, part, &sketch, windows);
     ds_sketch_finish(&sketch);
@@ -323,10 +340,10 @@ static int each_sketch(struct making *m, struct store_file *f, sqlite3_stmt *stm
 /* In minutes each row by its whole key: beside it lie all other sketches of its time. Months have
  * them side by side. */
 static const char in_minutes[] =
-    "SELECT start, sketch, windows FROM @_sketches CROSS JOIN @_sketch USING"
+    "SELECT start, windows, hosts, sketch FROM @_sketches CROSS JOIN @_sketch USING"
     " (start, sensor, generation) WHERE kind = :kind AND key = :key AND #";
 static const char in_months[] =
-    "SELECT start, sketch, windows FROM @_sketch WHERE kind = :kind AND key = :key AND #";
+    "SELECT start, windows, hosts, sketch FROM @_sketch WHERE kind = :kind AND key = :key AND #";
 
 static int walk_key(struct making *m, struct store_file *f, const struct piece *piece, size_t i,
                     const struct ds_sketch_key *key)

@@ -23,7 +23,8 @@ static int write_row(struct store_file *f, sqlite3_stmt *stmt, const char *kind,
     sqlite3_bind_text(stmt, 4, kind, -1, SQLITE_STATIC);
     sqlite3_bind_text(stmt, 5, key, -1, SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 6, windows);
-    sqlite3_bind_blob64(stmt, 7, packed, size, SQLITE_STATIC);
+    sqlite3_bind_double(stmt, 7, ds_sketch_hosts(s));
+    sqlite3_bind_blob64(stmt, 8, packed, size, SQLITE_STATIC);
     int result = ds_sqlite_step(f, stmt, err);
     sqlite3_reset(stmt);
     free(packed);
@@ -73,8 +74,8 @@ static int write_level(struct store_file *f, const char *level, const int64_t wh
         return -1;
     sqlite3_stmt *stmt =
         ds_sqlite_prepare(f,
-                          is_hour ? "INSERT INTO main.hour_sketch VALUES (?,?,?,?,?,?,?)"
-                                  : "INSERT INTO main.day_sketch VALUES (?,?,?,?,?,?,?)",
+                          is_hour ? "INSERT INTO main.hour_sketch VALUES (?,?,?,?,?,?,?,?)"
+                                  : "INSERT INTO main.day_sketch VALUES (?,?,?,?,?,?,?,?)",
                           err);
     if (!stmt)
         return -1;

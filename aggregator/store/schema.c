@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define APPLICATION_ID 0x646b7363 /* "dksc" */
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 
 static const char *const kind_names[STORE_KIND_COUNT] = {
     [STORE_CATALOGUE] = "catalogue",

@@ -209,6 +209,7 @@ static const struct level_table sketch_table = {
     "-- of unique sources, to be united over time\n"
     "  kind TEXT, key TEXT, -- '': all countries\n"
     "  windows INTEGER NOT NULL, -- that have such a sketch\n"
+    "  hosts REAL NOT NULL, -- what it estimates; no sum over rows is the number of unique hosts\n"
     "  sketch BLOB NOT NULL, -- docs/storage.md\n ",
     "kind, key",
 };

@@ -208,14 +208,51 @@ int ds_sketches_column(struct store_file *f, sqlite3_stmt *stmt, int column,
     return read_fault(f, "a row of window_sketch", result, why, err);
 }
 
-int ds_sketch_column(struct store_file *f, sqlite3_stmt *stmt, int column, struct ds_sketch *out,
-                     struct ds_error *err)
+/* ---- hours and days ---- */
+
+static int unpack(struct store_file *f, const void *packed, size_t size, struct ds_sketch *out,
+                  struct ds_error *err)
 {
     const char *why = NULL;
-    const void *packed = sqlite3_column_blob(stmt, column);
-    size_t size = (size_t)sqlite3_column_bytes(stmt, column);
     ds_sketch_init(out, DS_SKETCH_FINE);
     enum ds_decode result =
         packed ? ds_sketch_unpack(f->store->coder, packed, size, out, &why) : DS_DECODE_MALFORMED;
     return read_fault(f, "a sketch", result, why, err);
+}
+
+int ds_sketch_column(struct store_file *f, sqlite3_stmt *stmt, int column, struct ds_sketch *out,
+                     struct ds_error *err)
+{
+    const void *packed = sqlite3_column_blob(stmt, column);
+    return unpack(f, packed, (size_t)sqlite3_column_bytes(stmt, column), out, err);
+}
+
+double ds_sketch_hosts(const struct ds_sketch *s)
+{
+    return s->precision == DS_SKETCH_BITS ? s->count : ds_sketch_estimate(s).count;
+}
+
+int ds_stored_sketch(struct store_file *f, sqlite3_stmt *stmt, int column,
+                     struct stored_sketch *out, struct ds_error *err)
+{
+    const double hosts = sqlite3_column_double(stmt, column);
+    const unsigned char *packed = sqlite3_column_blob(stmt, column + 1);
+    const size_t size = (size_t)sqlite3_column_bytes(stmt, column + 1);
+    *out = (struct stored_sketch){.file = f, .size = size};
+    if (!packed || packed[0] < DS_SKETCH_PRECISION_MIN || packed[0] > DS_SKETCH_PRECISION_MAX ||
+        !(hosts >= 0 && hosts <= DS_SKETCH_HOSTS_MAX))
+        return ds_sqlite_damaged(f, "a sketch", "what it says cannot be", err);
+    out->sources.count = hosts;
+    out->sources.error = hosts * ds_sketch_relative_error(packed[0], hosts);
+    out->packed = malloc(size);
+    if (!out->packed)
+        return ds_error(err, DS_FAILURE, "out of memory");
+    memcpy(out->packed, packed, size);
+    return 0;
+}
+
+int ds_stored_sketch_unpack(const struct stored_sketch *stored, struct ds_sketch *out,
+                            struct ds_error *err)
+{
+    return unpack(stored->file, stored->packed, stored->size, out, err);
 }

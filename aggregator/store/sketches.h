@@ -31,6 +31,26 @@ int ds_sketches_column(struct store_file *f, sqlite3_stmt *stmt, int column,
 int ds_sketch_column(struct store_file *f, sqlite3_stmt *stmt, int column, struct ds_sketch *out,
                      struct ds_error *err);
 
+/* What hosts of hour_sketch and day_sketch says: how many unique hosts a sketch estimates; of
+ * addresses, how many it has. */
+double ds_sketch_hosts(const struct ds_sketch *s);
+
+/* One of them as it is stored: what it says alone need not be unpacked. */
+struct stored_sketch {
+    struct store_file *file; /* in use as long as this is */
+    unsigned char *packed;
+    size_t size;
+    struct ds_estimate sources;
+};
+
+/* Columns hosts and sketch, the first at column, into *out; packed is the caller's to free. 0 or
+ * -1. */
+int ds_stored_sketch(struct store_file *f, sqlite3_stmt *stmt, int column,
+                     struct stored_sketch *out, struct ds_error *err);
+/* *out: as ds_sketch_column. */
+int ds_stored_sketch_unpack(const struct stored_sketch *stored, struct ds_sketch *out,
+                            struct ds_error *err);
+
 /* roll_sketches.c. In a transaction, as those of roll.h: the hour of its windows, which has its row
  * in table hour; and of the attached minutes' hours the day, and, where they have a file of their
  * own (else NULL), these hours. */

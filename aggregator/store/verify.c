@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Is all of it sound? Every page and chunk is read; sums that are kept twice must be equal: the
- * books, the small tables, the cells, each level and the one below it.
+ * Is all of it sound? Every page, chunk, sketch and source record is read; what is kept twice must
+ * be equal: the books, the small tables, the cells, each level and the one below it, what a sketch
+ * estimates.
  */
 #include "builder.h"
 #include "care.h"
 #include "merge_runs.h"
+#include "sketches.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#define PAGE_FAULTS "5" /* told of a file */
-#define FAULT_BYTES 300
+#define PAGE_FAULTS    "5" /* told of a file */
+#define FAULT_BYTES    600
+#define HOSTS_ROUNDING 1e-9 /* of another machine's arithmetic */
 
 struct verify {
     struct store_file *file;
@@ -243,6 +247,63 @@ static int check_chunks(struct verify *v, const char *level, const char *sql, st
     "SELECT kind, start, sensor, generation, first_key, last_key, cells, data FROM " level         \
     "_chunk ORDER BY kind, start, sensor, generation, first_key"
 
+/* ---- sketches and source records ---- */
+
+/* Unpacks what a row has. 0; -1 where it is damaged, or without memory. */
+typedef int unpack_fn(struct store_file *f, sqlite3_stmt *stmt, struct ds_error *err);
+
+static int unpack_sketches(struct store_file *f, sqlite3_stmt *stmt, struct ds_error *err)
+{
+    struct ds_sketches s = {0};
+    int result = ds_sketches_column(f, stmt, 0, &s, err);
+    ds_sketches_finish(&s);
+    return result;
+}
+
+static int unpack_sources(struct store_file *f, sqlite3_stmt *stmt, struct ds_error *err)
+{
+    struct ds_window w = {0};
+    int result = ds_sqlite_read_sources(f, stmt, 0, &w, err);
+    ds_window_finish(&w);
+    return result;
+}
+
+/* Columns: kind, key, hosts, sketch. */
+static int unpack_sketch(struct store_file *f, sqlite3_stmt *stmt, struct ds_error *err)
+{
+    const char *key = (const char *)sqlite3_column_text(stmt, 1);
+    const double hosts = sqlite3_column_double(stmt, 2);
+    struct ds_sketch_key parsed;
+    struct ds_sketch sketch;
+    if (!key ||
+        (*key && !ds_sketch_key_parse((const char *)sqlite3_column_text(stmt, 0), key, &parsed)))
+        return ds_sqlite_damaged(f, "a sketch", "its key is none", err);
+    int result = ds_sketch_column(f, stmt, 3, &sketch, err);
+    if (result == 0 && !(fabs(ds_sketch_hosts(&sketch) - hosts) <= HOSTS_ROUNDING * hosts))
+        result = ds_sqlite_damaged(f, "a sketch", "its hosts are not what it estimates", err);
+    ds_sketch_finish(&sketch);
+    return result;
+}
+
+static int check_packed(struct verify *v, const char *sql, unpack_fn *unpack, struct ds_error *err)
+{
+    sqlite3_stmt *stmt = ds_sqlite_prepare(v->file, sql, err);
+    int row = stmt ? 1 : -1;
+    while (row > 0 && (row = ds_sqlite_step(v->file, stmt, err)) == 1) {
+        struct ds_error why = {0};
+        if (unpack(v->file, stmt, &why) == 0)
+            continue;
+        if (why.status == DS_FAILURE)
+            row = ds_error(err, DS_FAILURE, "%s", why.text);
+        else
+            fault(v, "%s", why.text);
+    }
+    sqlite3_finalize(stmt);
+    return row;
+}
+
+#define LEVEL_SKETCHES(level) "SELECT kind, key, hosts, sketch FROM " level "_sketch"
+
 /* ---- days and their hours ---- */
 
 static int check_days(struct verify *v, struct ds_error *err)
@@ -275,12 +336,27 @@ static int check_days(struct verify *v, struct ds_error *err)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static int check_level(struct verify *v, const char *level, const char *chunks,
-                       struct ds_error *err)
+                       const char *sketches, struct ds_error *err)
 {
     if (check_rules(v, rules, COUNT(rules), level, err) < 0 ||
-        check_rules(v, of_levels, COUNT(of_levels), level, err) < 0)
+        check_rules(v, of_levels, COUNT(of_levels), level, err) < 0 ||
+        check_chunks(v, level, chunks, err) < 0)
         return -1;
-    return check_chunks(v, level, chunks, err);
+    return check_packed(v, sketches, unpack_sketch, err);
+}
+
+static int check_windows(struct verify *v, struct ds_error *err)
+{
+    if (check_rules(v, rules, COUNT(rules), "window", err) < 0 ||
+        check_rules(v, of_minutes, COUNT(of_minutes), "window", err) < 0 ||
+        check_chunks(v, "window",
+                     "SELECT 1, start, sensor, 0, first_key, last_key, cells, data FROM"
+                     " minute_chunk ORDER BY start, sensor, first_key",
+                     err) < 0 ||
+        check_packed(v, "SELECT sketches FROM window_sketch", unpack_sketches, err) < 0)
+        return -1;
+    return check_packed(v, "SELECT " STORE_SOURCES_COLUMNS " FROM window_sources", unpack_sources,
+                        err);
 }
 
 static int check_file(struct verify *v, struct ds_error *err)
@@ -289,18 +365,13 @@ static int check_file(struct verify *v, struct ds_error *err)
         return -1;
     switch (v->file->kind) {
     case STORE_MINUTES:
-        if (check_rules(v, rules, COUNT(rules), "window", err) < 0 ||
-            check_rules(v, of_minutes, COUNT(of_minutes), "window", err) < 0 ||
-            check_chunks(v, "window",
-                         "SELECT 1, start, sensor, 0, first_key, last_key, cells, data FROM"
-                         " minute_chunk ORDER BY start, sensor, first_key",
-                         err) < 0)
+        if (check_windows(v, err) < 0)
             return -1;
-        return check_level(v, "hour", LEVEL_CHUNKS("hour"), err);
+        return check_level(v, "hour", LEVEL_CHUNKS("hour"), LEVEL_SKETCHES("hour"), err);
     case STORE_HOURS:
-        return check_level(v, "hour", LEVEL_CHUNKS("hour"), err);
+        return check_level(v, "hour", LEVEL_CHUNKS("hour"), LEVEL_SKETCHES("hour"), err);
     case STORE_DAYS:
-        if (check_level(v, "day", LEVEL_CHUNKS("day"), err) < 0 ||
+        if (check_level(v, "day", LEVEL_CHUNKS("day"), LEVEL_SKETCHES("day"), err) < 0 ||
             check_rules(v, of_days, COUNT(of_days), "day", err) < 0 ||
             check_chunks(v, "month",
                          "SELECT kind, 0, sensor, 0, first_key, last_key, cells, data FROM"

@@ -139,6 +139,7 @@ struct ds_estimate {
     double error; /* one standard error, by theory */
 };
 
+#define DS_SKETCH_HOSTS_MAX 0x1p62 /* no estimate is more: an int64_t holds it */
 struct ds_estimate ds_sketch_estimate(const struct ds_sketch *s);
 
 /* Relative standard error where `count` sources are: while registers are free, that of counting

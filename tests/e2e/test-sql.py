@@ -88,6 +88,15 @@ class Sql(unittest.TestCase):
                               " class, proto, port ORDER BY n DESC LIMIT 5;")
             self.assertEqual([int(row[2]) for row in rows], [row["packets"] for row in top])
 
+    def test_hosts_beside_sketches_equal_query(self):
+        rolled = self.copy()
+        points = ask(rolled, "query", "--class", "scan", "--step", "hour")["points"]
+        rows = run("sqlite3", "-bail", os.path.join(rolled, "minutes-2026-01-01.sqlite"),
+                   "SELECT CAST(round(hosts) AS INTEGER) FROM hour_sketch WHERE kind = 'class' AND"
+                   " key = 'scan' ORDER BY start;")
+        self.assertEqual(len(points), 3)
+        self.assertEqual([int(row) for row in rows.split()], [p["sources"] for p in points])
+
     def test_shell_takes_conditions(self):
         one = self.shell(self.store, "SELECT count(*), sum(packets) FROM port_minute WHERE"
                          " start >= 1767225900 AND start < 1767226500;")[0]
@@ -118,7 +127,7 @@ class Sql(unittest.TestCase):
             blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", document.read(), re.M)
         sql = [block for block in blocks if "SELECT" in block and "import" not in block and
                "..." not in block]
-        self.assertEqual(len(sql), 2)
+        self.assertEqual(len(sql), 3)
         for block in sql:
             script = re.sub(r"\.load .*", f".load {EXTENSION}", block)
             script = script.replace("/var/lib/darkscope", rolled).replace("    .load", ".load")

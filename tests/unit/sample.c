@@ -243,11 +243,13 @@ void sample_traffic(struct ds_window *w, uint64_t seed, size_t packets)
 
 static const struct ds_sketch_secret secret = {1, 2, UINT64_C(0x0123456789abcdef)};
 
-/* Puts a sketch of the sources from `first` on behind the others, whose keys are lower. */
+/* Puts a sketch of the sources from `first` on, if any, behind the others, whose keys are lower. */
 static void add_sketch(struct ds_window *w, const struct ds_sketch_key *key, uint64_t first,
                        uint64_t sources)
 {
     struct ds_sketches *s = &w->sketches;
+    if (sources == 0)
+        return;
     s->rows = realloc(s->rows, (s->count + 1) * sizeof *s->rows);
     assert_non_null(s->rows);
     struct ds_sketch_row *row = &s->rows[s->count++];

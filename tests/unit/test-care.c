@@ -48,6 +48,7 @@ static void make_window(uint64_t number, struct ds_window *w)
 {
     scratch_window(w, number % 5 + 1, START + (int64_t)number * LENGTH_S);
     w->seconds = LENGTH_S;
+    sample_sketches(w);
 }
 
 /* DS_PUT_COMMITTED or _DUPLICATE, or -1. */
@@ -477,6 +478,48 @@ static void names_damage_and_answers_the_rest(void **state)
     assert_true(check(s->store, text) > 0);
 }
 
+static void put_with_sources(struct scratch *s)
+{
+    struct ds_window w;
+    sample_small(&w);
+    w.start_s = START + 4 * DAY;
+    scratch_put(s, "b", &w);
+    ds_window_finish(&w);
+}
+
+/* What no sum passes over: sketches and source records. */
+static void names_damaged_sketches(void **state)
+{
+    static const struct {
+        const char *file, *table, *damage, *text;
+    } cases[] = {
+        {"hours-2026-01.sqlite", "hour_sketch", "hosts = hosts * 1.001", "not what it estimates"},
+        {"days-2026-01.sqlite", "day_sketch", "hosts = -1", "not what it estimates"},
+        {"days-2026-01.sqlite", "day_sketch", "sketch = substr(sketch, 1, 3)", "a sketch"},
+        {"days-2026-01.sqlite", "day_sketch", "kind = 'none' WHERE kind = 'protocol'", "its key"},
+        {"minutes-2026-02-03.sqlite", "hour_sketch", "hosts = 1e300", "not what it estimates"},
+        {"minutes-2026-02-03.sqlite", "window_sketch", "sketches = x'00'", "window_sketch"},
+        {"minutes-2026-02-03.sqlite", "window_sources", "records = x'00'", "window_sources"},
+    };
+    struct scratch *s = *state;
+    char text[400], change[200];
+    fill(s->store, WINDOWS, &keep_all);
+    put_with_sources(s);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        snprintf(change, sizeof change, "CREATE TABLE saved AS SELECT * FROM %s; UPDATE %s SET %s",
+                 cases[i].table, cases[i].table, cases[i].damage);
+        sql(s, cases[i].file, change);
+        assert_true(check(s->store, text) > 0);
+        assert_non_null(strstr(text, cases[i].file));
+        assert_non_null(strstr(text, cases[i].text));
+        snprintf(change, sizeof change,
+                 "DELETE FROM %s; INSERT INTO %s SELECT * FROM saved; DROP TABLE saved",
+                 cases[i].table, cases[i].table);
+        sql(s, cases[i].file, change);
+        assert_sound(s->store);
+    }
+}
+
 /* They are added to with each day, and are made of its days again where they cannot be read. */
 static void mends_the_sums_of_a_month(void **state)
 {
@@ -499,11 +542,11 @@ static void does_without_missing_and_foreign_files(void **state)
     fill(s->store, WINDOWS, &keep_a_day);
     ds_store_destroy(s->store);
     s->store = NULL;
-    sql(s, "days-2026-02.sqlite", "PRAGMA user_version = 5");
+    sql(s, "days-2026-02.sqlite", "PRAGMA user_version = 6");
     assert_int_equal(ds_store_open(s->directory, DS_STORE_READ, &s->store, &err), 0);
     assert_int_equal(top_of(s->store, START, START + 2 * DAY, &err), 0);
     assert_int_equal(top_of(s->store, START + 2 * DAY, START + 3 * DAY, &err), -1);
-    assert_non_null(strstr(err.text, "days-2026-02.sqlite has version 5"));
+    assert_non_null(strstr(err.text, "days-2026-02.sqlite has version 6"));
     assert_true(check(s->store, text) > 0);
     snprintf(path, sizeof path, "%s/days-2026-02.sqlite", s->directory);
     assert_int_equal(unlink(path), 0);
@@ -523,6 +566,7 @@ int main(void)
         CARE_TEST(no_kill_changes_a_figure),
         CARE_TEST(no_kill_in_upkeep_changes_a_sum),
         CARE_TEST(names_damage_and_answers_the_rest),
+        CARE_TEST(names_damaged_sketches),
         CARE_TEST(mends_the_sums_of_a_month),
         CARE_TEST(does_without_missing_and_foreign_files),
     };

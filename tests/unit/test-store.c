@@ -406,8 +406,8 @@ static void leaves_other_files_alone(void **state)
     s->store = NULL;
     sql(s, DS_STORE_FILE, "PRAGMA user_version = 1");
     assert_left_alone(s, "version 1");
-    sql(s, DS_STORE_FILE, "PRAGMA user_version = 5");
-    assert_left_alone(s, "version 5");
+    sql(s, DS_STORE_FILE, "PRAGMA user_version = 6");
+    assert_left_alone(s, "version 6");
     char text[5000];
     memset(text, 'x', sizeof text);
     write_file(s, DS_STORE_FILE, text, sizeof text);
