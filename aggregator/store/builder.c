@@ -50,12 +50,11 @@ static sqlite3_stmt *prepare(struct store_file *f, const struct chunk_set *set,
     return stmt;
 }
 
-static void begin(struct builder *b, struct store_file *f, size_t target, uint32_t windows_max,
+static void begin(struct builder *b, enum store_kind kind, size_t target, uint32_t windows_max,
                   struct ds_error *err)
 {
-    *b = (struct builder){.file = f, .target = target, .windows_max = windows_max, .err = err};
-    if (f->kind == STORE_MINUTES) /* for a few days only */
-        b->packer.is_quick = true;
+    *b = (struct builder){.target = target, .windows_max = windows_max, .err = err};
+    b->packer.is_quick = kind == STORE_MINUTES; /* for a few days only */
     b->cells = malloc((target + DS_CHUNK_SLOTS_MAX) * sizeof *b->cells);
     if (!b->cells)
         fail(b);
@@ -64,15 +63,16 @@ static void begin(struct builder *b, struct store_file *f, size_t target, uint32
 void ds_builder_begin(struct builder *b, struct store_file *f, const struct chunk_set *set,
                       size_t target, uint32_t windows_max, struct ds_error *err)
 {
-    begin(b, f, target, windows_max, err);
+    begin(b, f->kind, target, windows_max, err);
+    b->file = f;
     b->insert = prepare(f, set, err);
     b->has_failed = b->has_failed || !b->insert;
 }
 
-void ds_builder_begin_rows(struct builder *b, struct store_file *f, struct chunk_rows *rows,
+void ds_builder_begin_rows(struct builder *b, enum store_kind kind, struct chunk_rows *rows,
                            size_t target, uint32_t windows_max, struct ds_error *err)
 {
-    begin(b, f, target, windows_max, err);
+    begin(b, kind, target, windows_max, err);
     b->rows = rows;
 }
 

@@ -59,8 +59,8 @@ struct chunk_set {
  * sticks, and ds_builder_finish, which must be called, returns it: 0 or -1. */
 void ds_builder_begin(struct builder *b, struct store_file *f, const struct chunk_set *set,
                       size_t target, uint32_t windows_max, struct ds_error *err);
-/* The same into memory: set is only needed to write them to a file of f's kind. */
-void ds_builder_begin_rows(struct builder *b, struct store_file *f, struct chunk_rows *rows,
+/* The same into memory: file and set are only needed to write them. */
+void ds_builder_begin_rows(struct builder *b, enum store_kind kind, struct chunk_rows *rows,
                            size_t target, uint32_t windows_max, struct ds_error *err);
 /* Out of line: makes a chunk of the cells. */
 void ds_builder_flush(struct builder *b);

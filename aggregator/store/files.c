@@ -360,6 +360,8 @@ int ds_file_use(struct sqlite_store *s, enum store_kind kind, int64_t from_s,
 int ds_file_use_shared(struct sqlite_store *s, enum store_kind kind, int64_t from_s,
                        struct store_file **out, struct ds_error *err)
 {
+    if (find_slot(s, kind, from_s) != SIZE_MAX) /* it was made long ago */
+        return ds_file_use(s, kind, from_s, out, err);
     pthread_mutex_lock(&s->shared->mutex);
     int result = ds_file_use(s, kind, from_s, out, err);
     pthread_mutex_unlock(&s->shared->mutex);

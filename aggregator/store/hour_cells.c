@@ -214,7 +214,7 @@ static int make_cells(struct gather *g, bool *live, struct chunk_rows *rows)
     const struct hour_cells *h = g->hour;
     struct builder *const builders[] = {&g->ports, &g->port_countries, &g->countries};
     for (unsigned kind = 0; kind < CHUNK_KIND_COUNT; kind++)
-        ds_builder_begin_rows(builders[kind], h->file, &rows[kind],
+        ds_builder_begin_rows(builders[kind], h->file->kind, &rows[kind],
                               kind == CHUNK_PORT ? CHUNK_CELLS_HOUR_PORT : CHUNK_CELLS_HOUR,
                               kind == CHUNK_COUNTRY ? 1 : (uint32_t)h->windows, g->err);
     int result = begin_runs(g, live);

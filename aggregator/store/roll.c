@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An hour from its windows. Its chunks are made in memory from a snapshot of the file of their day;
- * then they are committed in one short transaction, which puts have to wait for.
+ * An hour from its windows. Its chunks and sketches are made in memory from a snapshot of the file
+ * of their day; then they are committed in one short transaction, which puts have to wait for.
  */
 #include "roll.h"
 
 #include "hour_cells.h"
+#include "sketches.h"
 
 #include <stdlib.h>
 
@@ -16,6 +17,7 @@ struct hour {
     size_t windows;
     struct run *runs;
     struct chunk_rows rows[CHUNK_KIND_COUNT];
+    struct packed_sketches sketches;
     struct ds_error *err;
 };
 
@@ -49,6 +51,7 @@ static void free_hour(struct hour *h)
     free(h->runs);
     for (unsigned kind = 0; kind < CHUNK_KIND_COUNT; kind++)
         ds_chunk_rows_finish(&h->rows[kind]);
+    ds_packed_sketches_finish(&h->sketches);
 }
 
 /* 0 or -1. */
@@ -106,7 +109,9 @@ static int read_hour(struct hour *h, struct store_file *f)
         return -1;
     const struct hour_cells cells = {
         .file = f, .runs = h->runs, .offsets = h->offsets, .windows = h->windows};
-    return ds_hour_cells_make(&cells, h->rows, h->err);
+    if (ds_hour_cells_make(&cells, h->rows, h->err) < 0)
+        return -1;
+    return ds_roll_sketches_hour(f, h->start_s, h->sensor, &h->sketches, h->err);
 }
 
 static int write_chunks(struct hour *h, struct store_file *f)
@@ -135,6 +140,8 @@ static int write_hour(struct hour *h, struct store_file *f)
         result = write_chunks(h, f);
     if (result == 0 && h->windows > 0)
         result = ds_roll_tables_hour(f, h->start_s, h->sensor, h->err);
+    if (result == 0 && h->windows > 0)
+        result = ds_roll_sketches_write(f, h->start_s, h->sensor, &h->sketches, h->err);
     return result;
 }
 

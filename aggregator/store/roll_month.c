@@ -119,7 +119,7 @@ static int write_kind(struct store_file *f, enum chunk_kind kind, int64_t sensor
     const struct chunk_set set = {.table = "month_chunk", .kind = kind, .sensor = sensor};
     const int64_t values[] = {kind, sensor};
     struct chunk_rows rows = {0};
-    ds_builder_begin_rows(&m.cells, f, &rows, CHUNK_CELLS_DAY, windows, err);
+    ds_builder_begin_rows(&m.cells, f->kind, &rows, CHUNK_CELLS_DAY, windows, err);
     int result = merge(f, &m, sensor, added, runs, err);
     if (ds_builder_finish(&m.cells) < 0)
         result = -1;

@@ -13,59 +13,92 @@
 
 /* ---- writing ---- */
 
-static int write_row(struct store_file *f, sqlite3_stmt *stmt, const char *kind, const char *key,
-                     uint32_t windows, const struct ds_sketch *s, struct ds_error *err)
+/* NULL without memory. Room doubles. */
+static struct packed_sketch *next_row(struct packed_sketches *all)
 {
-    unsigned char *packed = NULL;
-    size_t size = 0;
-    if (ds_sketch_pack(f->store->coder, s, &packed, &size))
+    if ((all->count & (all->count - 1)) == 0) {
+        size_t room = all->count ? 2 * all->count : 1;
+        struct packed_sketch *rows = realloc(all->rows, room * sizeof *rows);
+        if (!rows)
+            return NULL;
+        all->rows = rows;
+    }
+    all->rows[all->count] = (struct packed_sketch){0};
+    return &all->rows[all->count++];
+}
+
+static int pack(struct packed_sketches *all, struct ds_sketch_coder *coder,
+                const struct ds_sketch_row *from, struct ds_error *err)
+{
+    struct packed_sketch *row = next_row(all);
+    if (!row || ds_sketch_pack(coder, &from->sketch, &row->packed, &row->size))
         return ds_error(err, DS_FAILURE, "out of memory");
-    sqlite3_bind_text(stmt, 4, kind, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 5, key, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 6, windows);
-    sqlite3_bind_double(stmt, 7, ds_sketch_hosts(s));
-    sqlite3_bind_blob64(stmt, 8, packed, size, SQLITE_STATIC);
-    int result = ds_sqlite_step(f, stmt, err);
-    sqlite3_reset(stmt);
-    free(packed);
-    return result;
+    row->kind = from->key.kind;
+    row->windows = from->windows;
+    row->hosts = ds_sketch_hosts(&from->sketch);
+    return 0;
 }
 
 /* That of all countries, under the key ''. */
-static int write_world(struct store_file *f, sqlite3_stmt *stmt, const struct ds_sketches *s,
-                       unsigned kind, struct ds_error *err)
+static int pack_world(struct packed_sketches *all, struct ds_sketch_coder *coder,
+                      const struct ds_sketches *s, unsigned kind, struct ds_error *err)
 {
-    struct ds_sketch world;
-    if (ds_sketches_unite(s, kind, &world))
+    struct ds_sketch_row world = {.key.kind = (uint8_t)kind};
+    if (ds_sketches_unite(s, kind, &world.sketch))
         return ds_error(err, DS_FAILURE, "out of memory");
-    int result =
-        world.count ? write_row(f, stmt, ds_sketch_kind_name(kind), "", 0, &world, err) : 0;
-    ds_sketch_finish(&world);
+    int result = world.sketch.count ? pack(all, coder, &world, err) : 0;
+    ds_sketch_finish(&world.sketch);
     return result;
 }
 
-static int write_rows(struct store_file *f, sqlite3_stmt *stmt, const struct ds_sketches *s,
-                      struct ds_error *err)
+static int pack_all(struct packed_sketches *all, struct ds_sketch_coder *coder,
+                    const struct ds_sketches *s, struct ds_error *err)
 {
     static const unsigned worlds[] = {DS_SKETCH_COUNTRY, DS_SKETCH_COUNTRY_SURVEY,
                                       DS_SKETCH_INFECTED, DS_SKETCH_INFECTED_CONFIRMED};
     int result = 0;
+    all->known = true;
+    all->secret_id = s->secret_id;
     for (size_t i = 0; i < sizeof worlds / sizeof worlds[0] && result == 0; i++)
-        result = write_world(f, stmt, s, worlds[i], err);
+        result = pack_world(all, coder, s, worlds[i], err);
     for (size_t i = 0; i < s->count && result == 0; i++) {
-        char key[STORE_SKETCH_KEY_BYTES];
-        ds_sketch_key_text(&s->rows[i].key, key);
-        result = write_row(f, stmt, ds_sketch_kind_name(s->rows[i].key.kind), key,
-                           s->rows[i].windows, &s->rows[i].sketch, err);
+        result = pack(all, coder, &s->rows[i], err);
+        if (result == 0)
+            ds_sketch_key_text(&s->rows[i].key, all->rows[all->count - 1].key);
+    }
+    return result;
+}
+
+void ds_packed_sketches_finish(struct packed_sketches *all)
+{
+    for (size_t i = 0; i < all->count; i++)
+        free(all->rows[i].packed);
+    free(all->rows);
+    *all = (struct packed_sketches){0};
+}
+
+static int insert_rows(struct store_file *f, sqlite3_stmt *stmt, const struct packed_sketches *all,
+                       struct ds_error *err)
+{
+    int result = 0;
+    for (size_t i = 0; i < all->count && result == 0; i++) {
+        const struct packed_sketch *row = &all->rows[i];
+        sqlite3_bind_text(stmt, 4, ds_sketch_kind_name(row->kind), -1, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 5, row->key, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(stmt, 6, row->windows);
+        sqlite3_bind_double(stmt, 7, row->hosts);
+        sqlite3_bind_blob64(stmt, 8, row->packed, row->size, SQLITE_STATIC);
+        result = ds_sqlite_step(f, stmt, err);
+        sqlite3_reset(stmt);
     }
     return result;
 }
 
 /* which: start, sensor, generation. */
-static int write_level(struct store_file *f, const char *level, const int64_t which[static 3],
-                       const struct ds_sketches *s, struct ds_error *err)
+static int insert_level(struct store_file *f, const char *level, const int64_t which[static 3],
+                        const struct packed_sketches *all, struct ds_error *err)
 {
-    const int64_t header[] = {which[0], which[1], which[2], (int64_t)s->secret_id};
+    const int64_t header[] = {which[0], which[1], which[2], (int64_t)all->secret_id};
     bool is_hour = level[0] == 'h';
     if (ds_sqlite_exec_with(f,
                             is_hour ? "INSERT INTO main.hour_sketches VALUES (?,?,?,?)"
@@ -81,20 +114,25 @@ static int write_level(struct store_file *f, const char *level, const int64_t wh
         return -1;
     for (int i = 0; i < 3; i++)
         sqlite3_bind_int64(stmt, i + 1, which[i]);
-    int result = write_rows(f, stmt, s, err);
+    int result = insert_rows(f, stmt, all, err);
     sqlite3_finalize(stmt);
     return result;
 }
 
-static int finish_union(struct store_file *f, struct union_of *u, const char *level,
-                        const int64_t which[static 3], struct ds_error *err)
+static int write_level(struct store_file *f, const char *level, const int64_t which[static 3],
+                       const struct ds_sketches *s, struct ds_error *err)
 {
-    int result = 0;
-    if (u->has_begun && !u->is_unknown) {
-        ds_union_close(u);
-        result = write_level(f, level, which, &u->all, err);
-    }
+    struct packed_sketches all = {0};
+    int result = pack_all(&all, f->store->coder, s, err);
+    if (result == 0)
+        result = insert_level(f, level, which, &all, err);
+    ds_packed_sketches_finish(&all);
     return result;
+}
+
+static bool is_told(const struct union_of *u)
+{
+    return u->has_begun && !u->is_unknown;
 }
 
 static int read_windows(struct store_file *f, int64_t start_s, int64_t sensor, struct union_of *u,
@@ -125,22 +163,35 @@ static int read_windows(struct store_file *f, int64_t start_s, int64_t sensor, s
 }
 
 int ds_roll_sketches_hour(struct store_file *f, int64_t start_s, int64_t sensor,
-                          struct ds_error *err)
+                          struct packed_sketches *out, struct ds_error *err)
 {
-    const int64_t which[] = {start_s, sensor, f->generation};
+    const int64_t range[] = {start_s, start_s + HOUR_S, sensor};
+    struct store_shared *shared = f->store->shared;
     struct union_of u = {0};
     int64_t busy = 0;
     int result = ds_sqlite_number(f,
-                                  "SELECT busy FROM hour WHERE start = ? AND sensor = ? AND"
-                                  " generation = ?",
-                                  which, 3, &busy, err);
-    if (result == 0 && !ds_unions_take(&f->store->shared->unions, start_s, sensor, f->generation,
-                                       (uint64_t)busy, &u))
+                                  "SELECT count(*) FROM window WHERE start >= ? AND start < ? AND"
+                                  " sensor = ? AND counted > 0",
+                                  range, 3, &busy, err);
+    pthread_mutex_lock(&shared->mutex);
+    bool is_taken = result == 0 && ds_unions_take(&shared->unions, start_s, sensor, f->generation,
+                                                  (uint64_t)busy, &u);
+    pthread_mutex_unlock(&shared->mutex);
+    if (result == 0 && !is_taken)
         result = read_windows(f, start_s, sensor, &u, err);
-    if (result == 0)
-        result = finish_union(f, &u, "hour", which, err);
+    if (result == 0 && is_told(&u)) {
+        ds_union_close(&u);
+        result = pack_all(out, f->store->coder, &u.all, err);
+    }
     ds_union_finish(&u);
     return result;
+}
+
+int ds_roll_sketches_write(struct store_file *f, int64_t start_s, int64_t sensor,
+                           const struct packed_sketches *all, struct ds_error *err)
+{
+    const int64_t which[] = {start_s, sensor, f->generation};
+    return all->known ? insert_level(f, "hour", which, all, err) : 0;
 }
 
 /* Rows come in order of kind and key as texts, not in that of keys. */
@@ -290,8 +341,10 @@ int ds_roll_sketches_day(struct store_file *days, struct store_file *hours, int6
         ds_sketches_finish(&next);
     }
     const int64_t which[] = {day_s, sensor, generation};
-    if (result == 0)
-        result = finish_union(days, &u, "day", which, err);
+    if (result == 0 && is_told(&u)) {
+        ds_union_close(&u);
+        result = write_level(days, "day", which, &u.all, err);
+    }
     ds_union_finish(&u);
     return result;
 }

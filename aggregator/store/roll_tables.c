@@ -151,9 +151,7 @@ int ds_roll_tables_hour(struct store_file *f, int64_t start_s, int64_t sensor, s
     if (find_grid(f, "SELECT DISTINCT seconds FROM window WHERE " OF_HOUR, values, &values[3],
                   err) < 0)
         return -1;
-    return run_all(f, hour_sums, COUNT(hour_sums), values, err) < 0
-               ? -1
-               : ds_roll_sketches_hour(f, start_s, sensor, err);
+    return run_all(f, hour_sums, COUNT(hour_sums), values, err);
 }
 
 int ds_roll_tables_day(struct store_file *days, struct store_file *hours, int64_t day_s,

@@ -51,11 +51,30 @@ int ds_stored_sketch(struct store_file *f, sqlite3_stmt *stmt, int column,
 int ds_stored_sketch_unpack(const struct stored_sketch *stored, struct ds_sketch *out,
                             struct ds_error *err);
 
-/* roll_sketches.c. In a transaction, as those of roll.h: the hour of its windows, which has its row
- * in table hour; and of the attached minutes' hours the day, and, where they have a file of their
- * own (else NULL), these hours. */
+/* Rows of hour_sketch, packed and not written yet. Zeroed to begin with. */
+struct packed_sketches {
+    bool known; /* else the hour has none */
+    uint64_t secret_id;
+    struct packed_sketch {
+        unsigned kind;
+        char key[STORE_SKETCH_KEY_BYTES];
+        uint32_t windows;
+        double hosts;
+        unsigned char *packed;
+        size_t size;
+    } * rows;
+    size_t count;
+};
+void ds_packed_sketches_finish(struct packed_sketches *all);
+
+/* roll_sketches.c. The hour of its windows, in a snapshot, without the mutex; and in a transaction,
+ * as those of roll.h, what was made of it. */
 int ds_roll_sketches_hour(struct store_file *minutes, int64_t start_s, int64_t sensor,
-                          struct ds_error *err);
+                          struct packed_sketches *out, struct ds_error *err);
+int ds_roll_sketches_write(struct store_file *minutes, int64_t start_s, int64_t sensor,
+                           const struct packed_sketches *all, struct ds_error *err);
+/* In a transaction: of the attached minutes' hours the day, and, where they have a file of their
+ * own (else NULL), these hours. */
 int ds_roll_sketches_day(struct store_file *days, struct store_file *hours, int64_t day_s,
                          int64_t sensor, int64_t generation, struct ds_error *err);
 

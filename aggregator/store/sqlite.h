@@ -67,11 +67,11 @@ struct ds_sketch_coder;
 
 /* What a writer's two threads share, the one that puts and the one that tidies: each has its own
  * connections. Who writes or deletes a file of minutes, or uses what is here, holds the mutex: put
- * all along, tidy where it commits. */
+ * once its chunks are packed, tidy where it commits. */
 struct store_shared {
     pthread_mutex_t mutex;
     struct sqlite_store *putter, *tidier;
-    struct tidy *tidy;
+    struct tidy *tidy; /* has a mutex of its own */
     struct unions unions;
 };
 
@@ -111,7 +111,8 @@ size_t ds_files_find(const struct sqlite_store *s, enum store_kind kind, int64_t
 int ds_file_use(struct sqlite_store *s, enum store_kind kind, int64_t from_s,
                 struct store_file **out, struct ds_error *err);
 
-/* The same of a writer, where its putter may be making the file just now. Takes the mutex. */
+/* The same of a writer's tidier, where its putter may be making the file just now. Takes the mutex
+ * where the tidier has not opened it yet. */
 int ds_file_use_shared(struct sqlite_store *s, enum store_kind kind, int64_t from_s,
                        struct store_file **out, struct ds_error *err);
 

@@ -31,7 +31,8 @@ struct newest {
 };
 
 struct tidy {
-    bool is_loaded; /* the list says what the files do */
+    pthread_mutex_t mutex; /* of all that follows; taken behind that of both threads, if at all */
+    bool is_loaded;        /* the list says what the files do */
     uint64_t windows;
     int64_t pruned_s; /* tidier: when it was last looked whether there is something to delete */
     struct open_day *days;
@@ -42,13 +43,17 @@ struct tidy {
 
 struct tidy *ds_tidy_create(void)
 {
-    return calloc(1, sizeof(struct tidy));
+    struct tidy *t = calloc(1, sizeof *t);
+    if (t)
+        pthread_mutex_init(&t->mutex, NULL);
+    return t;
 }
 
 void ds_tidy_destroy(struct tidy *t)
 {
     if (!t)
         return;
+    pthread_mutex_destroy(&t->mutex);
     free(t->days);
     free(t->newest);
     free(t);
@@ -115,9 +120,11 @@ static bool note_window(struct tidy *t, int64_t day_s, int64_t sensor, int64_t s
 
 void ds_tidy_note(struct tidy *t, int64_t day_s, int64_t sensor, int64_t start_s)
 {
+    pthread_mutex_lock(&t->mutex);
     t->windows++;
     if (!note_window(t, day_s, sensor, start_s))
         t->is_loaded = false; /* look into the files again */
+    pthread_mutex_unlock(&t->mutex);
 }
 
 /* ---- what the files say ---- */
@@ -153,7 +160,8 @@ static int load_file(struct tidy *t, struct store_file *f, struct ds_error *err)
     return row;
 }
 
-/* A file that cannot be read is left out: its day stays as it is. */
+/* A file that cannot be read is left out: its day stays as it is. Both mutexes are held: no file is
+ * being made. */
 static int load(struct sqlite_store *s, struct ds_error *err)
 {
     struct tidy *t = s->shared->tidy;
@@ -213,12 +221,9 @@ struct task {
     int hour;
 };
 
-/* Takes what is due off the list. 1, 0, or -1. The mutex is held. */
-static int take_task(struct sqlite_store *s, int64_t now_s, struct task *out, struct ds_error *err)
+/* Takes what is due off the list. The mutex of the list is held. */
+static bool find_task(struct tidy *t, int64_t now_s, struct task *out)
 {
-    struct tidy *t = s->shared->tidy;
-    if (!t->is_loaded && load(s, err) < 0)
-        return -1; /* once: what could be read is in the list */
     for (size_t i = 0; i < t->day_count; i++) {
         struct open_day *d = &t->days[i];
         if (d->touched_s == 0)
@@ -230,26 +235,52 @@ static int take_task(struct sqlite_store *s, int64_t now_s, struct task *out, st
             *d = t->days[--t->day_count];
         else
             continue;
-        return 1;
+        return true;
     }
-    return 0;
+    return false;
+}
+
+/* 0, or -1 once: what could be read is in the list. */
+static int load_again(struct sqlite_store *s, struct ds_error *err)
+{
+    struct tidy *t = s->shared->tidy;
+    pthread_mutex_lock(&s->shared->mutex);
+    pthread_mutex_lock(&t->mutex);
+    int result = load(s, err);
+    pthread_mutex_unlock(&t->mutex);
+    pthread_mutex_unlock(&s->shared->mutex);
+    return result;
+}
+
+/* 1, 0, or -1. */
+static int take_task(struct sqlite_store *s, int64_t now_s, struct task *out, struct ds_error *err)
+{
+    struct tidy *t = s->shared->tidy;
+    pthread_mutex_lock(&t->mutex);
+    bool is_loaded = t->is_loaded, found = is_loaded && find_task(t, now_s, out);
+    pthread_mutex_unlock(&t->mutex);
+    if (is_loaded)
+        return found;
+    return load_again(s, err) < 0 ? -1 : take_task(s, now_s, out, err);
 }
 
 /* What was not done is due again as if a window had come: others have their turn, and no disk that
- * is full is asked without a pause. The mutex is held. */
+ * is full is asked without a pause. */
 static void put_back(struct tidy *t, const struct task *task, int64_t now_s)
 {
+    pthread_mutex_lock(&t->mutex);
     struct open_day *d = find_day(t, task->day_s, task->sensor);
-    if (!d) {
+    if (!d)
         t->is_loaded = false;
-        return;
-    }
-    if (task->hour >= 0)
+    else if (task->hour >= 0)
         d->hours |= UINT32_C(1) << task->hour;
-    for (int h = 0; h < HOURS; h++)
+    for (int h = 0; d && h < HOURS; h++)
         d->touched[h] = t->windows;
-    d->touched_last = t->windows;
-    d->touched_s = now_s;
+    if (d) {
+        d->touched_last = t->windows;
+        d->touched_s = now_s;
+    }
+    pthread_mutex_unlock(&t->mutex);
 }
 
 /* 1, or -1. */
@@ -267,9 +298,7 @@ static int roll(struct sqlite_store *s, const struct task *task, int64_t now_s,
                      : ds_roll_day(f, task->sensor, err);
     if (result == 0)
         return 1;
-    pthread_mutex_lock(&s->shared->mutex);
     put_back(s->shared->tidy, task, now_s);
-    pthread_mutex_unlock(&s->shared->mutex);
     return result < 0 ? -1 : 1;
 }
 
@@ -286,9 +315,9 @@ static int prune_or_repack(struct sqlite_store *s, const struct ds_retention *ke
         t->pruned_s = now_s;
         return done;
     }
-    pthread_mutex_lock(&s->shared->mutex);
+    pthread_mutex_lock(&t->mutex);
     t->is_loaded = false;
-    pthread_mutex_unlock(&s->shared->mutex);
+    pthread_mutex_unlock(&t->mutex);
     return done;
 }
 
@@ -297,9 +326,7 @@ int ds_sqlite_tidy(struct ds_store *store, const struct ds_retention *keep, int6
 {
     struct sqlite_store *s = sqlite_of(store)->shared->tidier;
     struct task task;
-    pthread_mutex_lock(&s->shared->mutex);
     int found = take_task(s, now_s, &task, err);
-    pthread_mutex_unlock(&s->shared->mutex);
     if (found != 0)
         return found < 0 ? -1 : roll(s, &task, now_s, err);
     return prune_or_repack(s, keep, now_s, err);

@@ -11,7 +11,7 @@
 struct tidy *ds_tidy_create(void);    /* NULL without memory */
 void ds_tidy_destroy(struct tidy *t); /* accepts NULL */
 
-/* A window was committed. The mutex is held. */
+/* A window was committed. By any thread. */
 void ds_tidy_note(struct tidy *t, int64_t day_s, int64_t sensor, int64_t start_s);
 
 /* prune.c: deletes one file past its time, of which all is rolled up. 1 if so, 0, -1. */

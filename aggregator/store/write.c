@@ -271,13 +271,13 @@ static bool is_inexact(const struct ds_window *w, uint64_t parts)
     return parts > 1 || w->overflow[DS_OVERFLOW_PAIRS] > 0 || w->overflow[DS_OVERFLOW_CELLS] > 0;
 }
 
-static int insert_cells(struct store_file *f, int64_t sensor, const struct ds_window *w,
-                        uint64_t parts, struct ds_error *err)
+/* The chunks of its cells. 0 or -1; rows are the caller's to finish. */
+static int pack_cells(const struct ds_window *w, uint64_t parts, struct chunk_rows *rows,
+                      struct ds_error *err)
 {
     struct builder b;
-    const struct chunk_set set = {.table = "minute_chunk", .start_s = w->start_s, .sensor = sensor};
     const bool inexact = is_inexact(w, parts);
-    ds_builder_begin(&b, f, &set, CHUNK_CELLS_MINUTE, 1, err);
+    ds_builder_begin_rows(&b, STORE_MINUTES, rows, CHUNK_CELLS_MINUTE, 1, err);
     for (size_t i = 0; i < w->cell_count; i++) {
         const struct ds_cell *c = &w->cells[i];
         const uint64_t key = ds_cell_key(c);
@@ -294,9 +294,11 @@ static int insert_cells(struct store_file *f, int64_t sensor, const struct ds_wi
     return ds_builder_finish(&b);
 }
 
+/* cells: packed of it. */
 static int insert_window(struct store_file *f, int64_t sensor, const struct ds_window *w,
-                         uint64_t parts, struct ds_error *err)
+                         uint64_t parts, const struct chunk_rows *cells, struct ds_error *err)
 {
+    const struct chunk_set set = {.table = "minute_chunk", .start_s = w->start_s, .sensor = sensor};
     if (insert_scalars(f, sensor, w, parts, err) < 0 ||
         insert_named(f, sensor, w, "INSERT INTO window_malformed VALUES (?,?,?,?)",
                      ds_malformed_name, w->malformed, err) < 0 ||
@@ -307,7 +309,7 @@ static int insert_window(struct store_file *f, int64_t sensor, const struct ds_w
         insert_signatures(f, sensor, w, err) < 0 || insert_sources(f, sensor, w, err) < 0 ||
         ds_sketches_insert(f, sensor, w, err) < 0 || insert_attacks(f, sensor, w, err) < 0)
         return -1;
-    return insert_cells(f, sensor, w, parts, err);
+    return ds_chunk_rows_write(cells, f, &set, err);
 }
 
 #define OF_WINDOW " WHERE start = ? AND sensor = ?"
@@ -455,95 +457,125 @@ static int put_part(struct store_file *f, int64_t sensor, struct ds_window *earl
         ds_error(err, DS_INPUT, "%s", why);
         return DS_PUT_REFUSED;
     }
-    if (delete_window(f, sensor, earlier->start_s, err) < 0)
-        return -1;
-    return insert_window(f, sensor, earlier, parts + 1 + w->merged, err);
+    struct chunk_rows cells = {0};
+    parts += 1 + w->merged;
+    int result = delete_window(f, sensor, earlier->start_s, err);
+    if (result == 0)
+        result = pack_cells(earlier, parts, &cells, err);
+    if (result == 0)
+        result = insert_window(f, sensor, earlier, parts, &cells, err);
+    ds_chunk_rows_finish(&cells);
+    return result;
 }
 
-/* Inside the transaction. is_first: of its start. 0, a positive enum ds_put, or -1. */
-static int put_one(struct store_file *f, int64_t sensor, const struct ds_store_put *put,
-                   bool *is_first, struct ds_error *err)
+/* A put, and the chunks of its window. */
+struct packed_put {
+    const struct ds_store_put *put;
+    struct chunk_rows cells;
+    int64_t sensor;
+    bool is_first; /* of its start */
+};
+
+static uint64_t parts_of(const struct ds_store_put *put)
 {
-    if (insert_sensor(f, sensor, put->sensor, err) < 0)
+    return 1 + put->window->merged;
+}
+
+/* Inside the transaction. 0, a positive enum ds_put, or -1. */
+static int put_one(struct store_file *f, struct packed_put *p, struct ds_error *err)
+{
+    const struct ds_store_put *put = p->put;
+    if (insert_sensor(f, p->sensor, put->sensor, err) < 0)
         return -1;
-    int result = insert_message(f, sensor, put, err);
+    int result = insert_message(f, p->sensor, put, err);
     if (result == 0)
-        result = find_earlier_message(f, sensor, put, err);
+        result = find_earlier_message(f, p->sensor, put, err);
     if (result != 0)
         return result;
     struct ds_window earlier;
     uint64_t parts = 0;
-    if (ds_roll_forget(f, put->window->start_s, sensor, err) < 0)
+    if (ds_roll_forget(f, put->window->start_s, p->sensor, err) < 0)
         return -1;
-    result = ds_sqlite_load_one(f, put->window->start_s, sensor, &earlier, &parts, err);
+    result = ds_sqlite_load_one(f, put->window->start_s, p->sensor, &earlier, &parts, err);
     if (result < 0)
         return -1;
-    if (result > 0)
-        return insert_window(f, sensor, put->window, 1 + put->window->merged, err);
-    *is_first = false;
-    result = put_part(f, sensor, &earlier, parts, put, err);
+    p->is_first = result > 0;
+    if (p->is_first)
+        return insert_window(f, p->sensor, put->window, parts_of(put), &p->cells, err);
+    result = put_part(f, p->sensor, &earlier, parts, put, err);
     ds_window_finish(&earlier);
     return result;
 }
 
 /* Committed: what is kept in memory of its hour and day. */
-static void note(struct store_file *f, int64_t sensor, bool is_first,
-                 const struct ds_store_put *put)
+static void note(struct store_file *f, const struct packed_put *p)
 {
     struct store_shared *shared = f->store->shared;
-    int64_t start_s = put->window->start_s;
-    ds_tidy_note(shared->tidy, f->from_s, sensor, start_s);
-    if (is_first)
-        ds_unions_note(&shared->unions, sensor, f->generation, put->window);
+    int64_t start_s = p->put->window->start_s;
+    ds_tidy_note(shared->tidy, f->from_s, p->sensor, start_s);
+    if (p->is_first)
+        ds_unions_note(&shared->unions, p->sensor, f->generation, p->put->window);
     else
-        ds_unions_forget(&shared->unions, start_s - start_s % HOUR_S, sensor);
+        ds_unions_forget(&shared->unions, start_s - start_s % HOUR_S, p->sensor);
 }
 
 /* Puts of one day in one transaction: 0, or nothing is changed and it is the outcome of the first
  * that was not committed. The mutex is held. */
-static int put_checked(struct sqlite_store *s, const struct ds_store_put *puts, size_t count,
-                       struct ds_error *err)
+static int put_packed(struct sqlite_store *s, struct packed_put *puts, size_t count,
+                      struct ds_error *err)
 {
     struct store_file *f;
-    int64_t sensors[DS_PUT_TOGETHER_MAX];
-    bool is_first[DS_PUT_TOGETHER_MAX];
     int result = 0;
     for (size_t i = 0; i < count && result == 0; i++)
-        result = find_sensor(s, puts[i].sensor, &sensors[i], err);
-    if (result < 0 || open_day(s, puts[0].window->start_s, &f, err) < 0 ||
+        result = find_sensor(s, puts[i].put->sensor, &puts[i].sensor, err);
+    if (result < 0 || open_day(s, puts[0].put->window->start_s, &f, err) < 0 ||
         ds_sqlite_exec(f, "BEGIN IMMEDIATE", err) < 0)
         return -1;
-    for (size_t i = 0; i < count && result == 0; i++) {
-        is_first[i] = true;
-        result = put_one(f, sensors[i], &puts[i], &is_first[i], err);
-    }
+    for (size_t i = 0; i < count && result == 0; i++)
+        result = put_one(f, &puts[i], err);
     if (result == 0)
         result = ds_sqlite_exec(f, "COMMIT", err);
     /* A failed statement may have ended the transaction already. */
     if (!sqlite3_get_autocommit(f->db))
         ds_sqlite_exec(f, "ROLLBACK", NULL);
     for (size_t i = 0; i < count && result == 0; i++)
-        note(f, sensors[i], is_first[i], &puts[i]);
+        note(f, &puts[i]);
+    return result;
+}
+
+/* What can be done without the mutex is done before it is taken. */
+static int put_checked(struct sqlite_store *s, const struct ds_store_put *puts, size_t count,
+                       struct ds_error *err)
+{
+    struct packed_put packed[DS_PUT_TOGETHER_MAX];
+    int result = 0;
+    for (size_t i = 0; i < count; i++) {
+        packed[i] = (struct packed_put){.put = &puts[i]};
+        if (result == 0)
+            result = pack_cells(puts[i].window, parts_of(&puts[i]), &packed[i].cells, err);
+    }
+    if (result == 0) {
+        pthread_mutex_lock(&s->shared->mutex);
+        result = put_packed(s, packed, count, err);
+        pthread_mutex_unlock(&s->shared->mutex);
+    }
+    for (size_t i = 0; i < count; i++)
+        ds_chunk_rows_finish(&packed[i].cells);
     return result;
 }
 
 int ds_sqlite_put(struct ds_store *store, const struct ds_store_put *put, struct ds_error *err)
 {
-    struct sqlite_store *s = sqlite_of(store);
     const char *why = ds_sqlite_bad_put(put);
     if (why) {
         ds_error(err, DS_INPUT, "%s", why);
         return DS_PUT_REFUSED;
     }
-    pthread_mutex_lock(&s->shared->mutex);
-    int result = put_checked(s, put, 1, err);
-    pthread_mutex_unlock(&s->shared->mutex);
-    return result;
+    return put_checked(sqlite_of(store), put, 1, err);
 }
 
 bool ds_sqlite_put_together(struct ds_store *store, const struct ds_store_put *puts, size_t count)
 {
-    struct sqlite_store *s = sqlite_of(store);
     struct ds_error err;
     if (count == 0 || count > DS_PUT_TOGETHER_MAX)
         return false;
@@ -552,8 +584,5 @@ bool ds_sqlite_put_together(struct ds_store *store, const struct ds_store_put *p
         if (ds_sqlite_bad_put(&puts[i]) ||
             ds_period_start(STORE_MINUTES, puts[i].window->start_s) != day_s)
             return false;
-    pthread_mutex_lock(&s->shared->mutex);
-    int result = put_checked(s, puts, count, &err);
-    pthread_mutex_unlock(&s->shared->mutex);
-    return result == 0;
+    return put_checked(sqlite_of(store), puts, count, &err) == 0;
 }
