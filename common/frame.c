@@ -44,7 +44,7 @@ int ds_frame_pack_with(ZSTD_CCtx *with, ds_frame_put_fn *put, const void *rows, 
     unsigned char *packed = raw ? malloc(room) : NULL;
     size_t packed_bytes = 0;
     if (packed && with)
-        packed_bytes = ZSTD_compressCCtx(with, packed, room, raw, raw_bytes, COMPRESSION_LEVEL);
+        packed_bytes = ZSTD_compress2(with, packed, room, raw, raw_bytes);
     else if (packed)
         packed_bytes = ZSTD_compress(packed, room, raw, raw_bytes, COMPRESSION_LEVEL);
     free(raw);

@@ -31,7 +31,7 @@ typedef uint8_t *ds_frame_put_fn(uint8_t *to, const void *rows, size_t row_count
 size_t ds_frame_count_rows(const void *packed, size_t size);
 
 /* Makes a frame of a table; the caller frees *out. 0, or -1 without memory. with: for many small
- * ones, which cost several times as much without; or NULL. */
+ * ones, which cost several times as much without, as it is set up; or NULL. */
 int ds_frame_pack_with(ZSTD_CCtx *with, ds_frame_put_fn *put, const void *rows, size_t row_count,
                        unsigned columns, unsigned char **out, size_t *out_bytes);
 int ds_frame_pack(ds_frame_put_fn *put, const void *rows, size_t row_count, unsigned columns,
