@@ -17,11 +17,11 @@ enum chunk_kind {
 };
 
 /* A chunk ends at the next key behind so many cells: small enough to read one port, large enough to
- * be packed well and to fill pages (docs/storage.md). The hours of a day lie in chunks as those of
- * days; those by port are the smallest, since a year of one port unpacks one of each day. */
+ * be packed well (docs/storage.md). The hours of a day lie in chunks as those of days; but those by
+ * port are small, since a year of one port unpacks one of each day: two of them fill a page. */
 #define CHUNK_CELLS_MINUTE    4096u
 #define CHUNK_CELLS_HOUR      4096u
-#define CHUNK_CELLS_HOUR_PORT 2048u
+#define CHUNK_CELLS_HOUR_PORT 1280u
 #define CHUNK_CELLS_DAY       8192u
 
 #define KEY_WITHOUT_COUNTRY UINT64_C(0xffffffff0000)

@@ -14,9 +14,8 @@ struct ds_store_file {
     int64_t from_s, to_s; /* its period */
     uint64_t windows;     /* in it, or summed up in it */
     uint64_t sensors, cells;
-    uint64_t chunk_bytes; /* of its cells */
-    int64_t generation;   /* of minutes */
-    const char *fault;    /* NULL: it can be read, the figures are its */
+    int64_t generation; /* of minutes */
+    const char *fault;  /* NULL: it can be read, the figures are its */
 };
 
 typedef int ds_store_file_fn(void *arg, const struct ds_store_file *file);

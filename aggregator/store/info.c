@@ -25,24 +25,19 @@ static uint64_t bytes_of(const struct sqlite_store *s, const char *name)
 
 static int read_file(struct store_file *f, struct ds_store_file *out, struct ds_error *err)
 {
-    static const char *const sql[STORE_KIND_COUNT][3] = {
-        [STORE_MINUTES] = {"SELECT count(*) FROM window", "SELECT sum(cells) FROM minute_chunk",
-                           "SELECT sum(length(data)) FROM minute_chunk"},
-        [STORE_HOURS] = {"SELECT sum(windows) FROM hour", "SELECT sum(cells) FROM hour_chunk",
-                         "SELECT sum(length(data)) FROM hour_chunk"},
-        [STORE_DAYS] = {"SELECT sum(windows) FROM day", "SELECT sum(cells) FROM day_chunk",
-                        "SELECT sum(length(data)) FROM day_chunk"},
+    static const char *const sql[STORE_KIND_COUNT][2] = {
+        [STORE_MINUTES] = {"SELECT count(*) FROM window", "SELECT sum(cells) FROM minute_chunk"},
+        [STORE_HOURS] = {"SELECT sum(windows) FROM hour", "SELECT sum(cells) FROM hour_chunk"},
+        [STORE_DAYS] = {"SELECT sum(windows) FROM day", "SELECT sum(cells) FROM day_chunk"},
     };
-    int64_t numbers[4] = {0};
-    for (size_t i = 0; i < 3; i++)
-        if (ds_sqlite_number(f, sql[f->kind][i], NULL, 0, &numbers[i], err) < 0)
-            return -1;
-    if (ds_sqlite_number(f, "SELECT count(*) FROM sensor", NULL, 0, &numbers[3], err) < 0)
+    int64_t windows = 0, cells = 0, sensors = 0;
+    if (ds_sqlite_number(f, sql[f->kind][0], NULL, 0, &windows, err) < 0 ||
+        ds_sqlite_number(f, sql[f->kind][1], NULL, 0, &cells, err) < 0 ||
+        ds_sqlite_number(f, "SELECT count(*) FROM sensor", NULL, 0, &sensors, err) < 0)
         return -1;
-    out->windows = (uint64_t)numbers[0];
-    out->cells = (uint64_t)numbers[1];
-    out->chunk_bytes = (uint64_t)numbers[2];
-    out->sensors = (uint64_t)numbers[3];
+    out->windows = (uint64_t)windows;
+    out->cells = (uint64_t)cells;
+    out->sensors = (uint64_t)sensors;
     out->generation = f->generation;
     return 0;
 }

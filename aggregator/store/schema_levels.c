@@ -24,7 +24,8 @@ static const char chunks[] =
     "  start INTEGER NOT NULL, sensor INTEGER NOT NULL,\n"
     "  first_key INTEGER NOT NULL, last_key INTEGER NOT NULL,\n"
     "  cells INTEGER NOT NULL, data BLOB NOT NULL);"
-    "CREATE UNIQUE INDEX minute_chunk_key ON minute_chunk (start, sensor, first_key, last_key);"
+    "CREATE UNIQUE INDEX minute_chunk_key ON minute_chunk" /* cells: `store info` adds them up */
+    " (start, sensor, first_key, last_key, cells);"
     "CREATE TABLE packed ( -- sensors of which hours and day are in their files\n"
     "  sensor INTEGER PRIMARY KEY REFERENCES sensor (id));";
 
@@ -232,7 +233,7 @@ static const char level_rest[] =
     "  first_key INTEGER NOT NULL, last_key INTEGER NOT NULL,\n"
     "  cells INTEGER NOT NULL, data BLOB NOT NULL);"
     "CREATE UNIQUE INDEX @_chunk_key ON @_chunk"
-    " (kind, start, sensor, generation, first_key, last_key);";
+    " (kind, start, sensor, generation, first_key, last_key, cells);";
 
 /* NULL without memory; frees text. */
 static char *append_level(char *text, const char *template, const char *name)

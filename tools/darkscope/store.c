@@ -36,11 +36,8 @@ static int check(struct ds_store *store, const struct ds_retention *keep, struct
 
 static int print_file(void *arg, const struct ds_store_file *f)
 {
-    bool has_cells = !f->fault && f->cells > 0;
     printf("%-26s %10.1f MB %9" PRIu64 " %7" PRIu64 " %12" PRIu64, f->name, (double)f->bytes / 1e6,
            f->windows, f->sensors, f->cells);
-    if (has_cells)
-        printf(" %8.2f", (double)f->chunk_bytes / (double)f->cells);
     if (f->generation > 0)
         printf("  generation %" PRId64, f->generation);
     printf("%s%s\n", f->fault ? "  cannot be read: " : "", f->fault ? f->fault : "");
@@ -51,8 +48,7 @@ static int print_file(void *arg, const struct ds_store_file *f)
 static int info(struct ds_store *store, const struct ds_retention *keep, struct ds_error *err)
 {
     uint64_t bytes = 0;
-    printf("%-26s %13s %9s %7s %12s %8s\n", "file", "size", "windows", "sensors", "cells",
-           "B a cell");
+    printf("%-26s %13s %9s %7s %12s\n", "file", "size", "windows", "sensors", "cells");
     if (ds_store_info(store, print_file, &bytes, err) < 0)
         return -1;
     printf("%-26s %10.1f MB\n", "all", (double)bytes / 1e6);
