@@ -51,18 +51,21 @@ int ds_stored_sketch(struct store_file *f, sqlite3_stmt *stmt, int column,
 int ds_stored_sketch_unpack(const struct stored_sketch *stored, struct ds_sketch *out,
                             struct ds_error *err);
 
-/* Rows of hour_sketch, packed and not written yet. Zeroed to begin with. */
+/* A row of hour_sketch, packed and not written yet. */
+struct packed_sketch {
+    unsigned kind;
+    char key[STORE_SKETCH_KEY_BYTES];
+    uint32_t windows;
+    double hosts;
+    unsigned char *packed;
+    size_t size;
+};
+
+/* Those of an hour. Zeroed to begin with. */
 struct packed_sketches {
     bool known; /* else the hour has none */
     uint64_t secret_id;
-    struct packed_sketch {
-        unsigned kind;
-        char key[STORE_SKETCH_KEY_BYTES];
-        uint32_t windows;
-        double hosts;
-        unsigned char *packed;
-        size_t size;
-    } * rows;
+    struct packed_sketch *rows;
     size_t count;
 };
 void ds_packed_sketches_finish(struct packed_sketches *all);

@@ -31,7 +31,7 @@ struct newest {
 };
 
 struct tidy {
-    pthread_mutex_t mutex; /* of all that follows; taken behind that of both threads, if at all */
+    pthread_mutex_t mutex; /* of all but pruned_s; behind that of store_shared, where both are */
     bool is_loaded;        /* the list says what the files do */
     uint64_t windows;
     int64_t pruned_s; /* tidier: when it was last looked whether there is something to delete */
@@ -264,22 +264,26 @@ static int take_task(struct sqlite_store *s, int64_t now_s, struct task *out, st
     return load_again(s, err) < 0 ? -1 : take_task(s, now_s, out, err);
 }
 
+static void touch_again(const struct tidy *t, struct open_day *d, int hour, int64_t now_s)
+{
+    if (hour >= 0)
+        d->hours |= UINT32_C(1) << hour;
+    for (int h = 0; h < HOURS; h++)
+        d->touched[h] = t->windows;
+    d->touched_last = t->windows;
+    d->touched_s = now_s;
+}
+
 /* What was not done is due again as if a window had come: others have their turn, and no disk that
  * is full is asked without a pause. */
 static void put_back(struct tidy *t, const struct task *task, int64_t now_s)
 {
     pthread_mutex_lock(&t->mutex);
     struct open_day *d = find_day(t, task->day_s, task->sensor);
-    if (!d)
+    if (d)
+        touch_again(t, d, task->hour, now_s);
+    else
         t->is_loaded = false;
-    else if (task->hour >= 0)
-        d->hours |= UINT32_C(1) << task->hour;
-    for (int h = 0; d && h < HOURS; h++)
-        d->touched[h] = t->windows;
-    if (d) {
-        d->touched_last = t->windows;
-        d->touched_s = now_s;
-    }
     pthread_mutex_unlock(&t->mutex);
 }
 
