@@ -589,6 +589,12 @@ def test_in_progress(where):
     check(report["period"]["in_progress"], "today is over")
     said = make(store, os.path.join(where, "report-then"), "--year", str(now.year + 1), expected=2)
     check("not begun" in said, said)
+    # A sensor whose clock is ahead is not watched for more than all of the time.
+    ahead, midnight_s = os.path.join(where, "ahead"), int(now.timestamp()) // DAY * DAY
+    put(ahead, [window("s", midnight_s + i * HOUR, {(0, 6, 23, "CN"): (7, 0)}) for i in range(24)])
+    report = make(ahead, os.path.join(where, "report-ahead"), "--from", today, "--to", tomorrow)
+    check_equal([row["coverage"] for row in rows(report, "daily")], [1], "a day ahead")
+    check_equal([report["coverage"], rows(report, "sensors")[0]["coverage"]], [1, 1], "ahead")
 
 
 def test_restated(where):

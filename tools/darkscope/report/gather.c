@@ -111,6 +111,20 @@ void report_top_finish(struct top *t)
     *t = (struct top){0};
 }
 
+double report_expected_s(const struct report *r, const struct ds_range *range, uint64_t sensors)
+{
+    int64_t to_s = range->to_s < r->now_s ? range->to_s : r->now_s;
+    return (double)sensors * (double)(to_s - range->from_s);
+}
+
+json_t *report_coverage(const struct report *r, const struct ds_range *range, uint64_t sensors,
+                        uint64_t observed_ns)
+{
+    double observed_s = (double)observed_ns / 1e9;
+    double expected_s = report_expected_s(r, range, sensors);
+    return json_real(observed_s < expected_s ? observed_s / expected_s : observed_ns > 0);
+}
+
 bool report_year_before(const struct report *r, struct ds_range *out)
 {
     struct ds_totals totals;

@@ -81,6 +81,12 @@ struct per_address report_per_address(const struct days *d);
 /* Of a figure that grows with active addresses, or falls. */
 enum report_certainty report_certainty_of(enum ds_active active, bool falls);
 
+/* Time that so many sensors have to watch: that of the range, which has begun, until now. */
+double report_expected_s(const struct report *r, const struct ds_range *range, uint64_t sensors);
+/* Watched by expected time. At most 1, as in all answers: a sensor's clock may be ahead. */
+json_t *report_coverage(const struct report *r, const struct ds_range *range, uint64_t sensors,
+                        uint64_t observed_ns);
+
 /* Begins of the months of the period, count + 1 edges; the caller frees. NULL without memory. */
 int64_t *report_month_edges(const struct report *r, size_t *count);
 

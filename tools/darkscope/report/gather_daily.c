@@ -38,12 +38,11 @@ struct daily {
     struct days all, of[PROTOCOLS];
 };
 
-/* Of the sensors of the period, watched time by the time of the day that is over. */
+/* Of all sensors of the period. */
 static json_t *day_coverage(const struct report *r, size_t day, const struct ds_point *p)
 {
-    int64_t end_s = r->edges_s[day + 1] < r->now_s ? r->edges_s[day + 1] : r->now_s;
-    double expected_s = (double)(end_s - r->edges_s[day]) * (double)r->totals.sensors;
-    return p->windows ? report_ratio((double)p->observed_ns / 1e9, expected_s) : json_real(0);
+    const struct ds_range range = {.from_s = r->edges_s[day], .to_s = r->edges_s[day + 1]};
+    return report_coverage(r, &range, r->totals.sensors, p->observed_ns);
 }
 
 static void write_protocols(struct report *r, json_t *row, const struct daily *d, size_t day,
@@ -215,13 +214,11 @@ static void write_sensor(struct report *r, json_t *table, const char *name,
 {
     json_t *row = report_row(r, table);
     const uint64_t *books = t->sum.books;
-    int64_t to_s = r->range.to_s < r->now_s ? r->range.to_s : r->now_s;
     uint64_t overflow = 0;
     for (size_t i = 0; i < DS_OVERFLOW_COUNT; i++)
         overflow += t->sum.overflow[i];
     report_set(r, row, "sensor", json_string(name));
-    report_set(r, row, "coverage",
-               report_ratio((double)t->observed_ns / 1e9, (double)(to_s - r->range.from_s)));
+    report_set(r, row, "coverage", report_coverage(r, &r->range, 1, t->observed_ns));
     report_set(r, row, "observed_hours", json_real((double)t->observed_ns / 3.6e12));
     report_set(r, row, "windows", report_count(t->windows));
     report_set(r, row, "addresses",

@@ -9,22 +9,6 @@
 
 #define HOUR_NS 3.6e12
 
-/* Watched time by expected time, of the sensors that the totals know; a year in progress is
- * expected up to now. */
-static double expected_s(const struct report *r, const struct ds_totals *t,
-                         const struct ds_range *range)
-{
-    int64_t to_s = range->to_s < r->now_s ? range->to_s : r->now_s;
-    return (double)t->sensors * (double)(to_s - range->from_s);
-}
-
-static json_t *coverage_of(const struct report *r, const struct ds_totals *t,
-                           const struct ds_range *range)
-{
-    return t->windows ? report_ratio((double)t->observed_ns / 1e9, expected_s(r, t, range))
-                      : json_real(0);
-}
-
 static json_t *databases_of(const struct ds_totals *t)
 {
     json_t *names = json_array();
@@ -66,8 +50,9 @@ static void write_head(struct report *r, int64_t end_s)
     report_set(r, r->root, "sensors", report_count(r->totals.sensors));
     report_set(r, r->root, "observed_hours", json_real((double)r->totals.observed_ns / HOUR_NS));
     report_set(r, r->root, "expected_hours",
-               json_real(expected_s(r, &r->totals, &r->range) / 3600));
-    report_set(r, r->root, "coverage", coverage_of(r, &r->totals, &r->range));
+               json_real(report_expected_s(r, &r->range, r->totals.sensors) / 3600));
+    report_set(r, r->root, "coverage",
+               report_coverage(r, &r->range, r->totals.sensors, r->totals.observed_ns));
     report_set(r, r->root, "country_databases", databases_of(&r->totals));
     report_set(r, r->root, "chapters", json_array());
 }
@@ -245,7 +230,8 @@ static void write_year(struct report *r, json_t *table, json_t *about, int befor
         write_packets(r, row, y);
     else
         write_nothing(r, row);
-    report_set(r, row, "coverage", coverage_of(r, &y->totals, &y->range));
+    report_set(r, row, "coverage",
+               report_coverage(r, &y->range, y->totals.sensors, y->totals.observed_ns));
     write_about(r, row_about, y);
 }
 
