@@ -77,8 +77,7 @@ struct ds_estimate ds_sketch_estimate(const struct ds_sketch *s)
         z = 0.5 * (z + with_rank[rank]);
     z += registers * sigma((registers - s->count) / registers);
     double count = ALPHA * registers * registers / z;
-    if (!(count < DS_SKETCH_HOSTS_MAX))
-        count =
-            DS_SKETCH_HOSTS_MAX; /* all registers at their end: nothing hashed, somebody's bytes */
+    if (!(count < DS_SKETCH_HOSTS_MAX)) /* registers at their end: not hashed, somebody's bytes */
+        count = DS_SKETCH_HOSTS_MAX;
     return (struct ds_estimate){count, count * ds_sketch_relative_error(s->precision, count)};
 }
